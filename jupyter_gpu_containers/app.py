@@ -1,0 +1,160 @@
+"""The Jupyter server extension: wires the services to the server, and its kernels to launches."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.utils import ensure_async
+from traitlets.config import Config
+
+from .config import CONFIG_NAME, GpuContainers, build_services, share_services
+from .errors import GpuContainersError
+from .model.launch import Launch
+from .service.services import Services
+from .web.kernel_manager import CancellingKernelManager
+from .web.routes import handlers
+from .web.serializers import launch_model
+from .web.websocket import PatientWebsocketConnection
+
+EVENTS = Path(__file__).parent / "events" / "launch.v1.yaml"
+LAUNCH_EVENT = "https://events.jupyter-gpu-containers.dev/launch/v1"
+MANAGERS = ("AsyncMappingKernelManager", "MappingKernelManager", "AsyncMultiKernelManager")
+RECONCILE_INTERVAL = 30.0  # seconds
+
+
+class GpuContainersApp(ExtensionApp):
+    """``jupyter server extension enable jupyter_gpu_containers``; done by the installation."""
+
+    name = "jupyter_gpu_containers"
+    extension_url = "/lab"
+    load_other_extensions = True
+    classes = [GpuContainers]  # noqa: RUF012 (a trait-like attribute of traitlets' Application)
+
+    def _config_file_name_default(self) -> str:
+        """The file that the other doors read too; Jupyter would put “jupyter_” before it."""
+        return CONFIG_NAME
+
+    @property
+    def _server(self) -> Any:
+        """The server that this extension is linked to."""
+        return self.serverapp
+
+    def _link_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Set the server's traits that long starts need; what the user set wins.
+
+        Runs before the server makes its managers. With stock settings a page's request blocks until
+        the container runs, cells that are run meanwhile are lost, and a reload starts a second one;
+        a start cannot be given up.
+        """
+        ours = Config()
+        configured = serverapp.config
+        if "kernel_manager_class" not in configured.get("ServerApp", {}):
+            ours.ServerApp.kernel_manager_class = CancellingKernelManager
+        if "kernel_websocket_connection_class" not in configured.get("ServerApp", {}):
+            ours.ServerApp.kernel_websocket_connection_class = PatientWebsocketConnection
+            managers = (
+                "AsyncMappingKernelManager",
+                "MappingKernelManager",
+                "AsyncMultiKernelManager",
+            )
+            if not any("use_pending_kernels" in configured.get(name, {}) for name in managers):
+                ours.AsyncMappingKernelManager.use_pending_kernels = True
+        serverapp.update_config(ours)
+        super()._link_jupyter_server_extension(serverapp)
+
+    def initialize_settings(self) -> None:
+        """Build the services and join them to the server's kernels and events."""
+        self._background: set[asyncio.Task[None]] = set()
+        services = build_services(
+            self.config, workspace=os.path.abspath(self._server.root_dir), log=self.log
+        )
+        services.launches.door = ServerKernels(self._server)
+        services.launches.on_change(self._emit)
+        share_services(services)
+        self.services = services
+        self.settings["gpu_containers"] = services
+        self._server.event_logger.register_event_schema(EVENTS)
+
+    def initialize_handlers(self) -> None:
+        """Add the REST resources."""
+        self.handlers.extend(handlers)
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Begin to reconcile as soon as the loop runs."""
+        task = asyncio.ensure_future(reconcile_for_ever(self.services, self.log))
+        self._background.add(task)
+
+    async def stop_extension(self) -> None:
+        """Give up what is in progress, so that the server ends.
+
+        jupyter_client keeps a failed start among its pending kernels, and jupyter_server then fails
+        to shut down at all (seen with jupyter_server 2.21, jupyter_client 8.10).
+        """
+        await self.services.launches.close()
+        await self.services.kernels.cancel_all()  # starts that pages asked Jupyter for
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        manager = self._server.kernel_manager
+        for kernel_id, start in list(getattr(manager, "_pending_kernels", {}).items()):
+            if kernel_id not in manager:
+                start.cancel()
+                manager._pending_kernels.pop(kernel_id, None)
+
+    def _emit(self, launch: Launch) -> None:
+        self._server.event_logger.emit(schema_id=LAUNCH_EVENT, data=launch_model(launch))
+
+
+async def reconcile_for_ever(services: Services, log: Any) -> None:
+    """Remove what dead processes left behind: now, and then every half minute."""
+    while True:
+        try:
+            await services.backend.info()  # the first start need not ask what the engine is
+            await services.claims.reconcile()
+            await asyncio.to_thread(services.kernels.seats.sweep)
+        except GpuContainersError as exc:  # the engine is away; it may come back
+            log.debug("reconcile: %s", exc)
+        await asyncio.sleep(RECONCILE_INTERVAL)
+
+
+class ServerKernels:
+    """`service.launches.KernelDoor` over the managers of a Jupyter server."""
+
+    def __init__(self, serverapp: Any) -> None:
+        self._app = serverapp
+
+    async def start(self, kernel_id: str, name: str, path: str) -> None:
+        """Start a kernel under an id and wait until it is up."""
+        manager = self._app.kernel_manager
+        folder = await ensure_async(self._app.contents_manager.get_kernel_path(path=path))
+        document = path.rpartition("/")[2] or None
+        env = self._app.session_manager.get_kernel_env(folder, document)
+        await manager.start_kernel(kernel_id=kernel_id, kernel_name=name, path=folder, env=env)
+        # wait(), not await: giving this wait up must not cancel the kernel's own future
+        ready = manager.get_kernel(kernel_id).ready
+        await asyncio.wait({ready})
+        ready.result()
+
+    async def stop(self, kernel_id: str) -> None:
+        """Shut a kernel down and wait until it is gone; none of that id is fine."""
+        manager = self._app.kernel_manager
+        if kernel_id not in manager and kernel_id not in manager._pending_kernels:
+            return
+        await manager.shutdown_kernel(kernel_id, now=True)
+        going = manager._pending_kernels.get(kernel_id)  # with pending kernels it goes on
+        if going is not None:
+            await asyncio.wait({going})
+
+    async def attached(self, kernel_id: str) -> bool:
+        """Tell whether a session or a websocket uses the kernel."""
+        manager = self._app.kernel_manager
+        if kernel_id not in manager:
+            return False
+        if manager._kernel_connections.get(kernel_id, 0) > 0:
+            return True
+        sessions = await self._app.session_manager.list_sessions()
+        return any(session["kernel"]["id"] == kernel_id for session in sessions)

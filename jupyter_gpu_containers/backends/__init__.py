@@ -1,0 +1,1 @@
+"""Container engines behind `ports.ContainerBackend`: a Docker-compatible engine, and memory."""

@@ -1,0 +1,251 @@
+"""The Docker backend: a Docker-compatible engine behind its socket.
+
+Every request is made in a small pool of threads, never in an event loop's, and nothing here
+belongs to a loop. The engine is asked, not remembered: after its restart the next request
+connects anew. Docker Engine API: https://docs.docker.com/reference/api/engine/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from jupyter_gpu_containers.errors import (
+    ContainerNotFoundError,
+    EngineUnreachableError,
+    GpuContainersError,
+    KernelTimeoutError,
+)
+from jupyter_gpu_containers.model.container import (
+    Container,
+    ContainerExit,
+    ContainerSpec,
+    EngineInfo,
+)
+from jupyter_gpu_containers.model.image import Image
+from jupyter_gpu_containers.ports import ContainerBackend
+from jupyter_gpu_containers.runtime.threads import in_thread
+
+from . import docker_gpus
+from . import docker_requests as requests
+from .docker_client import EngineClient, connect
+from .docker_errors import translated
+from .docker_events import ExitWatcher
+from .docker_facts import (
+    container_from_list,
+    image_from_inspect,
+    image_from_list,
+    plain_text,
+)
+from .docker_pull import Pull
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+THREADS = 8
+OUTPUT_LIMIT = 1024 * 1024  # bytes of output that `run` returns
+LOG_LIMIT = 64 * 1024  # bytes that `logs` returns, however long the lines are
+
+
+class DockerBackend(ContainerBackend):
+    """Docker Engine (API 1.41 and later), or Podman's Docker-compatible socket.
+
+    Parameters
+    ----------
+    url : str, optional
+        ``unix:///…`` or ``tcp://…``; by default DOCKER_HOST, else the first socket found.
+    injection : {"auto", "cdi", "nvidia"}
+        How GPUs reach containers; "auto": by CDI where the engine lists all the devices that are
+        asked for, else by its ``nvidia`` driver.
+    timeout : int
+        Seconds that one answer of the engine may take.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        injection: requests.InjectionSetting = "auto",
+        timeout: int = 60,
+    ) -> None:
+        self._url = url
+        self._injection = injection
+        self._timeout = timeout
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="gpu-containers-engine")
+        self._lock = threading.Lock()
+        self._client: EngineClient | None = None
+        self._info: EngineInfo | None = None
+        self._watcher = ExitWatcher(self._request, self._pool.submit)
+
+    # -- threads and the connection ---------------------------------------------------------
+
+    def _request(self, subject: str, request: Callable[[EngineClient], T]) -> T:
+        """Make a request in this thread, with the engine's errors translated.
+
+        Parameters
+        ----------
+        subject : str
+            Image reference or container id that the request is about.
+        request : callable
+        """
+        client = self._connected()
+        try:
+            with translated(subject):
+                return request(client)
+        except EngineUnreachableError:
+            self._drop(client)
+            raise
+
+    def _connected(self) -> EngineClient:
+        with self._lock:
+            if self._client is None:
+                self._client = connect(self._url, self._timeout)
+                self._info = None
+            return self._client
+
+    def _drop(self, client: EngineClient) -> None:
+        """Connect anew for the next request: what comes back may be another version."""
+        with self._lock:
+            if self._client is client:
+                self._client = None
+        client.close()  # requests under way keep their connections
+
+    async def _ask(self, subject: str, request: Callable[[EngineClient], T]) -> T:
+        return await in_thread(self._pool, lambda: self._request(subject, request))
+
+    # -- the engine and its images ----------------------------------------------------------
+
+    async def info(self) -> EngineInfo:
+        """Ask the engine what it is, and which CDI devices it lists now."""
+        self._info = await self._ask("", requests.read_info)
+        return self._info
+
+    async def images(self) -> list[Image]:
+        """List the images that have a name, by one request."""
+        rows = await self._ask("", lambda client: client.images())
+        return [image for image in map(image_from_list, rows) if image is not None]
+
+    async def image(self, reference: str) -> Image:
+        """Look one image up by reference or id. Raises `ImageNotFoundError`."""
+        return image_from_inspect(
+            await self._ask(reference, lambda c: requests.inspect_image(c, reference))
+        )
+
+    async def pull(self, reference: str) -> None:
+        """Fetch an image with the credentials of Docker's own configuration.
+
+        Raises `RegistryError`, `WrongArchitectureError`; cancelling stops the engine's work.
+        """
+        pull = Pull(self._request, reference)
+        try:
+            await asyncio.wrap_future(pull.start())
+        except asyncio.CancelledError:
+            pull.cancel()
+            raise
+
+    # -- containers -------------------------------------------------------------------------
+
+    async def containers(self, label: str) -> list[Container]:
+        """List containers with a label (``key`` or ``key=value``) in every state."""
+        filters = {"label": label}
+        rows = await self._ask("", lambda client: client.containers(all=True, filters=filters))
+        return [container_from_list(row) for row in rows]
+
+    async def create(self, spec: ContainerSpec) -> str:
+        """Create a container and return its id.
+
+        Cancelling while the engine works leaves no container behind.
+        Raises `ImageNotFoundError`, `WorkspaceError` (a mount's source is missing), `EngineError`.
+        """
+        future = self._pool.submit(self._request, spec.image, lambda c: self._create(c, spec))
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(self._discard)
+            raise
+
+    def _create(self, client: EngineClient, spec: ContainerSpec) -> str:
+        if self._info is None or spec.gpus:
+            # The list of CDI devices changes; the rest of the information does not.
+            self._info = requests.read_info(client)
+        return requests.create(client, spec, self._info, self._injection)
+
+    def _discard(self, future: Future[str]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._pool.submit(self._remove_quietly, future.result())
+
+    def _remove_quietly(self, container_id: str) -> None:
+        try:
+            self._request(container_id, lambda client: self._remove(client, container_id))
+        except GpuContainersError as exc:
+            log.warning("Container %s is left behind: %s", container_id[:12], exc)
+
+    async def start(self, container_id: str) -> None:
+        """Start a created or exited container; one that runs already is no error."""
+        await self._ask(container_id, lambda client: client.start(container_id))
+
+    async def verify_gpus(self, container_id: str, minor_numbers: Collection[int]) -> None:
+        """Compare the container's device nodes with these; see `docker_gpus.verify`."""
+        await self._ask(
+            container_id, lambda client: docker_gpus.verify(client, container_id, minor_numbers)
+        )
+
+    def watch(self, container_id: str) -> Future[ContainerExit]:
+        """Return a future for the end of the present run; see `ExitWatcher.watch`."""
+        return self._watcher.watch(container_id)
+
+    async def signal(self, container_id: str, signum: int) -> None:
+        """Send a signal through docker-init to the process group; no error when it has ended."""
+        await self._ask(container_id, lambda client: requests.kill(client, container_id, signum))
+
+    async def run(self, spec: ContainerSpec, *, timeout: float) -> tuple[int, str]:
+        """Run a container to its end and remove it: exit code and up to 1 MiB of its output."""
+        container_id = await self.create(spec)
+        try:
+            end = self.watch(container_id)
+            await self.start(container_id)
+            exited = await asyncio.wait_for(asyncio.wrap_future(end), timeout)
+            output = await self._ask(
+                container_id, lambda c: c.read_log(container_id, stderr=False, limit=OUTPUT_LIMIT)
+            )
+        except (TimeoutError, asyncio.TimeoutError) as exc:
+            raise KernelTimeoutError(
+                f"The image {spec.image[:19]} did not answer in {timeout:g} seconds.",
+                "Try again; the first look into a large image can be slow.",
+            ) from exc
+        finally:
+            # In a thread of its own right: a cancelled caller leaves no container behind.
+            removal = self._pool.submit(self._remove_quietly, container_id)
+            await asyncio.shield(asyncio.wrap_future(removal))
+        return exited.exit_code, plain_text(output)
+
+    async def logs(self, container_id: str, *, tail: int = 20) -> str:
+        """Return the last lines, without terminal escapes; "" when the container is gone."""
+        try:
+            data = await self._ask(
+                container_id, lambda c: c.read_log(container_id, tail=tail, limit=LOG_LIMIT)
+            )
+        except ContainerNotFoundError:
+            return ""
+        return plain_text(data)
+
+    async def remove(self, container_id: str) -> None:
+        """Kill and remove; returns when the engine confirmed that the container is gone."""
+        await self._ask(container_id, lambda client: self._remove(client, container_id))
+
+    def _remove(self, client: EngineClient, container_id: str) -> None:
+        requests.remove(client, container_id, self._timeout)
+        self._watcher.forget(container_id)
+
+    def close(self) -> None:
+        """Release connections and threads; containers stay as they are."""
+        self._watcher.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()

@@ -1,0 +1,235 @@
+"""Where the engine listens; docker-py's low-level client with the requests that it lacks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import docker
+import requests
+from docker import auth, errors, utils
+from docker.types import CancellableStream
+
+from jupyter_gpu_containers.errors import EngineError
+
+from .docker_errors import bad_address, not_permitted, translated, unreachable
+from .docker_transport import EngineAdapter, connect_socket
+
+log = logging.getLogger(__name__)
+
+FRAME_HEADER = 8  # bytes
+SYSTEM_SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
+PROBE_TIMEOUT = 10.0  # seconds
+CONNECTIONS = 16  # kept open at most
+MINIMUM_API = (1, 41)  # Docker Engine 20.10, Podman 4
+
+
+def find_engine(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the engine's address: DOCKER_HOST, else the first socket that exists.
+
+    None: there is no socket in any of the usual places.
+    """
+    if host := environ.get("DOCKER_HOST"):
+        return host
+    runtime_dir = environ.get("XDG_RUNTIME_DIR")
+    users = [f"{runtime_dir}/docker.sock", f"{runtime_dir}/podman/podman.sock"]
+    places = [SYSTEM_SOCKETS[0], *(users if runtime_dir else ()), *SYSTEM_SOCKETS[1:]]
+    return next((f"unix://{place}" for place in places if _exists(place)), None)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).is_socket()
+    except PermissionError:  # a folder on the way refuses us
+        return False
+
+
+class EngineClient(docker.APIClient):
+    """docker-py's client; every method raises docker-py's exceptions."""
+
+    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+        options.setdefault("timeout", self.timeout)
+        url = f"{self.base_url}/v{self.api_version}{path}"
+        response = self.request(method, url, **options)
+        try:
+            response.raise_for_status()
+        except requests.exceptions.HTTPError as exc:
+            raise errors.create_api_error_from_http_exception(exc) from exc
+        return response
+
+    def create_from_body(self, body: dict[str, Any], name: str) -> str:
+        """Create a container from a whole request body; return its id."""
+        response = self._send("POST", "/containers/create", params={"name": name}, json=body)
+        return str(response.json()["Id"])
+
+    def await_removed(self, container_id: str, timeout: float) -> None:
+        """Wait until a removal that is going on has ended."""
+        path = f"/containers/{container_id}/wait"
+        self._send("POST", path, params={"condition": "removed"}, timeout=timeout)
+
+    def read_image(self, reference: str) -> dict[str, Any]:
+        """Return the engine's whole record of an image."""
+        record: dict[str, Any] = self._send("GET", f"/images/{quote(reference)}/json").json()
+        return record
+
+    def read_log(
+        self, container_id: str, *, limit: int, tail: int | None = None, stderr: bool = True
+    ) -> bytes:
+        """Return the end of what a container without a terminal wrote.
+
+        Parameters
+        ----------
+        limit : int
+            Bytes, at most.
+        tail : int, optional
+            Lines, at most.
+        stderr : bool
+            Standard error as well as standard output.
+        """
+        query = {"stdout": 1, "stderr": int(stderr), "tail": "all" if tail is None else str(tail)}
+        path = f"/containers/{container_id}/logs"
+        with self._send("GET", path, params=query, stream=True) as response:
+            return _last_bytes(response.iter_content(64 * 1024), limit)
+
+    def event_stream(self, since: float, types: list[str], *, idle_timeout: float) -> JsonStream:
+        """Open the stream of container events of these types.
+
+        Parameters
+        ----------
+        since : float
+            Seconds since the epoch; past events from then on come first.
+        idle_timeout : float
+            Seconds without an event after which reading raises.
+        """
+        filters = json.dumps({"type": ["container"], "event": types})
+        response = self._send(
+            "GET",
+            "/events",
+            params={"since": f"{since:.9f}", "filters": filters},
+            stream=True,
+            timeout=(self.timeout, idle_timeout),
+        )
+        return JsonStream(response)
+
+    def pull_stream(self, reference: str) -> JsonStream:
+        """Ask for an image; the engine gives up when the stream is not read to its end."""
+        repository, tag = utils.parse_repository_tag(reference)
+        registry, _ = auth.resolve_repository_name(repository)
+        header = auth.get_config_header(self, registry)
+        response = self._send(
+            "POST",
+            "/images/create",
+            params={"fromImage": repository, "tag": tag or "latest"},
+            headers={"X-Registry-Auth": header} if header else {},
+            stream=True,
+            timeout=(self.timeout, None),
+        )
+        return JsonStream(response)
+
+
+def _last_bytes(chunks: Iterable[bytes], limit: int) -> bytes:
+    """Take the frames of an attach stream apart: 8 bytes of header, of which 4 are a length."""
+    kept, buffer = bytearray(), bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        start = 0
+        while len(buffer) - start >= FRAME_HEADER:
+            end = start + FRAME_HEADER + int.from_bytes(buffer[start + 4 : start + 8], "big")
+            if end > len(buffer):
+                break
+            kept += buffer[start + FRAME_HEADER : end]
+            start = end
+        del buffer[:start]
+        del kept[: max(0, len(kept) - limit)]
+    return bytes(kept)
+
+
+class JsonStream:
+    """A response of JSON objects, one a line, that may go on for ever.
+
+    Iterating raises `requests` exceptions where the stream breaks, unlike docker-py's own, which
+    then just ends.
+    """
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for line in self._response.iter_lines(chunk_size=None):
+            if line:
+                yield json.loads(line)
+
+    def close(self) -> None:
+        """End the stream, also while another thread reads it."""
+        try:
+            # closing alone does not wake a thread that is in recv()
+            CancellableStream(iter(()), self._response).close()
+        except (OSError, AttributeError):
+            log.debug("The stream was closed already.")
+        self._response.close()
+
+
+# Makes a request with a connected client and translates errors; may be called in any thread.
+# Its arguments: what the request is about (image reference or container id), and the request.
+Request = Callable[[str, Callable[[EngineClient], Any]], Any]
+
+
+def connect(url: str | None, timeout: int) -> EngineClient:
+    """Return a client whose API version was agreed with the engine.
+
+    Parameters
+    ----------
+    url : str or None
+        ``unix:///…`` or ``tcp://…``; None: look for the engine (`find_engine`).
+    timeout : int
+        Seconds that one answer may take.
+
+    Raises
+    ------
+    EngineUnreachableError, EnginePermissionError, EngineError
+    """
+    options: dict[str, Any] = {}
+    address = url or find_engine()
+    if address is None:
+        raise unreachable()
+    if url is None and os.environ.get("DOCKER_HOST"):
+        options.update(utils.kwargs_from_env())  # with the client's certificate, where there is one
+    options["base_url"] = address
+    _check_address(address)
+    with translated():
+        client = EngineClient(**options, version="auto", timeout=timeout)
+    if address.startswith("unix://"):
+        path = address.removeprefix("unix://")
+        client.get_adapter(client.base_url).close()
+        client.mount("http+docker://", EngineAdapter(path, timeout, max_pool_size=CONNECTIONS))
+    version = tuple(int(part) for part in client.api_version.split(".")[:2])
+    if version < MINIMUM_API:
+        client.close()
+        needed = ".".join(map(str, MINIMUM_API))
+        raise EngineError(
+            f"The container engine speaks API {client.api_version}; {needed} is needed.",
+            "Update it: Docker Engine 20.10, Podman 4, or newer.",
+        )
+    return client
+
+
+def _check_address(address: str) -> None:
+    """Tell "nobody there" and "not permitted" apart, with the place in the sentence."""
+    try:
+        utils.parse_host(address)
+    except errors.DockerException as exc:
+        raise bad_address(exc) from exc
+    if not address.startswith("unix://"):
+        return
+    path = address.removeprefix("unix://")
+    try:
+        connect_socket(path, PROBE_TIMEOUT).close()
+    except PermissionError as exc:
+        raise not_permitted(path) from exc
+    except OSError as exc:
+        raise unreachable(path) from exc

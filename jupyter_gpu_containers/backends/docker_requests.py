@@ -1,0 +1,100 @@
+"""Requests to the engine that need more than one line; each blocks, and runs in a worker thread.
+
+They raise docker-py's exceptions, or this product's errors where the status alone tells more.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+import docker.errors
+
+from jupyter_gpu_containers.model.container import ContainerSpec, EngineInfo
+
+from .docker_body import Injection, cdi_name, create_body
+from .docker_client import EngineClient
+from .docker_facts import engine_info
+from .docker_words import image_not_found
+
+InjectionSetting = Literal["auto", "cdi", "nvidia"]
+
+GONE, CONFLICT = 404, 409  # HTTP status
+
+
+def read_info(client: EngineClient) -> EngineInfo:
+    """Ask the engine what it is, and which CDI devices it lists now."""
+    return engine_info(client.version(), client.info())
+
+
+def inspect_image(client: EngineClient, reference: str) -> dict[str, Any]:
+    """Return the engine's record of an image. Raises `ImageNotFoundError`."""
+    try:
+        return client.read_image(reference)
+    except docker.errors.NotFound as exc:
+        raise image_not_found(reference) from exc
+
+
+def choose_injection(
+    setting: InjectionSetting, info: EngineInfo, uuids: tuple[str, ...]
+) -> Injection:
+    """Return how GPUs reach a container: by CDI where the engine lists all of them, in doubt."""
+    if setting != "auto":
+        return setting
+    listed = set(info.cdi_devices or ())
+    return "cdi" if uuids and listed.issuperset(map(cdi_name, uuids)) else "nvidia"
+
+
+def create(
+    client: EngineClient, spec: ContainerSpec, info: EngineInfo, setting: InjectionSetting
+) -> str:
+    """Create a container for a spec; return its id. Raises `ImageNotFoundError`."""
+    is_docker = info.name == "Docker Engine"  # Podman lists runtimes that it may not have
+    body = create_body(
+        spec,
+        choose_injection(setting, info, spec.gpus),
+        runtime="runc" if is_docker and "runc" in _listed(info, "runtimes") else None,
+        log_driver="local" if "local" in _listed(info, "log_drivers") else None,
+    )
+    try:
+        return client.create_from_body(body, spec.name)
+    except docker.errors.NotFound as exc:
+        raise image_not_found(spec.image) from exc
+
+
+def _listed(info: EngineInfo, key: str) -> list[str]:
+    return info.details.get(key, "").split(",")
+
+
+def kill(client: EngineClient, container_id: str, signum: int) -> None:
+    """Send a signal; nothing happens where the container has ended or is gone."""
+    try:
+        client.kill(container_id, signum)
+    except docker.errors.APIError as exc:
+        if exc.status_code not in (GONE, CONFLICT):
+            raise
+
+
+def remove(client: EngineClient, container_id: str, timeout: float) -> None:
+    """Kill and remove; return when the container is gone, also by somebody else's removal.
+
+    Raises
+    ------
+    docker.errors.APIError
+        Not gone after ``timeout`` seconds, or the engine failed.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            client.remove_container(container_id, v=True, force=True)
+            return
+        except docker.errors.APIError as exc:
+            if exc.status_code == GONE:
+                return
+            if exc.status_code != CONFLICT or time.monotonic() > deadline:
+                raise
+        # "removal of container … is already in progress"
+        try:
+            client.await_removed(container_id, max(1.0, deadline - time.monotonic()))
+        except docker.errors.NotFound:
+            return

@@ -1,0 +1,277 @@
+"""The memory backend: containers are records, local processes stand in for them.
+
+For the demonstration on machines without an engine and for tests of everything above a backend.
+Nothing is isolated: a "container" is a child process with the server's own rights, its mounts are
+translated paths, and its GPUs are no more than written down. The UI says so (`demo`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import signal
+import time
+from collections.abc import Collection, Iterable
+from concurrent.futures import Future
+
+from jupyter_gpu_containers.errors import (
+    ContainerNotFoundError,
+    EngineError,
+    GpuVanishedError,
+    ImageNotFoundError,
+    InvalidImageReferenceError,
+    KernelTimeoutError,
+    RegistryError,
+    WorkspaceError,
+)
+from jupyter_gpu_containers.model.container import (
+    Container,
+    ContainerExit,
+    ContainerSpec,
+    ContainerStatus,
+    EngineInfo,
+)
+from jupyter_gpu_containers.model.image import Image, ImageReference
+from jupyter_gpu_containers.ports import ContainerBackend
+from jupyter_gpu_containers.runtime.threads import in_thread
+
+from .docker_facts import plain_text
+from .memory_images import DEMO_IMAGES, host_architecture
+from .memory_process import Process
+from .memory_store import MemoryStore, Record
+
+__all__ = ["MemoryBackend", "MemoryStore"]
+
+
+class MemoryBackend(ContainerBackend):
+    """Containers as records in this process.
+
+    Parameters
+    ----------
+    images : iterable of Image
+        What `images` lists. Ignored where a store is given.
+    store : MemoryStore, optional
+        To be shared with other backends, as servers share an engine.
+    """
+
+    demo = True
+
+    def __init__(
+        self, images: Iterable[Image] = DEMO_IMAGES, *, store: MemoryStore | None = None
+    ) -> None:
+        self._store = store or MemoryStore(images)
+        self._closed = False
+        with self._store.lock:
+            self._store.users += 1
+
+    async def info(self) -> EngineInfo:
+        """Say that this is no engine."""
+        return EngineInfo(
+            name="memory", version="1", api_version="1", architecture=host_architecture()
+        )
+
+    async def images(self) -> list[Image]:
+        """List the images."""
+        return list(self._store.images.values())
+
+    async def image(self, reference: str) -> Image:
+        """Look one image up by id or reference. Raises `ImageNotFoundError`."""
+        if image := self._store.images.get(reference):
+            return image
+        wanted = _familiar(reference)
+        for image in self._store.images.values():
+            if wanted in (*image.references, *image.repo_digests):
+                return image
+        raise ImageNotFoundError(
+            f"The image {reference} is not among the images of this demonstration.",
+            "Choose one from the list.",
+        )
+
+    async def pull(self, reference: str) -> None:
+        """Do nothing for an image of the list. Raises `RegistryError` for all others."""
+        try:
+            await self.image(reference)
+        except ImageNotFoundError as exc:
+            raise RegistryError(
+                f"The image {reference} cannot be fetched: this is a demonstration without a "
+                "container engine.",
+                "Choose one from the list.",
+            ) from exc
+
+    async def containers(self, label: str) -> list[Container]:
+        """List containers with a label, ``key`` or ``key=value``, in every state."""
+        key, given, value = label.partition("=")
+        with self._store.lock:
+            return [
+                record.as_container()
+                for record in self._store.records.values()
+                if key in record.spec.labels and (not given or record.spec.labels[key] == value)
+            ]
+
+    async def create(self, spec: ContainerSpec) -> str:
+        """Write a container down. Raises as the Docker backend does."""
+        await self.image(spec.image)
+        _check_mounts(spec)
+        with self._store.lock:
+            if any(record.spec.name == spec.name for record in self._store.records.values()):
+                raise EngineError(f"The container name {spec.name} is in use.")
+            container_id = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
+            self._store.records[container_id] = Record(container_id, spec, time.time())
+            return container_id
+
+    async def start(self, container_id: str) -> None:
+        """Start the process that stands in for the container."""
+        await asyncio.to_thread(self._start, container_id)
+
+    def _start(self, container_id: str) -> None:
+        with self._store.lock:
+            record = self._record(container_id)
+            if record.status is ContainerStatus.REMOVING:
+                raise _not_found(container_id)
+            if record.status is ContainerStatus.RUNNING:
+                return
+            record.process = Process(
+                record.spec, record.log, lambda code: self._ended(record, ContainerExit(code))
+            )
+            record.runs += 1
+            record.status = ContainerStatus.RUNNING
+
+    def _ended(self, record: Record, end: ContainerExit) -> None:
+        with self._store.lock:
+            record.process = None
+            record.exit = end
+            if record.status is not ContainerStatus.REMOVING:
+                record.status = ContainerStatus.EXITED
+            waiting = record.take()
+        if waiting is not None:
+            waiting.set_result(end)
+
+    async def verify_gpus(self, container_id: str, minor_numbers: Collection[int]) -> None:
+        """Compare the record with the request: no device is really there or not there.
+
+        Raises `GpuVanishedError` where one says GPUs and the other says none.
+        """
+        with self._store.lock:
+            record = self._record(container_id)
+        if bool(record.spec.gpus) != bool(minor_numbers):
+            raise GpuVanishedError(
+                f"The container was created with {len(record.spec.gpus)} GPUs, but "
+                f"{len(minor_numbers)} were expected.",
+            )
+
+    def watch(self, container_id: str) -> Future[ContainerExit]:
+        """Return a future for the end of the present run.
+
+        The present run is the one that the container is in, or will be in when it is started;
+        where the container has exited and no future told so yet, that past run.
+        """
+        with self._store.lock:
+            record = self._store.find(container_id)
+            if record is not None and record.waiting is not None:
+                return record.waiting
+            future: Future[ContainerExit] = Future()
+            future.set_running_or_notify_cancel()  # several may wait: nobody can cancel it
+            if record is None:
+                future.set_result(_LOST)
+            elif record.status is ContainerStatus.EXITED and record.reported < record.runs:
+                assert record.exit is not None
+                record.reported = record.runs
+                future.set_result(record.exit)
+            else:
+                record.waiting = future
+            return future
+
+    async def signal(self, container_id: str, signum: int) -> None:
+        """Send a signal to the process group; no error when it has ended."""
+        with self._store.lock:
+            record = self._store.find(container_id)
+            process = record.process if record else None
+        if process is not None:
+            process.signal(signum)
+
+    async def run(self, spec: ContainerSpec, *, timeout: float) -> tuple[int, str]:
+        """Run to the end and remove: exit code and standard output."""
+        container_id = await self.create(spec)
+        try:
+            end = self.watch(container_id)
+            await self.start(container_id)
+            exited = await asyncio.wait_for(asyncio.wrap_future(end), timeout)
+            with self._store.lock:
+                output = self._record(container_id).log.read(stderr=False)
+        except (TimeoutError, asyncio.TimeoutError) as exc:
+            raise KernelTimeoutError(
+                f"{spec.command[0]} did not end in {timeout:g} seconds."
+            ) from exc
+        finally:
+            await asyncio.shield(asyncio.to_thread(self._remove, container_id))
+        return exited.exit_code, plain_text(output)
+
+    async def logs(self, container_id: str, *, tail: int = 20) -> str:
+        """Return the last lines, without terminal escapes; "" when the container is gone."""
+        with self._store.lock:
+            record = self._store.find(container_id)
+        if record is None or tail <= 0:
+            return ""
+        return "".join(plain_text(record.log.read()).splitlines(keepends=True)[-tail:])
+
+    async def remove(self, container_id: str) -> None:
+        """Kill the process, wait for its end, and forget the container."""
+        await in_thread(None, lambda: self._remove(container_id))
+
+    def _remove(self, container_id: str) -> None:
+        with self._store.lock:
+            record = self._store.find(container_id)
+            process = record.process if record else None
+            if record is not None:
+                record.status = ContainerStatus.REMOVING  # nobody starts it any more
+        if process is not None:
+            process.signal(signal.SIGKILL)
+            process.join()
+        with self._store.lock:
+            if record is None or self._store.records.pop(record.id, None) is None:
+                return
+            waiting = record.take()
+        if waiting is not None:
+            waiting.set_result(_LOST)
+
+    def close(self) -> None:
+        """Leave the store; the last one to leave ends all processes."""
+        with self._store.lock:
+            self._store.users -= not self._closed
+            self._closed = True
+            last = self._store.users == 0
+        if last:
+            self._store.kill_all()
+
+    def _record(self, container_id: str) -> Record:
+        record = self._store.find(container_id)
+        if record is None:
+            raise _not_found(container_id)
+        return record
+
+
+_LOST = ContainerExit(-1, error="The container was removed.", lost=True)
+
+
+def _not_found(container_id: str) -> ContainerNotFoundError:
+    return ContainerNotFoundError(
+        f"The container {container_id[:12]} does not exist any more.", "Start a new kernel."
+    )
+
+
+def _check_mounts(spec: ContainerSpec) -> None:
+    for mount in spec.mounts:
+        if not os.path.exists(mount.source):
+            raise WorkspaceError(
+                f"The folder {mount.source} cannot be mounted: it does not exist.",
+                "The folder must exist on this machine.",
+            )
+
+
+def _familiar(reference: str) -> str:
+    try:
+        return ImageReference.parse(reference).familiar
+    except InvalidImageReferenceError:
+        return reference

@@ -1,0 +1,171 @@
+"""A local process that stands in for a container's: its session, its bounded log."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import IO
+
+from jupyter_gpu_containers.errors import WorkspaceError
+from jupyter_gpu_containers.model.container import ContainerSpec
+
+LOG_LIMIT = 1024 * 1024  # bytes kept, from the end
+# What a Python needs to find itself; nothing else of the server's environment is passed on.
+PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TZ")
+NOT_FOUND, NOT_EXECUTABLE = 127, 126  # exit codes as docker-init and shells give them
+
+
+class Log:
+    """What a process wrote, by stream, the oldest part dropped beyond `LOG_LIMIT` bytes."""
+
+    def __init__(self) -> None:
+        self._parts: deque[tuple[bool, bytes]] = deque()  # (is standard error, data)
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def write(self, data: bytes, *, stderr: bool) -> None:
+        """Append."""
+        with self._lock:
+            self._parts.append((stderr, data))
+            self._size += len(data)
+            while self._size - len(self._parts[0][1]) >= LOG_LIMIT:
+                self._size -= len(self._parts.popleft()[1])
+
+    def read(self, *, stderr: bool = True) -> bytes:
+        """Return standard output, and standard error too where wanted, in order of arrival."""
+        with self._lock:
+            data = b"".join(part for is_err, part in self._parts if stderr or not is_err)
+        return data[-LOG_LIMIT:]
+
+
+class Translation:
+    """Paths of the container, seen from the host: a mount's target becomes its source."""
+
+    def __init__(self, spec: ContainerSpec) -> None:
+        pairs = ((m.target.rstrip("/"), m.source.rstrip("/")) for m in spec.mounts)
+        self._pairs = sorted(pairs, key=lambda pair: len(pair[0]), reverse=True)
+
+    def __call__(self, value: str) -> str:
+        """Translate a value that is a path at or below a target; return others as they are."""
+        for target, source in self._pairs:
+            if value == target or value.startswith(target + "/"):
+                return source + value[len(target) :]
+        return value
+
+
+def _argv(spec: ContainerSpec, host: Translation) -> list[str]:
+    program = spec.command[0]
+    if os.path.basename(program).startswith("python"):
+        program = sys.executable
+    return [program, *map(host, spec.command[1:])]
+
+
+def _environ(spec: ContainerSpec, host: Translation, environ: Mapping[str, str]) -> dict[str, str]:
+    env = {key: environ[key] for key in PASSED_ON if key in environ}
+    env |= {key: host(value) for key, value in spec.env.items()}
+    env["JPY_PARENT_PID"] = str(os.getpid())  # an ipykernel ends when this process is killed
+    return env
+
+
+class Process:
+    """Runs a spec's command on this machine, as the user that this process has.
+
+    Parameters
+    ----------
+    spec : ContainerSpec
+    log : Log
+        Takes what the process writes; it outlives a restart.
+    ended : callable
+        Called once with the exit code, 128 + signal for a signal, from another thread.
+
+    Raises
+    ------
+    WorkspaceError
+        The working directory does not exist.
+    """
+
+    def __init__(self, spec: ContainerSpec, log: Log, ended: Callable[[int], None]) -> None:
+        self._log = log
+        self._ended = ended
+        self._lock = threading.Lock()  # a signal never goes to a number that was given anew
+        host = Translation(spec)
+        folder = host(spec.working_dir)
+        if not os.path.isdir(folder):
+            raise WorkspaceError(f"The working directory {folder} does not exist.")
+        try:
+            self._popen = subprocess.Popen(
+                _argv(spec, host),
+                cwd=folder,
+                env=_environ(spec, host, os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            # docker-init starts before it finds that the command cannot be executed
+            log.write(f"exec {spec.command[0]} failed: {exc.strerror}\n".encode(), stderr=True)
+            code = NOT_FOUND if isinstance(exc, FileNotFoundError) else NOT_EXECUTABLE
+            self._thread = threading.Thread(target=ended, args=(code,), daemon=True)
+            self._pid = 0
+        else:
+            self._pid = self._popen.pid
+            self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the process group; nothing happens when it has ended."""
+        with self._lock:
+            if self._pid:
+                os.killpg(self._pid, signum)
+
+    def join(self) -> None:
+        """Wait until `ended` was called."""
+        self._thread.join()
+
+    def _follow(self) -> None:
+        assert self._popen.stdout is not None
+        assert self._popen.stderr is not None
+        pidfd = os.pidfd_open(self._pid)
+        try:
+            with selectors.DefaultSelector() as selector:
+                for stream in (self._popen.stdout, self._popen.stderr):
+                    os.set_blocking(stream.fileno(), False)
+                    selector.register(stream, selectors.EVENT_READ)
+                selector.register(pidfd, selectors.EVENT_READ)
+                running = True
+                while running:
+                    for key, _ in selector.select():
+                        if key.fileobj == pidfd:
+                            running = False
+                        elif not self._copy(key.fileobj):  # type: ignore[arg-type]
+                            selector.unregister(key.fileobj)
+        finally:
+            os.close(pidfd)
+        with self._lock:
+            # With a container's first process all others end. It waits to be reaped still, so the
+            # group's number is ours.
+            os.killpg(self._pid, signal.SIGKILL)
+            code = self._popen.wait()
+            self._pid = 0
+        for stream in (self._popen.stdout, self._popen.stderr):
+            self._copy(stream)
+            stream.close()
+        self._ended(128 - code if code < 0 else code)
+
+    def _copy(self, stream: IO[bytes]) -> bool:
+        """Move what is there now into the log; False at the stream's end."""
+        while True:
+            try:
+                data = os.read(stream.fileno(), 65536)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            self._log.write(data, stderr=stream is self._popen.stderr)

@@ -1,0 +1,64 @@
+"""Command line: ``jupyter gpu-containers``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from jupyter_gpu_containers.errors import GpuContainersError
+
+from .commands import Outcome
+from .parser import Arguments, parse
+from .tables import Style
+
+INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    0: done; 1: failed, or `doctor` found a problem; 2: the command cannot be understood.
+    Failures are two lines on standard error, ``error: …`` and ``hint: …``; with ``--json`` they are
+    an object ``{code, message, hint}`` on standard output.
+    """
+    arguments = parse(argv)
+    try:
+        outcome = asyncio.run(_run(arguments))
+    except GpuContainersError as exc:
+        _complain(exc, as_json=arguments.json)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    try:
+        if arguments.json:
+            print(json.dumps(outcome.json, indent=2, ensure_ascii=False))
+        else:
+            print(outcome.text(Style.of(sys.stdout)))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `… | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return outcome.status
+
+
+async def _run(arguments: Arguments) -> Outcome:
+    from jupyter_gpu_containers.config import (
+        load_services,  # after the command line is known to be understood
+    )
+
+    services = await asyncio.to_thread(load_services, arguments.config)
+    try:
+        return await arguments.command(services, arguments)
+    finally:
+        services.close()
+
+
+def _complain(error: GpuContainersError, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(error.as_dict(), indent=2, ensure_ascii=False))
+        return
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)

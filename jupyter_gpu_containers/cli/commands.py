@@ -1,0 +1,203 @@
+"""What each command does: asks the services, and returns data and the text for people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_gpu_containers.model.ending import format_bytes
+from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.size import parse_size
+from jupyter_gpu_containers.service.environments import environment_problems
+from jupyter_gpu_containers.service.gpu_usage import GpuUse, gpu_usage
+from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.services import Services
+from jupyter_gpu_containers.web.serializers import environment_model, gpus_model, image_model
+
+from .kernels import KernelRow, kernel_rows, select
+from .servers import shut_down
+from .tables import Style, table
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a command."""
+
+    json: Any  # what --json prints
+    text: Callable[[Style], str]  # what people read
+    status: int = 0
+
+
+async def gpus(services: Services, arguments: Any) -> Outcome:
+    """``gpus``: schema ``Gpus`` of the contract."""
+    me = str(Owner.current())
+    usage = await gpu_usage(services.inventory, services.backend, me)
+
+    def text(style: Style) -> str:
+        parts = []
+        if usage.uses:
+            titles = ("GPU", "NAME", "MEMORY", "STATE", "HOLDER")
+            parts.append(table(titles, [_gpu_row(use) for use in usage.uses], style))
+        if usage.snapshot.driver is not None:
+            driver = usage.snapshot.driver
+            cuda = f", CUDA up to {driver.cuda_version}" if driver.cuda_version else ""
+            parts.append(f"Driver {driver.version}{cuda}")
+        if usage.snapshot.problem is not None:
+            parts.append(_problem_text(usage.snapshot.problem))
+        return "\n".join(parts)
+
+    return Outcome(gpus_model(usage), text)
+
+
+def _gpu_row(use: GpuUse) -> tuple[str, ...]:
+    gpu = use.gpu
+    name = f"{gpu.name} MIG {gpu.mig_profile}" if gpu.mig_profile else gpu.name
+    used = f"{format_bytes(gpu.memory_used)} of {format_bytes(gpu.memory_total)}"
+    if use.holder is not None:
+        holder = use.holder
+        about = " · ".join(filter(None, (holder.display_name, holder.notebook)))
+        whose = f"{about} ({holder.owner})"
+    else:
+        whose = use.problem.message if use.problem else ""
+    return str(gpu.index), name, used, use.state.value.replace("_", " "), whose
+
+
+async def images(services: Services, arguments: Any) -> Outcome:
+    """``images``: schema ``Image`` of the contract."""
+    found = await services.images.list()
+    models = [image_model(image, services.images.problem(image)) for image in found]
+
+    def text(style: Style) -> str:
+        if not models:
+            return "There is no image on this machine. Fetch one with `docker pull`."
+        titles = ("IMAGE", "SIZE", "FRAMEWORK", "CUDA", "PYTHON", "KERNELS")
+        return table(titles, [_image_row(model) for model in models], style)
+
+    return Outcome({"images": models}, text)
+
+
+def _image_row(model: dict[str, Any]) -> tuple[str, ...]:
+    framework = model["framework"] or {"name": "", "version": None}
+    kernels = "unknown"  # not looked into yet
+    if model["problem"]:
+        kernels = {"wrong_architecture": f"for {model['architecture']}"}.get(
+            model["problem"]["code"], "none"
+        )
+    elif model["kernels"] is not None:
+        kernels = ", ".join(kernel["name"] for kernel in model["kernels"])
+    return (
+        model["references"][0] if model["references"] else model["id"][7:19],
+        format_bytes(model["size"]),
+        f"{framework['name']} {framework['version'] or ''}".strip(),
+        model["cuda"] or "",
+        model["python"] or "",
+        kernels,
+    )
+
+
+async def environments_list(services: Services, arguments: Any) -> Outcome:
+    """``environments list``: schema ``Environment`` of the contract."""
+    found = services.environments.list()
+    problems = await environment_problems(found, services.backend)
+    models = [environment_model(e, problems.get(e.name)) for e in found]
+
+    def text(style: Style) -> str:
+        if not models:
+            return "There is no environment. Make one: jupyter gpu-containers environments add REF"
+        titles = ("NAME", "DISPLAY NAME", "IMAGE", "GPUS", "MEMORY", "PROBLEM")
+        return table(titles, [_environment_row(model) for model in models], style)
+
+    return Outcome({"environments": models}, text)
+
+
+def _environment_row(model: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        model["name"],
+        model["display_name"],
+        model["reference"],
+        str(model["gpus"]),
+        format_bytes(model["memory"]) if model["memory"] else "",
+        model["problem"]["message"] if model["problem"] else "",
+    )
+
+
+async def environments_add(services: Services, arguments: Any) -> Outcome:
+    """``environments add``: the same rules as ``POST environments``."""
+    from jupyter_gpu_containers.web.contract import (
+        validate,  # a second of imports that no other command needs
+    )
+
+    wanted = {
+        "name": arguments.name,
+        "display_name": arguments.display_name,
+        "kernel": arguments.kernel,
+        "gpus": arguments.gpus,
+        "memory": parse_size(arguments.memory) if arguments.memory else None,
+        "shm_size": parse_size(arguments.shm_size) if arguments.shm_size else None,
+    }
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    validate("NewEnvironment", {"image": arguments.image, **wanted})
+    image = await services.images.get(arguments.image)
+    added = services.environments.add(image, reference=arguments.image, **wanted)
+
+    def text(style: Style) -> str:
+        elsewhere = f"jupyter console --kernel {added.name}"
+        return f"{added.display_name}\nIn JupyterLab it is among the kernels; or: {elsewhere}"
+
+    return Outcome(environment_model(added, None), text)
+
+
+async def environments_remove(services: Services, arguments: Any) -> Outcome:
+    """``environments remove``: kernels that run in it go on."""
+    services.environments.remove(arguments.name)
+    return Outcome({"removed": arguments.name}, lambda style: f"Removed {arguments.name}.")
+
+
+async def ps(services: Services, arguments: Any) -> Outcome:
+    """``ps``: containers of ours, whoever drives them."""
+    rows = await kernel_rows(services)
+
+    def text(style: Style) -> str:
+        if not rows:
+            return "No kernel runs in a container."
+        titles = ("CONTAINER", "KERNEL", "ENVIRONMENT", "STATUS", "GPUS", "USER", "NOTEBOOK")
+        return table(titles, [_kernel_cells(row) for row in rows], style)
+
+    return Outcome({"kernels": [row.as_dict() for row in rows]}, text)
+
+
+def _kernel_cells(row: KernelRow) -> tuple[str, ...]:
+    return (
+        row.container_id[:12],
+        row.kernel_id[:8],
+        row.display_name or row.purpose,
+        row.status + (", left behind" if row.left_behind else ""),
+        row.gpu_names,
+        row.user,
+        row.notebook,
+    )
+
+
+async def stop(services: Services, arguments: Any) -> Outcome:
+    """``stop``: by the server that drives the kernel, where there is one; frees the GPUs."""
+    rows = await kernel_rows(services)
+    caller = services.kernels.seats.caller
+    chosen = select(rows, arguments.targets, everything=arguments.all, caller=caller)
+    for row in chosen:
+        if row.purpose == "kernel" and not row.left_behind:
+            await asyncio.to_thread(shut_down, row.kernel_id, row.driver)
+        await services.claims.release(row.container_id)
+    await asyncio.to_thread(services.kernels.seats.sweep)  # folders of servers that are gone
+
+    def text(style: Style) -> str:
+        if not chosen:
+            return "No kernel of yours runs in a container."
+        return "\n".join(f"Stopped {row.called}." for row in chosen)
+
+    return Outcome({"stopped": [row.as_dict() for row in chosen]}, text)
+
+
+def _problem_text(problem: Problem) -> str:
+    return f"{problem.message} {problem.hint}".strip()

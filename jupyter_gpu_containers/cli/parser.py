@@ -1,0 +1,94 @@
+"""The words of the command line, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from jupyter_gpu_containers import __version__
+from jupyter_gpu_containers.service.services import Services
+
+from . import commands
+
+PROGRAM = "jupyter gpu-containers"
+Command = Callable[[Services, Any], Awaitable[commands.Outcome]]
+
+
+class Arguments(argparse.Namespace):
+    """What was typed; each command reads its own fields."""
+
+    command: Command
+    json: bool
+    config: str | None
+
+
+async def _doctor(services: Services, arguments: Any) -> commands.Outcome:
+    from .doctor import doctor  # loads Jupyter's programs, which takes a while
+
+    return await doctor(services, arguments)
+
+
+def parse(argv: Sequence[str] | None = None) -> Arguments:
+    """Read the command line; leaves the program with status 2 when it cannot be understood."""
+    return _parser().parse_args(argv, namespace=Arguments())
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print JSON, for programs")
+    common.add_argument(
+        "--config", metavar="FILE", help="configuration file; default: Jupyter's search path"
+    )
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="Jupyter kernels in containers on GPUs of their own."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    words = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def word(name: str, command: Command, text: str) -> argparse.ArgumentParser:
+        sub = words.add_parser(name, parents=[common], help=text, description=text)
+        sub.set_defaults(command=command)
+        return sub
+
+    word("gpus", commands.gpus, "Show the GPUs of this machine and who holds them.")
+    word("images", commands.images, "Show the images on the container engine.")
+    _environments(words, common)
+    word("ps", commands.ps, "Show the containers of kernels.")
+    stop = word("stop", commands.stop, "End kernels and remove their containers.")
+    which = stop.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "targets",
+        nargs="*",
+        default=[],
+        metavar="KERNEL_OR_CONTAINER",
+        help="id of a kernel or container, or the beginning of one; or a container's name",
+    )
+    which.add_argument("--all", action="store_true", help="all that are yours")
+    word("doctor", _doctor, "Check everything that kernels in containers need.")
+    return parser
+
+
+def _environments(words: Any, common: argparse.ArgumentParser) -> None:
+    text = "Add, list and remove environments, which are kernelspecs."
+    parser = words.add_parser("environments", help=text, description=text)
+    verbs = parser.add_subparsers(metavar="ACTION", required=True)
+
+    add = verbs.add_parser(
+        "add", parents=[common], help="make an environment of an image on this machine"
+    )
+    add.set_defaults(command=commands.environments_add)
+    add.add_argument("image", metavar="REF", help="image reference or id")
+    add.add_argument("--name", help="of the kernelspec, for `jupyter console --kernel NAME`")
+    add.add_argument("--display-name", help="what menus show")
+    add.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs; default: none")
+    add.add_argument("--kernel", metavar="NAME", help="kernel in the image; default: its first")
+    add.add_argument("--memory", metavar="SIZE", help="limit of memory, for example 8g")
+    add.add_argument("--shm-size", metavar="SIZE", help="size of /dev/shm, for example 1g")
+
+    shown = verbs.add_parser("list", parents=[common], help="show all environments")
+    shown.set_defaults(command=commands.environments_list)
+
+    remove = verbs.add_parser("remove", parents=[common], help="remove an environment")
+    remove.set_defaults(command=commands.environments_remove)
+    remove.add_argument("name", metavar="NAME")

@@ -1,0 +1,49 @@
+"""The Jupyter server that drives a kernel, asked to shut it down as a page would ask it.
+
+A container that only vanishes is, to a server, a kernel that died: it would be started again.
+"""
+
+from __future__ import annotations
+
+import urllib.request
+
+from jupyter_gpu_containers.service.owner import Owner
+
+TIMEOUT = 30.0  # seconds; a kernel has five to end by itself
+
+
+def shut_down(kernel_id: str, owner: str) -> bool:
+    """Shut a kernel down by REST; blocking.
+
+    Parameters
+    ----------
+    kernel_id : str
+    owner : str
+        The label of its container; names the process that drives it.
+
+    Returns
+    -------
+    bool
+        Whether a server did. None does for kernels of papermill and the like, nor for kernels of
+        other users, whose servers' tokens are theirs.
+    """
+    from jupyter_server.serverapp import list_running_servers  # takes a while
+
+    driver, me = Owner.parse(owner), Owner.current()
+    if driver is None or (driver.machine, driver.pid_namespace) != (me.machine, me.pid_namespace):
+        return False
+    for server in list_running_servers():
+        if server["pid"] == driver.pid and "url" in server:
+            return _delete(f"{server['url']}api/kernels/{kernel_id}", server.get("token", ""))
+    return False
+
+
+def _delete(url: str, token: str) -> bool:
+    headers = {"Authorization": f"token {token}"} if token else {}
+    request = urllib.request.Request(url, method="DELETE", headers=headers)
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=TIMEOUT):
+            return True
+    except OSError:  # busy, password only, TLS of its own: then its container is removed
+        return False

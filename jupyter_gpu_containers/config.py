@@ -1,0 +1,285 @@
+"""Configuration traits, and the object graph made of them: the only module that names adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import getpass
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Literal, cast
+
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_core.paths import jupyter_config_path, jupyter_data_dir
+from traitlets import Dict, Enum, Float, Int, List, Unicode
+from traitlets.config import Config, Configurable
+from traitlets.config.application import Application
+
+from .errors import InvalidRequestError
+from .model.container import Mount, Network
+from .model.launch import Caller, Policy
+from .model.size import parse_size
+from .ports import ContainerBackend, GpuInventory
+from .runtime.facts import FileImageFacts
+from .service.claims import Claims
+from .service.environments import Environments
+from .service.images import Images
+from .service.kernels import Kernels
+from .service.launches import Launches
+from .service.owner import Owner
+from .service.seats import Seats
+from .service.services import Services
+
+CONFIG_NAME = "jupyter_gpu_containers_config"
+DATA_FOLDER = "/data"  # where named data mounts appear in a container
+
+
+class GpuContainers(Configurable):
+    """What an administrator or user can set, in ``jupyter_gpu_containers_config.py``."""
+
+    backend = Enum(
+        ["docker", "memory"],
+        default_value=os.environ.get("JUPYTER_GPU_CONTAINERS_BACKEND", "docker"),
+        help="""Container engine: "docker" (Docker Engine, or Podman's Docker-compatible socket),
+        or "memory" (a demonstration: kernels are local processes). Default: the variable
+        JUPYTER_GPU_CONTAINERS_BACKEND, else "docker".""",
+    ).tag(config=True)
+    engine_url = Unicode(
+        "",
+        help="""URL of the engine's socket, such as unix:///run/user/1000/docker.sock. Default:
+        DOCKER_HOST, else the first socket of Docker or Podman that exists.""",
+    ).tag(config=True)
+    gpu_injection = Enum(
+        ["auto", "cdi", "nvidia"],
+        default_value="auto",
+        help="""How the engine is asked for GPUs: CDI device names, the "nvidia" device driver, or
+        CDI where the engine lists the device ("auto").""",
+    ).tag(config=True)
+    fixed_gpus = List(
+        Dict(),
+        default_value=None,
+        allow_none=True,
+        help="""GPUs to assume instead of asking NVML, each {"name", "memory_gib",
+        "compute_capability", "count", ...}; [] = none. For rehearsals and CI.""",
+    ).tag(config=True)
+    workspace = Unicode(
+        "",
+        help="""Folder that is mounted into kernels, at the same path. Default: the server's root
+        directory; for papermill and the like, the current directory.""",
+    ).tag(config=True)
+    data_mounts = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help=f"Folders that kernels see read-only as {DATA_FOLDER}/NAME: {{NAME: host folder}}.",
+    ).tag(config=True)
+    network = Enum(
+        [network.value for network in Network],
+        default_value=Network.BRIDGE.value,
+        help='"bridge": kernels reach the internet; "none": only themselves (starts faster).',
+    ).tag(config=True)
+    memory = Unicode(
+        "80%",
+        help="""Memory limit of a kernel unless its environment has one: "16g", or a percentage
+        of the host's memory.""",
+    ).tag(config=True)
+    shm_size = Unicode(
+        "4g", help="Size of /dev/shm (counts as memory when used); PyTorch's data loaders need it."
+    ).tag(config=True)
+    pids_limit = Int(4096, min=16, help="Most processes and threads in a container.").tag(
+        config=True
+    )
+    environment_variables = Dict(
+        value_trait=Unicode(), key_trait=Unicode(), help="Variables that every kernel gets."
+    ).tag(config=True)
+    passed_variables = List(
+        Unicode(),
+        default_value=["TZ", "JPY_SESSION_NAME"],
+        help="Names of variables that are passed on from the server's environment; no others are.",
+    ).tag(config=True)
+    start_timeout = Float(
+        60.0, min=1.0, help="Seconds from a container's start to its kernel's first answer."
+    ).tag(config=True)
+    attach_timeout = Float(
+        60.0,
+        min=0.0,
+        help="""Seconds after which a launched kernel is shut down again when no notebook took it
+        (its page was closed meanwhile).""",
+    ).tag(config=True)
+    run_dir = Unicode(
+        "",
+        help="""Folder for connection files and sockets: short, private, on a local file system.
+        Default: below XDG_RUNTIME_DIR, else /tmp/jupyter-gpu-UID.""",
+    ).tag(config=True)
+
+
+def build_services(
+    config: Config | None = None,
+    *,
+    workspace: str | None = None,
+    log: logging.Logger | None = None,
+) -> Services:
+    """Make the object graph.
+
+    Parameters
+    ----------
+    config : traitlets.config.Config, optional
+        With a section ``GpuContainers``.
+    workspace : str, optional
+        The server's root directory; the trait of this name wins.
+
+    Raises
+    ------
+    InvalidRequestError
+        A setting cannot be used.
+    """
+    traits = GpuContainers(config=config or Config())
+    log = log or logging.getLogger("jupyter_gpu_containers")
+    caller = Caller(os.getuid(), os.getgid(), _login_name())
+    owner = str(Owner.current())
+    data = Path(jupyter_data_dir())
+    policy = _policy(traits)
+    backend = _backend(traits)
+    inventory = _inventory(traits)
+    claims = Claims(backend, inventory, log=log)
+    seats = Seats(
+        run_root=_run_root(traits),
+        home_root=data / "gpu_containers" / "homes",
+        caller=caller,
+        workspace=traits.workspace or workspace,
+        env_names=traits.passed_variables,
+        log=log,
+    )
+    kernels = Kernels(backend, claims, seats, policy, start_timeout=traits.start_timeout, log=log)
+    images = Images(
+        backend,
+        FileImageFacts(data / "gpu_containers" / "images"),
+        owner=owner,
+        user=caller.name,
+    )
+    environments = Environments(data / "kernels", KernelSpecManager().get_all_specs)
+    launches = Launches(
+        environments, images, kernels, attach_timeout=traits.attach_timeout, log=log
+    )
+    return Services(backend, inventory, policy, claims, images, environments, kernels, launches)
+
+
+def load_config(config_file: str | None = None) -> Config:
+    """Read ``jupyter_gpu_containers_config.{py,json}`` from Jupyter's configuration path.
+
+    Raises
+    ------
+    InvalidRequestError
+        The file that was named does not exist.
+    """
+    reader = Application(raise_config_file_errors=True)
+    if config_file is None:
+        reader.load_config_file(CONFIG_NAME, path=jupyter_config_path())
+    elif Path(config_file).is_file():
+        folder, name = os.path.split(os.path.abspath(config_file))
+        reader.load_config_file(name, path=folder)
+    else:
+        raise InvalidRequestError(f"There is no configuration file {config_file}.")
+    return reader.config
+
+
+def load_services(config_file: str | None = None) -> Services:
+    """Make the object graph for a program that has no configuration of its own."""
+    return build_services(load_config(config_file))
+
+
+def _remove_all() -> None:
+    """Leave nothing behind at the end of a program that shut its kernels down only by ending."""
+    if _shared is not None:
+        asyncio.run(_shared.kernels.remove_all())
+
+
+_shared: Services | None = None
+_shared_lock = threading.Lock()
+
+
+def share_services(services: Services | None) -> None:
+    """Make a graph the process's own; the server extension does so with its configuration."""
+    global _shared
+    atexit.unregister(_remove_all)
+    atexit.register(_remove_all)
+    _shared = services
+
+
+def shared_services() -> Services:
+    """Return the process's graph, made from configuration files where nobody shared one.
+
+    jupyter_client gives a provisioner no other door to objects that outlive one kernel.
+    """
+    with _shared_lock:
+        if _shared is None:
+            share_services(load_services())
+        assert _shared is not None
+        return _shared
+
+
+def _backend(traits: GpuContainers) -> ContainerBackend:
+    if traits.backend == "memory":
+        from .backends.memory import MemoryBackend
+
+        return MemoryBackend()
+    from .backends.docker import DockerBackend
+
+    injection = cast('Literal["auto", "cdi", "nvidia"]', traits.gpu_injection)
+    return DockerBackend(traits.engine_url or None, injection=injection)
+
+
+def _inventory(traits: GpuContainers) -> GpuInventory:
+    fixed = cast("list[dict[str, object]] | None", traits.fixed_gpus)
+    if fixed is not None:
+        from .gpus.fixed import FixedInventory
+
+        return FixedInventory(fixed)
+    from .gpus.nvml import NvmlInventory
+
+    return NvmlInventory()
+
+
+def _policy(traits: GpuContainers) -> Policy:
+    mounts = {}
+    for name, source in traits.data_mounts.items():
+        if not os.path.isdir(source) or "/" in name or name in ("", ".", ".."):
+            raise InvalidRequestError(
+                f"The data mount {name!r} cannot be used: {source} is not a folder, or the name is "
+                "not a plain one.",
+                "Correct c.GpuContainers.data_mounts.",
+                code="data_mount_invalid",
+            )
+        mounts[name] = Mount(os.path.realpath(source), f"{DATA_FOLDER}/{name}", read_only=True)
+    return Policy(
+        memory=_memory(traits.memory),
+        shm_size=parse_size(traits.shm_size),
+        pids_limit=traits.pids_limit,
+        network=Network(traits.network),
+        data_mounts=mounts,
+        environment_variables=dict(traits.environment_variables),
+    )
+
+
+def _memory(text: str) -> int:
+    if text.endswith("%"):
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return int(total * float(text[:-1]) / 100)
+    return parse_size(text)
+
+
+def _run_root(traits: GpuContainers) -> Path:
+    if traits.run_dir:
+        return Path(traits.run_dir)
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and os.path.isdir(runtime):
+        return Path(runtime, "jupyter-gpu")
+    return Path(f"/tmp/jupyter-gpu-{os.getuid()}")
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without an entry in passwd
+        return f"uid{os.getuid()}"

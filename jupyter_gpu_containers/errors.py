@@ -1,0 +1,221 @@
+"""Every failure a user can meet: one exception tree, each with a code, a sentence and a hint.
+
+::
+
+    GpuContainersError
+    ├── InvalidRequestError            what was asked for cannot be understood or is not allowed
+    │   ├── InvalidImageReferenceError
+    │   └── WorkspaceError             the folder is outside the workspace, or cannot be mounted
+    ├── NotFoundError                  what was named does not exist
+    │   ├── ImageNotFoundError
+    │   ├── KernelNotInImageError
+    │   ├── EnvironmentNotFoundError
+    │   ├── LaunchNotFoundError
+    │   └── ContainerNotFoundError
+    ├── ConflictError                  it exists, but its present state does not allow this
+    │   ├── NotEnoughGpusError         more GPUs than this machine has
+    │   ├── GpusBusyError              more GPUs than are free now
+    │   ├── GpuVanishedError           a chosen GPU is gone, or did not reach the container
+    │   ├── WrongArchitectureError
+    │   └── EnvironmentExistsError
+    ├── UnavailableError               something that we stand on does not answer
+    │   ├── EngineUnreachableError
+    │   ├── EnginePermissionError
+    │   ├── EngineError                the engine refused or failed
+    │   └── RegistryError
+    └── KernelStartError               the container ran, but no kernel came of it
+        ├── KernelTimeoutError
+        ├── KernelExitedError
+        ├── OutOfMemoryError
+        └── LaunchCancelledError
+
+Anything else that is raised is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GpuContainersError(Exception):
+    """A failure that is meant to be read by a user.
+
+    Parameters
+    ----------
+    message : str
+        One sentence in plain words, with the numbers.
+    hint : str
+        What the reader can do about it; for commands, text that can be pasted.
+    code : str, optional
+        Stable identifier in ``snake_case``; by default the class's own.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, hint: str = "", *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self._code = code
+
+    @property
+    def error_code(self) -> str:
+        """The code of this failure, the class's own unless one was given."""
+        return self._code or self.code
+
+    def as_dict(self) -> dict[str, str]:
+        """Return ``{"code", "message", "hint"}``, the form of every error on the wire."""
+        return {"code": self.error_code, "message": self.message, "hint": self.hint}
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InvalidRequestError(GpuContainersError):
+    """What was asked for cannot be understood or is not allowed."""
+
+    code = "invalid_request"
+
+
+class InvalidImageReferenceError(InvalidRequestError):
+    """The text is not an image reference (grammar of ``distribution/reference``)."""
+
+    code = "invalid_image_reference"
+
+
+class WorkspaceError(InvalidRequestError):
+    """The folder is outside the workspace, or cannot be mounted."""
+
+    code = "workspace_not_allowed"
+
+
+class NotFoundError(GpuContainersError):
+    """What was named does not exist."""
+
+    code = "not_found"
+
+
+class ImageNotFoundError(NotFoundError):
+    """The image is not on this machine."""
+
+    code = "image_not_found"
+
+
+class KernelNotInImageError(NotFoundError):
+    """The image has no kernel, or not the one that was asked for."""
+
+    code = "kernel_not_in_image"
+
+
+class EnvironmentNotFoundError(NotFoundError):
+    """There is no environment of this name."""
+
+    code = "environment_not_found"
+
+
+class LaunchNotFoundError(NotFoundError):
+    """There is no launch of this id."""
+
+    code = "launch_not_found"
+
+
+class ContainerNotFoundError(NotFoundError):
+    """The engine has no such container (any more)."""
+
+    code = "container_not_found"
+
+
+class ConflictError(GpuContainersError):
+    """It exists, but its present state does not allow this."""
+
+    code = "conflict"
+
+
+class NotEnoughGpusError(ConflictError):
+    """More GPUs were asked for than this machine has."""
+
+    code = "not_enough_gpus"
+
+
+class GpusBusyError(ConflictError):
+    """More GPUs were asked for than are free now."""
+
+    code = "gpus_busy"
+
+
+class GpuVanishedError(ConflictError):
+    """A chosen GPU is gone, or the engine did not give it to the container."""
+
+    code = "gpu_vanished"
+
+
+class WrongArchitectureError(ConflictError):
+    """The image was made for another CPU architecture."""
+
+    code = "wrong_architecture"
+
+
+class EnvironmentExistsError(ConflictError):
+    """Another environment has this name."""
+
+    code = "environment_exists"
+
+
+class UnavailableError(GpuContainersError):
+    """Something that this product stands on does not answer."""
+
+    code = "unavailable"
+
+
+class EngineUnreachableError(UnavailableError):
+    """No container engine answers."""
+
+    code = "engine_unreachable"
+
+
+class EnginePermissionError(UnavailableError):
+    """The engine's socket refuses this user."""
+
+    code = "engine_permission"
+
+
+class EngineError(UnavailableError):
+    """The engine refused or failed; the sentence holds its own words."""
+
+    code = "engine_error"
+
+
+class RegistryError(UnavailableError):
+    """The image could not be fetched from its registry."""
+
+    code = "registry_error"
+
+
+class KernelStartError(GpuContainersError):
+    """The container ran, but no kernel came of it."""
+
+    code = "kernel_start_failed"
+
+
+class KernelTimeoutError(KernelStartError):
+    """The kernel did not answer in time."""
+
+    code = "kernel_timeout"
+
+
+class KernelExitedError(KernelStartError):
+    """The container's process ended by itself."""
+
+    code = "kernel_exited"
+
+
+class OutOfMemoryError(KernelStartError):
+    """The kernel was killed because it reached its memory limit."""
+
+    code = "out_of_memory"
+
+
+class LaunchCancelledError(KernelStartError):
+    """The launch was cancelled."""
+
+    code = "launch_cancelled"

@@ -1,0 +1,1 @@
+"""Where GPUs are known from: the NVIDIA driver (``nvml``), or configuration (``fixed``)."""

@@ -1,0 +1,1 @@
+"""Frozen dataclasses and pure functions; standard library only, no I/O."""

@@ -1,0 +1,133 @@
+"""An environment: an image by id, a kernel inside it, and defaults. On disk it is a kernelspec.
+
+Kernelspec: https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_gpu_containers.errors import InvalidRequestError
+
+from .image import ImageKernel
+
+PROVISIONER_NAME = "gpu-container-provisioner"
+METADATA_KEY = "gpu_containers"
+KERNEL_NAME = re.compile(r"[a-z0-9._-]+", re.ASCII)  # what jupyter_client accepts, lower case
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What one of our kernelspecs names."""
+
+    name: str  # of the kernelspec
+    display_name: str  # "PyTorch 25.08 · 1 GPU"
+    reference: str  # as the user gave it, for people; the image is `image_id`
+    image_id: str  # "sha256:…"
+    kernel: ImageKernel
+    gpus: int = 0
+    memory: int | None = None  # bytes; None = the policy's default
+    shm_size: int | None = None  # bytes; None = the policy's default
+    repo_digest: str | None = None  # "repository@sha256:…", where the image came from a registry
+
+    def to_kernelspec(self) -> dict[str, Any]:
+        """Return the content of ``kernel.json``."""
+        config: dict[str, Any] = {
+            "reference": self.reference,
+            "image_id": self.image_id,
+            "kernel": self.kernel.name,
+            "gpus": self.gpus,
+            "memory": self.memory,
+            "shm_size": self.shm_size,
+            "repo_digest": self.repo_digest,
+        }
+        config = {key: value for key, value in config.items() if value is not None}
+        return {
+            "argv": list(self.kernel.argv),
+            "display_name": self.display_name,
+            "language": self.kernel.language,
+            # An engine's signal reaches the kernel and its children even while a C extension
+            # holds the GIL; a message on the control channel does not.
+            "interrupt_mode": self.kernel.interrupt_mode,
+            "metadata": {
+                "debugger": self.kernel.debugger,
+                METADATA_KEY: {"image": self.reference, "gpus": self.gpus},
+                "kernel_provisioner": {"provisioner_name": PROVISIONER_NAME, "config": config},
+            },
+        }
+
+    @classmethod
+    def from_kernelspec(cls, name: str, spec: Mapping[str, Any]) -> Environment | None:
+        """Read ``kernel.json``; None where the kernelspec is not one of ours.
+
+        Raises
+        ------
+        InvalidRequestError
+            It is one of ours, but edited into something that cannot be started.
+        """
+        metadata = spec.get("metadata") or {}
+        stanza = metadata.get("kernel_provisioner") or {}
+        if stanza.get("provisioner_name") != PROVISIONER_NAME:
+            return None
+        config = stanza.get("config") or {}
+        try:
+            return cls(
+                name=name,
+                display_name=str(spec.get("display_name") or name),
+                reference=str(config["reference"]),
+                image_id=str(config["image_id"]),
+                kernel=ImageKernel(
+                    name=str(config.get("kernel", "python3")),
+                    display_name=str(spec.get("display_name") or name),
+                    language=str(spec.get("language", "")),
+                    argv=tuple(str(arg) for arg in spec["argv"]),
+                    debugger=bool(metadata.get("debugger", False)),
+                    interrupt_mode=str(spec.get("interrupt_mode", "signal")),
+                ),
+                gpus=int(config.get("gpus", 0)),
+                memory=_optional_int(config.get("memory")),
+                shm_size=_optional_int(config.get("shm_size")),
+                repo_digest=config.get("repo_digest"),
+            )
+        except (KeyError, TypeError, ValueError) as exc:
+            raise InvalidRequestError(
+                f"The kernelspec of environment “{name}” is damaged: {exc!r}.",
+                f"Remove it with `jupyter gpu-containers environments remove {name}` "
+                "and add it again.",
+            ) from exc
+
+
+def _optional_int(value: object) -> int | None:
+    return None if value is None else int(str(value))
+
+
+def environment_name(reference: str, kernel: str, gpus: int) -> str:
+    """Return a kernelspec name for an image, a kernel and a number of GPUs.
+
+    >>> environment_name("nvcr.io/nvidia/pytorch:25.08-py3", "python3", 1)
+    'nvidia-pytorch-25.08-py3-1gpu'
+    >>> environment_name("pytorch/pytorch:latest", "ir", 0)
+    'pytorch-pytorch-latest-ir-cpu'
+    """
+    path, _, tag = reference.partition("@")[0].rpartition(":")
+    if not path or "/" in tag:
+        path, tag = reference.partition("@")[0], ""
+    parts = path.split("/")
+    if len(parts) > 1 and ("." in parts[0] or ":" in parts[0] or parts[0] == "localhost"):
+        parts = parts[1:]
+    words = [*parts, tag, "" if kernel == "python3" else kernel, f"{gpus}gpu" if gpus else "cpu"]
+    text = "-".join(word for word in words if word).lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", text).strip("-.")[:100]
+
+
+def environment_title(label: str, gpus: int) -> str:
+    """Return a display name; short, since JupyterLab's toolbar has little room.
+
+    >>> environment_title("PyTorch 25.08", 1)
+    'PyTorch 25.08 · 1 GPU'
+    """
+    count = "CPU" if gpus == 0 else "1 GPU" if gpus == 1 else f"{gpus} GPUs"
+    return f"{label} · {count}"

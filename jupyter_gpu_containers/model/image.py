@@ -1,0 +1,151 @@
+"""Container images: references (OCI distribution grammar), and what an image says of itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from jupyter_gpu_containers.errors import InvalidImageReferenceError
+
+DEFAULT_REGISTRY = "docker.io"
+DEFAULT_TAG = "latest"
+
+# Grammar of github.com/distribution/reference, anchored by fullmatch.
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REGISTRY = (
+    r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+    r"(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+)
+_REFERENCE = re.compile(
+    rf"(?:(?P<registry>{_REGISTRY})/)?(?P<repository>{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>[\w][\w.-]{0,127}))?"
+    r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",
+    re.ASCII,
+)
+_ID = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+
+def is_image_id(text: str) -> bool:
+    """Tell whether the text is an engine's image id, ``sha256:`` and 64 hexadecimal digits."""
+    return _ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class ImageReference:
+    """``registry/repository:tag@digest`` as in ``distribution/reference``.
+
+    ``ImageReference.parse(str(r)) == r`` for every reference.
+    """
+
+    registry: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Parse and normalise: ``ubuntu`` becomes ``docker.io/library/ubuntu:latest``.
+
+        Raises
+        ------
+        InvalidImageReferenceError
+            The text does not follow the grammar.
+        """
+        match = _REFERENCE.fullmatch(text) if len(text) <= 4096 else None
+        if match is None or is_image_id(text):
+            raise InvalidImageReferenceError(
+                f"“{text[:80]}” is not an image reference.",
+                "Write it as [registry/]repository[:tag], for example "
+                "nvcr.io/nvidia/pytorch:25.08-py3.",
+            )
+        registry, repository = match["registry"], match["repository"]
+        if registry is not None and not (
+            "." in registry
+            or ":" in registry
+            or registry == "localhost"
+            or registry.lower() != registry
+        ):
+            registry, repository = None, f"{registry}/{repository}"
+        if registry in (None, "index.docker.io"):
+            registry = DEFAULT_REGISTRY
+        if registry == DEFAULT_REGISTRY and "/" not in repository:
+            repository = f"library/{repository}"
+        tag = match["tag"] or (None if match["digest"] else DEFAULT_TAG)
+        return cls(registry, repository, tag, match["digest"])
+
+    @property
+    def familiar(self) -> str:
+        """The short form that Docker prints: without ``docker.io/library/``."""
+        name = f"{self.registry}/{self.repository}"
+        name = name.removeprefix(f"{DEFAULT_REGISTRY}/library/")
+        name = name.removeprefix(f"{DEFAULT_REGISTRY}/")
+        return name + self._suffix()
+
+    def _suffix(self) -> str:
+        return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+    def __str__(self) -> str:
+        return f"{self.registry}/{self.repository}{self._suffix()}"
+
+
+@dataclass(frozen=True)
+class Framework:
+    """A deep-learning framework and its version, where known."""
+
+    name: str  # "PyTorch"
+    version: str | None = None  # "2.6.0", or NVIDIA's release "25.08"
+
+
+@dataclass(frozen=True)
+class ImageKernel:
+    """A kernelspec found inside an image.
+
+    ``argv`` is the command inside the container, with ``{connection_file}`` in it.
+    """
+
+    name: str
+    display_name: str
+    language: str
+    argv: tuple[str, ...]
+    debugger: bool = False
+    interrupt_mode: str = "signal"  # or "message": SIGINT would end the kernel (those on a JVM)
+
+
+@dataclass(frozen=True)
+class ImageProbe:
+    """What one look inside an image found; a fact about its id for ever."""
+
+    python: str | None = None  # "3.11.2"
+    kernels: tuple[ImageKernel, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """The part of the OCI image configuration that tells what an image is."""
+
+    env: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image on the engine."""
+
+    id: str  # "sha256:…"
+    references: tuple[str, ...] = ()  # familiar names, "pytorch/pytorch:2.6.0-cuda12.4"
+    repo_digests: tuple[str, ...] = ()  # "repository@sha256:…"
+    size: int = 0  # bytes on disk
+    created: float = 0.0  # seconds since the epoch
+    labels: dict[str, str] = field(default_factory=dict)
+    architecture: str | None = None  # Go's name, "amd64"; None = not looked up
+    config: ImageConfig | None = None  # None = not looked up
+    probe: ImageProbe | None = None  # None = not looked inside
+
+    @property
+    def name(self) -> str:
+        """The best name for people: the first reference, else the short id."""
+        return self.references[0] if self.references else self.id[7:19]
+
+    def with_probe(self, probe: ImageProbe) -> Image:
+        """Return this image with what a look inside found."""
+        return replace(self, probe=probe)

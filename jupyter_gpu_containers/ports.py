@@ -1,0 +1,123 @@
+"""The contracts that the service stands on; implementations are in backends/ and gpus/.
+
+Methods are coroutines unless said otherwise and may be awaited from any event loop: nothing in an
+implementation may belong to one loop (jupyter_client's blocking managers make a new one at will).
+All of them raise `errors.UnavailableError` (engine unreachable, not permitted, failing) where the
+engine does not answer properly: unknown is never "none" and never "gone".
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+
+from .model.container import Container, ContainerExit, ContainerSpec, EngineInfo
+from .model.gpu import GpuSnapshot
+from .model.image import Image
+
+
+class ContainerBackend(ABC):
+    """A container engine: containers and images by the Docker Engine API's meanings."""
+
+    demo: bool = False  # True: containers are records only, and the UI says so
+
+    @abstractmethod
+    async def info(self) -> EngineInfo:
+        """Ask the engine what it is."""
+
+    @abstractmethod
+    async def images(self) -> list[Image]:
+        """List images by one request to the engine; `Image.config` is not filled."""
+
+    @abstractmethod
+    async def image(self, reference: str) -> Image:
+        """Look one image up, with config and architecture. Raises `ImageNotFoundError`."""
+
+    @abstractmethod
+    async def pull(self, reference: str) -> None:
+        """Fetch an image. Raises `RegistryError`; cancelling stops the engine's work."""
+
+    @abstractmethod
+    async def containers(self, label: str) -> list[Container]:
+        """List containers that carry a label, in every state, not only the running ones."""
+
+    @abstractmethod
+    async def create(self, spec: ContainerSpec) -> str:
+        """Create a container, not started, and return its id.
+
+        Raises `ImageNotFoundError`, `WorkspaceError` (a mount's source is missing), `EngineError`.
+        After it returned, every `containers` call of anybody shows the container: the claim
+        protocol rests on that.
+        """
+
+    @abstractmethod
+    async def start(self, container_id: str) -> None:
+        """Start a created or exited container.
+
+        Raises `ContainerNotFoundError`, `GpuVanishedError` (a device is not there any more),
+        `KernelExitedError` (the command cannot be executed), `EngineError`.
+        """
+
+    @abstractmethod
+    async def verify_gpus(self, container_id: str, minor_numbers: Collection[int]) -> None:
+        """Look into a running container: exactly ``/dev/nvidiaN`` for these N are there.
+
+        Raises `GpuVanishedError`: some engines ignore requests for devices silently.
+        """
+
+    @abstractmethod
+    def watch(self, container_id: str) -> concurrent.futures.Future[ContainerExit]:
+        """Return a future for the end of the container's present run; not a coroutine.
+
+        Call it before `start`. The future belongs to no loop (`asyncio.wrap_future`), survives gaps
+        in the engine's event stream, and never says "ended" because the engine did not answer.
+        """
+
+    @abstractmethod
+    async def signal(self, container_id: str, signum: int) -> None:
+        """Send a signal to the container's process group; no error when it has ended."""
+
+    @abstractmethod
+    async def run(self, spec: ContainerSpec, *, timeout: float) -> tuple[int, str]:
+        """Run a container to its end and remove it: exit code and standard output.
+
+        Raises `KernelTimeoutError` after ``timeout`` seconds; the container is gone then, too.
+        """
+
+    @abstractmethod
+    async def logs(self, container_id: str, *, tail: int = 20) -> str:
+        """Return the last lines that the container wrote; "" when it is gone."""
+
+    @abstractmethod
+    async def remove(self, container_id: str) -> None:
+        """Kill and remove, with anonymous volumes. Returns only when the engine confirmed that
+        it is gone (204 or 404); gone already is no error."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections and threads; containers stay as they are."""
+
+
+class GpuInventory(ABC):
+    """Which GPUs this host has."""
+
+    @abstractmethod
+    async def snapshot(self) -> GpuSnapshot:
+        """Read all GPUs. Never raises: no driver, no GPU, a lost GPU are in the answer."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the driver library."""
+
+
+class ImageFactsStore(ABC):
+    """Remembers what was found out about images, by image id (which never changes meaning)."""
+
+    @abstractmethod
+    def get(self, image_ids: Sequence[str]) -> dict[str, Image]:
+        """Return the remembered images among these ids."""
+
+    @abstractmethod
+    def put(self, image: Image) -> None:
+        """Remember an image's config and probe."""

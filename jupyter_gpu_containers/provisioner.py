@@ -1,0 +1,235 @@
+"""The kernel provisioner: jupyter_client's view of a kernel in a container.
+
+Hooks and their order: https://jupyter-client.readthedocs.io/en/stable/provisioning.html. A start is
+``pre_launch``, ``launch_kernel``, ``post_launch``; a restart runs them again on the same instance
+after ``cleanup(restart=True)``. When ``launch_kernel`` raises, no ``cleanup`` follows: it undoes
+itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.manager import KernelManager
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
+from traitlets import Any as AnyTrait
+from traitlets import Int, Unicode
+
+from .config import shared_services
+from .errors import ContainerNotFoundError, GpuContainersError
+from .model.environment import Environment
+from .model.launch import CONNECTION_FILE, Phase, Seat
+from .service.futures import from_thread
+from .service.kernels import KernelContainer
+from .service.seats import SOCKET_NAME
+from .service.services import Services
+
+
+class ContainerProvisioner(KernelProvisionerBase):
+    """Runs a kernel in a container of the environment that its kernelspec describes."""
+
+    # What `Environment.to_kernelspec` writes; jupyter_client passes it to the constructor. It is
+    # read through `Environment.from_kernelspec`, where all of it is checked together.
+    reference = Unicode("")
+    image_id = Unicode("")
+    kernel = Unicode("")
+    gpus = Int(0)
+    memory = AnyTrait(None, allow_none=True)
+    shm_size = AnyTrait(None, allow_none=True)
+    repo_digest = Unicode("")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._container: KernelContainer | None = None
+        self._seat: Seat | None = None
+        self._stopping = False  # the end, when it comes, is what was asked for
+        self._reported = False
+
+    @property
+    def _services(self) -> Services:
+        return shared_services()
+
+    @property
+    def _manager(self) -> KernelManager:
+        """The kernel manager whose kernel this is; jupyter_client sets it as parent."""
+        manager = self.parent
+        assert isinstance(manager, KernelManager)
+        return manager
+
+    @property
+    def has_process(self) -> bool:
+        """Whether there is a container, running or to be restarted."""
+        return self._container is not None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Make the run directory and lead the kernel's channels into it; before each (re)start."""
+        environment = self._environment()
+        session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
+        self._services.launches.begin(self.kernel_id, environment, self._notebook(session))
+        try:
+            if self._seat is None:
+                self._seat = self._services.kernels.seats.take(
+                    self.kernel_id,
+                    working_dir=kwargs.get("cwd"),
+                    env=kwargs.get("env") or os.environ,
+                    own_env=self.kernel_spec.env,
+                    notebook=self._notebook(session),
+                )
+            self._write_connection_files(self._seat, session)
+        except BaseException as exc:
+            if isinstance(exc, GpuContainersError):
+                self._services.launches.fail(self.kernel_id, exc)
+            await self._clear()
+            raise
+        kwargs = await super().pre_launch(**kwargs)
+        kwargs["cmd"] = list(environment.kernel.argv)
+        return kwargs
+
+    def _write_connection_files(self, seat: Seat, session: str) -> None:
+        """Lead the channels into the run directory; the kernel reads its own copy of the file."""
+        manager = self._manager
+        manager.transport = "ipc"
+        manager.ip = os.path.join(seat.run_dir, SOCKET_NAME)
+        manager.cache_ports = False
+        manager.write_connection_file(jupyter_session=session)
+        copy = os.path.join(seat.run_dir, CONNECTION_FILE)
+        shutil.copy(manager.connection_file, copy)  # with its mode, 0600
+        os.chown(copy, seat.caller.uid, seat.caller.gid)
+        self.connection_info = manager.get_connection_info()
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Start (or, on a restart, start again) the container; return when the kernel answers."""
+        launches = self._services.launches
+        self._stopping = self._reported = False
+        try:
+            self._container = await self._restart() or await self._start()
+        except GpuContainersError as exc:
+            launches.fail(self.kernel_id, exc)
+            await self._clear()
+            raise
+        except BaseException:
+            launches.end(self.kernel_id)
+            await self._clear()
+            raise
+        return self.connection_info
+
+    def cancel_start(self) -> None:
+        """Give up a start that is in progress; without one nothing happens."""
+        self._services.kernels.cancel(self.kernel_id)
+
+    async def _start(self) -> KernelContainer:
+        assert self._seat is not None
+        return await self._services.kernels.start(
+            self._environment(),
+            self._seat,
+            f"ipc://{self._manager.ip}-{self._manager.hb_port}",
+            self._progress,
+            replaces=self._services.launches.replaced_by(self.kernel_id),
+        )
+
+    async def _restart(self) -> KernelContainer | None:
+        """Start the same container again; None where there is none, or none any more."""
+        if self._container is None:
+            return None
+        try:
+            return await self._services.kernels.restart(self._container, self._progress)
+        except ContainerNotFoundError:  # somebody removed it, and its claim with it
+            self._container = None
+            return None
+
+    def _progress(self, phase: Phase, **changes: Any) -> None:
+        self._services.launches.advance(self.kernel_id, phase, **changes)
+
+    async def poll(self) -> int | None:
+        """Return None while the kernel runs, else its exit code.
+
+        Called many times a second while a kernel is stopping: it asks the engine nothing, but
+        once, for the reason, when a kernel has died that nobody stopped.
+        """
+        if self._container is None:
+            return 0
+        if not self._container.ended.done():
+            return None
+        if not self._stopping and not self._reported:
+            self._reported = True
+            error = await self._services.kernels.explain(self._container)
+            self.log.warning("kernel %s: %s", self.kernel_id, error)
+            self._services.launches.fail(self.kernel_id, error)
+        return self._container.ended.result().exit_code
+
+    async def wait(self) -> int | None:
+        """Wait until the kernel has ended and return its exit code."""
+        if self._container is None:
+            return 0
+        return (await from_thread(self._container.ended)).exit_code
+
+    async def send_signal(self, signum: int) -> None:
+        """Send a signal to the kernel and its children (interrupt, mostly)."""
+        if self._container is not None and not self._container.ended.done():
+            await self._services.kernels.signal(self._container, signum)
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel at once; GPUs are kept, since a forced restart comes through here too."""
+        self._stopping = True
+        await self.send_signal(signal.SIGKILL)
+
+    async def terminate(self, restart: bool = False) -> None:
+        """Ask the kernel's process to end."""
+        self._stopping = True
+        await self.send_signal(signal.SIGTERM)
+
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """Note that the end to come was asked for."""
+        self._stopping = True
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Remove the container and free its GPUs, unless the kernel is being restarted.
+
+        jupyter_client calls it last in a shutdown, and also for kernels that never ran.
+        """
+        if restart:
+            return
+        if self._seat is not None:
+            self._services.launches.end(self.kernel_id)
+        await self._clear()
+
+    async def get_provisioner_info(self) -> dict[str, Any]:
+        """Return what a manager would need to find the kernel again."""
+        info: dict[str, Any] = await super().get_provisioner_info()
+        if self._container is not None:
+            info["container_id"] = self._container.container_id
+        return info
+
+    def get_shutdown_wait_time(self, recommended: float = 5.0) -> float:
+        """Return how long a kernel may take to end by itself, in seconds."""
+        return recommended
+
+    async def _clear(self) -> None:
+        container, self._container = self._container, None
+        seat, self._seat = self._seat, None
+        self._manager.cleanup_connection_file()  # it holds the key; jupyter_client keeps it
+        if container is not None:
+            await self._services.kernels.remove(container)
+        elif seat is not None:
+            self._services.kernels.seats.leave(seat)
+
+    def _environment(self) -> Environment:
+        name = self._manager.kernel_name
+        environment = Environment.from_kernelspec(name, self.kernel_spec.to_dict())
+        assert environment is not None, "jupyter_client chose us by the kernelspec's metadata"
+        return environment
+
+    def _notebook(self, session: str) -> str:
+        """Return the notebook's path below the workspace, where the client tells it.
+
+        jupyter_server gives ``JPY_SESSION_NAME``: the real folder and the document's name.
+        """
+        root = self._services.kernels.seats.workspace
+        if not session or not root:
+            return session
+        path = os.path.relpath(session, root)
+        return session if path.startswith("..") else path

@@ -1,0 +1,57 @@
+# Looks for kernels inside an image. Run by `/bin/sh -c`, as nobody, without network; POSIX sh only.
+# Prints records that begin with \036 (RFC 7464) and a word; the reader is runtime/probe.py.
+#   python <JSON>                 an interpreter
+#   kernelspec <directory> <NL> kernel.json as it is
+
+PYTHON='
+import json, sys
+try:
+    from importlib.util import find_spec
+except ImportError:
+    find_spec = None
+def has(name):
+    try:
+        return find_spec is not None and find_spec(name) is not None
+    except Exception:
+        return False
+print(json.dumps({
+    "version": ".".join(str(part) for part in sys.version_info[:3]),
+    "prefix": sys.prefix,
+    "executable": sys.executable,
+    "ipykernel": has("ipykernel_launcher"),
+    "debugpy": has("debugpy"),
+}))
+'
+
+# $1: a directory of kernelspecs
+kernelspecs() {
+    for file in "$1"/*/kernel.json; do
+        [ -f "$file" ] || continue
+        printf '\036kernelspec %s\n' "${file%/kernel.json}"
+        head -c 16384 "$file"
+        printf '\n'
+    done
+}
+
+seen=:
+# $1: an interpreter
+interpreter() {
+    facts=$("$1" -c "$PYTHON" 2>/dev/null) || return 0
+    prefix=$("$1" -c 'import sys; sys.stdout.write(sys.prefix)' 2>/dev/null) || return 0
+    case "$seen" in *":$prefix:"*) return 0 ;; esac
+    seen="$seen$prefix:"
+    printf '\036python %s\n' "$facts"
+    kernelspecs "$prefix/share/jupyter/kernels"
+}
+
+cd /
+for name in python3 python; do
+    path=$(command -v "$name" 2>/dev/null) && interpreter "$path"
+done
+kernelspecs /usr/local/share/jupyter/kernels
+kernelspecs /usr/share/jupyter/kernels
+for path in /opt/conda/bin/python /opt/conda/envs/*/bin/python /opt/venv/bin/python \
+    /opt/*/bin/python3 /venv/bin/python /usr/local/bin/python3 /usr/bin/python3; do
+    [ -x "$path" ] && interpreter "$path"
+done
+exit 0

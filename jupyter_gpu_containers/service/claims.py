@@ -1,0 +1,212 @@
+"""GPU claims: a container that carries GPUs in its label, in any state, *is* the claim.
+
+The protocol, without a ledger or a lock between processes:
+
+1. list all our containers, choose GPUs that none of them carries,
+2. create the container, which carries the chosen ones,
+3. list again; if any other container carries one of them, remove mine and try again later,
+4. start it by its id.
+
+Of two that chose the same GPU, the one that created later must see the other in step 3: the
+engine shows a container to everybody before `create` returns. A claim ends only when the engine
+confirmed the removal. An engine that does not answer frees nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jupyter_gpu_containers.errors import GpuContainersError, GpusBusyError
+from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.container import Container, ContainerSpec, ContainerStatus
+from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, select_gpus
+from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
+
+from . import owner
+
+ATTEMPTS = 30
+NAMED = 4  # holders that are named to who finds no free GPU
+BACKOFF = 0.1  # seconds, times the number of the attempt, times a random number below 1
+
+MakeSpec = Callable[[tuple[Gpu, ...], str], ContainerSpec]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A created container and the GPUs that it holds until it is removed."""
+
+    container_id: str
+    gpus: tuple[Gpu, ...]
+
+
+class Claims:
+    """Allocates leaf devices (whole GPUs, MIG instances) to containers, one holder each."""
+
+    def __init__(
+        self,
+        backend: ContainerBackend,
+        inventory: GpuInventory,
+        *,
+        log: logging.Logger | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._backend = backend
+        self._inventory = inventory
+        self._log = log or logging.getLogger(__name__)
+        self._random = rng or random.Random()
+        # Ids whose removal the engine did not confirm yet, and names of containers whose creation
+        # it never confirmed: a late one may still appear.
+        self._doomed: set[str] = set()
+
+    async def claim(
+        self, request: GpuRequest, make_spec: MakeSpec, *, handover: str | None = None
+    ) -> Claim:
+        """Choose GPUs and create the container that holds them; it is not started.
+
+        Parameters
+        ----------
+        request : GpuRequest
+        make_spec : callable
+            Given the GPUs and a fresh container name, returns what to create.
+        handover : str, optional
+            Id of a container whose GPUs may be shared until it is removed: the kernel that this
+            one replaces.
+
+        Raises
+        ------
+        NotEnoughGpusError, GpusBusyError
+        UnavailableError
+            Nothing was claimed, or what was created could not be removed and counts as busy.
+        """
+        if request.count == 0:
+            return Claim(await self._create(make_spec, ()), ())
+        for attempt in range(ATTEMPTS):
+            holders = await self._holders()
+            try:
+                gpus = await self._choose(request, holders, handover, attempt)
+            except GpusBusyError:
+                if not self._contended(holders) or attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                container_id = await self._create(make_spec, gpus)
+                if await self._is_mine(container_id, gpus, handover):
+                    return Claim(container_id, gpus)
+            await asyncio.sleep(BACKOFF * (attempt + 1) * self._random.random())
+        raise GpusBusyError(
+            "Other servers were claiming the same GPUs again and again.", "Try again in a moment."
+        )
+
+    async def release(self, container_id: str) -> None:
+        """Remove the container; its GPUs are free when this returns.
+
+        Raises
+        ------
+        UnavailableError
+            The engine did not confirm it. The claim stands; `reconcile` tries again.
+        """
+        self._doomed.add(container_id)
+        await self._backend.remove(container_id)
+        self._doomed.discard(container_id)
+
+    async def reconcile(self) -> list[Container]:
+        """Remove containers whose owner is certainly dead, and return them.
+
+        Containers of ours that the engine did not remove when it was asked to go first.
+        """
+        return (await self._sweep())[1]
+
+    async def _sweep(self) -> tuple[list[Container], list[Container]]:
+        """Remove what nobody drives; return the containers that stand and those that went."""
+        standing, removed = [], []
+        for container in await self._backend.containers(labels.VERSION):
+            running = container.status is ContainerStatus.RUNNING
+            if owner.is_dead(container.labels.get(labels.OWNER, ""), running=running) or (
+                not self._doomed.isdisjoint((container.id, container.name))
+            ):
+                self._log.warning("removing %s: nobody drives it any more", container.name)
+                await self.release(container.id)
+                removed.append(container)
+            else:
+                standing.append(container)
+        return standing, removed
+
+    async def _holders(self) -> list[Container]:
+        return [container for container in (await self._sweep())[0] if labels.gpus_of(container)]
+
+    async def _choose(
+        self, request: GpuRequest, holders: list[Container], handover: str | None, attempt: int
+    ) -> tuple[Gpu, ...]:
+        snapshot = await self._inventory.snapshot()
+        mine = [uuid for c in holders if c.id == handover for uuid in labels.gpus_of(c)]
+        others = {uuid for c in holders if c.id != handover for uuid in labels.gpus_of(c)}
+        # a process on a GPU that no container of ours claims is somebody else's
+        foreign = {gpu.uuid for gpu in snapshot.gpus if gpu.processes}.difference(others, mine)
+        order = list(range(len(snapshot.gpus)))
+        if attempt:  # the first try takes the obvious GPU, later ones avoid the crowd
+            self._random.shuffle(order)
+        try:
+            return select_gpus(
+                snapshot,
+                others | set(mine) | foreign,
+                request,
+                handover=[uuid for uuid in mine if uuid not in others],
+                shuffle=order,
+            )
+        except GpusBusyError as exc:
+            names = [labels.describe(c) for c in holders if c.id != handover]
+            raise GpusBusyError(exc.message + _held_by(names), exc.hint) from None
+
+    @staticmethod
+    def _contended(holders: list[Container]) -> bool:
+        """Whether a holder is only created: it may yet back off."""
+        return any(c.status is ContainerStatus.CREATED for c in holders)
+
+    async def _is_mine(
+        self, container_id: str, gpus: tuple[Gpu, ...], handover: str | None
+    ) -> bool:
+        """Step 3 of the protocol; removes the container where it lost or the engine failed."""
+        wanted = {gpu.uuid for gpu in gpus}
+        won = False
+        try:
+            others = await self._backend.containers(labels.VERSION)
+            won = not any(
+                wanted & labels.gpus_of(c) for c in others if c.id not in (container_id, handover)
+            )
+        finally:
+            if not won:
+                await asyncio.shield(self.release(container_id))
+        return won
+
+    async def _create(self, make_spec: MakeSpec, gpus: tuple[Gpu, ...]) -> str:
+        """Create; where the answer is lost or the caller gives up, nothing stays behind."""
+        spec = make_spec(gpus, f"jupyter-kernel-{uuid.uuid4().hex}")
+        creating = asyncio.ensure_future(self._backend.create(spec))
+        try:
+            return await asyncio.shield(creating)
+        except (asyncio.CancelledError, GpuContainersError):
+            await asyncio.shield(self._undo(creating, spec.name))
+            raise
+
+    async def _undo(self, creating: asyncio.Future[str], name: str) -> None:
+        try:
+            await self.release(await creating)
+        except GpuContainersError as exc:  # it may exist all the same; `reconcile` looks for it
+            self._log.debug("%s: %s", name, exc)
+            self._doomed.add(name)
+            try:
+                await self._backend.remove(name)
+            except GpuContainersError as later:
+                self._log.warning("could not remove %s yet: %s", name, later)
+
+
+def _held_by(names: list[str]) -> str:
+    """Say who has the GPUs, as far as it is us."""
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f" Held by {', '.join(names[:NAMED])}{more}."

@@ -1,0 +1,173 @@
+"""A kernel's place on the host: its run directory, its home, and the folder it works in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import zmq
+
+from jupyter_gpu_containers.errors import WorkspaceError
+from jupyter_gpu_containers.model.launch import HOSTS_FILE, Caller, Seat
+
+from . import owner
+from .workspace import resolve_workspace
+
+OWNER_FILE = "owner"
+SOCKET_NAME = "k"  # jupyter_client appends "-1" … "-5"
+HOSTS = "127.0.0.1\tlocalhost kernel\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+
+
+class Seats:
+    """Gives every kernel its folders and clears them away afterwards.
+
+    Parameters
+    ----------
+    run_root : Path
+        Short (a Unix socket's path has at most 107 bytes), on a local file system.
+    home_root : Path
+        Where homes are made; may be large, so not in memory.
+    workspace : str, optional
+        The server's root directory; None = where the client stands.
+    env_names : sequence of str
+        The only variables of the client's environment that reach a kernel.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_root: Path,
+        home_root: Path,
+        caller: Caller,
+        workspace: str | None = None,
+        env_names: Sequence[str] = (),
+        log: logging.Logger | None = None,
+    ) -> None:
+        self.run_root = run_root
+        self.home_root = home_root
+        self.caller = caller
+        self.workspace = workspace
+        self._env_names = frozenset(env_names)
+        self._owner = str(owner.Owner.current())
+        self._taken: dict[str, Seat] = {}  # by run directory
+        self._log = log or logging.getLogger(__name__)
+
+    def take(
+        self,
+        kernel_id: str,
+        *,
+        working_dir: str | None,
+        env: Mapping[str, str],
+        own_env: Mapping[str, str],
+        notebook: str = "",
+    ) -> Seat:
+        """Make the folders of one kernel.
+
+        Parameters
+        ----------
+        env : mapping
+            The client's environment; reduced to the allow-list.
+        own_env : mapping
+            What the kernelspec itself sets; passed on whole.
+
+        Raises
+        ------
+        WorkspaceError
+            See `resolve_workspace`; or the run directory is not private, too long a path, or
+            cannot be made.
+        """
+        workspace, folder = resolve_workspace(self.workspace, working_dir)
+        run_dir, home_dir = self._make_folders()
+        seat = Seat(
+            kernel_id=kernel_id,
+            caller=self.caller,
+            owner=self._owner,
+            workspace=workspace,
+            working_dir=folder,
+            run_dir=run_dir,
+            home_dir=home_dir,
+            notebook=notebook,
+            env={**{k: v for k, v in env.items() if k in self._env_names}, **own_env},
+        )
+        self._taken[run_dir] = seat
+        return seat
+
+    @property
+    def taken(self) -> list[Seat]:
+        """The places that this process has taken and not left; none in a process forked from it."""
+        if str(owner.Owner.current()) != self._owner:
+            return []
+        return list(self._taken.values())
+
+    def leave(self, seat: Seat) -> None:
+        """Remove a kernel's folders; the workspace stays as it is."""
+        self._taken.pop(seat.run_dir, None)
+        self._remove(seat.run_dir, os.path.dirname(seat.home_dir))
+
+    def sweep(self) -> None:
+        """Remove the folders of kernels whose process is certainly dead."""
+        for root in (self.run_root, self.home_root):  # either may outlive the other
+            for marker in root.glob(f"*/{OWNER_FILE}"):
+                try:
+                    whose = marker.read_text()
+                except OSError:  # its owner is removing it now
+                    continue
+                if owner.is_dead(whose, running=False):
+                    self._remove(str(marker.parent))
+
+    def _make_folders(self) -> tuple[str, str]:
+        """Make a run directory and a home, each beside the name of who drives the kernel."""
+        made: list[str] = []
+        try:
+            for root in (self.run_root, self.home_root):
+                self._make_private(root)
+                made.append(tempfile.mkdtemp(dir=root))
+                Path(made[-1], OWNER_FILE).write_text(self._owner)
+            run_dir, home_dir = made[0], os.path.join(made[1], "home")
+            Path(run_dir, HOSTS_FILE).write_text(HOSTS)
+            os.mkdir(home_dir, mode=0o700)
+            for path in (run_dir, home_dir):
+                os.chown(path, self.caller.uid, self.caller.gid)
+            self._check_length(run_dir)
+        except OSError as exc:
+            self._remove(*made)
+            raise WorkspaceError(
+                f"The kernel's own folder cannot be made: {exc.strerror} ({exc.filename}).",
+                "See that there is room on the disk and that this folder is yours, or set "
+                "c.GpuContainers.run_dir elsewhere.",
+                code="run_dir_unusable",
+            ) from exc
+        except WorkspaceError:
+            self._remove(*made)
+            raise
+        return run_dir, home_dir
+
+    def _check_length(self, run_dir: str) -> None:
+        if len(f"{run_dir}/{SOCKET_NAME}-5".encode()) > zmq.IPC_PATH_MAX_LEN:
+            raise WorkspaceError(
+                f"The run directory {self.run_root} is too long a path for a Unix socket.",
+                "Set c.GpuContainers.run_dir to a shorter one.",
+                code="run_dir_too_long",
+            )
+
+    def _remove(self, *folders: str) -> None:
+        for folder in folders:
+            shutil.rmtree(folder, onerror=self._complain)
+
+    def _complain(self, _function: object, path: str, exc_info: object) -> None:
+        self._log.warning("could not remove %s: %s", path, exc_info)
+
+    def _make_private(self, folder: Path) -> None:
+        """Others must not read keys nor put sockets of theirs in our way."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = folder.lstat()
+        if facts.st_uid != os.getuid() or facts.st_mode & 0o077 or folder.is_symlink():
+            raise WorkspaceError(
+                f"The folder {folder} is not private to you.",
+                f"Remove it, or `chmod 700 {folder}`; or set c.GpuContainers.run_dir elsewhere.",
+                code="run_dir_not_private",
+            )

@@ -1,0 +1,33 @@
+"""The object graph that every door (server extension, provisioner, command line) works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jupyter_gpu_containers.model.launch import Policy
+from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
+
+from .claims import Claims
+from .environments import Environments
+from .images import Images
+from .kernels import Kernels
+from .launches import Launches
+
+
+@dataclass(frozen=True)
+class Services:
+    """Built by `config.build_services`; one per process."""
+
+    backend: ContainerBackend
+    inventory: GpuInventory
+    policy: Policy
+    claims: Claims
+    images: Images
+    environments: Environments
+    kernels: Kernels
+    launches: Launches
+
+    def close(self) -> None:
+        """Release threads and connections; containers stay as they are."""
+        self.backend.close()
+        self.inventory.close()

@@ -1,0 +1,1 @@
+"""REST under ``/gpu-containers``: openapi.yaml is the contract, handlers translate."""

@@ -1,0 +1,130 @@
+"""What all handlers share: services, bodies, and errors as HTTP status and JSON."""
+
+from __future__ import annotations
+
+import json
+from http.client import responses
+from typing import Any
+
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.extension.handler import ExtensionHandlerMixin
+from jupyter_server.utils import url_path_join
+from tornado.web import HTTPError
+
+from jupyter_gpu_containers.errors import (
+    ConflictError,
+    GpuContainersError,
+    InvalidRequestError,
+    NotFoundError,
+    UnavailableError,
+)
+from jupyter_gpu_containers.service.services import Services
+
+from . import contract
+
+MAX_BODY = 64 << 10  # bytes
+PREFIX = "/gpu-containers"
+
+# RFC 9110 section 15; what is not here is 500: a kernel that did not come up, or a bug
+STATUS = (
+    (InvalidRequestError, 422),
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (UnavailableError, 503),
+)
+_HTTP_ERRORS = {
+    400: ("malformed_request", "The request cannot be read."),
+    403: ("forbidden", "This request is not allowed."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not know this method."),
+    413: ("request_too_large", "The request is too large."),
+}
+
+
+def http_status(error: BaseException) -> int:
+    """Return the HTTP status of an error."""
+    if isinstance(error, HTTPError):
+        return int(error.status_code)
+    return next((status for category, status in STATUS if isinstance(error, category)), 500)
+
+
+class BaseHandler(ExtensionHandlerMixin, APIHandler):
+    """A handler of ours: JSON in and out, authorised as resource ``gpu-containers``.
+
+    Methods of subclasses are decorated ``@web.authenticated @authorized``, in this order: the
+    server's own check looks at the outermost decorator.
+    """
+
+    auth_resource = "gpu-containers"
+
+    @property
+    def services(self) -> Services:
+        """The process's object graph."""
+        services: Services = self.settings["gpu_containers"]
+        return services
+
+    def set_default_headers(self) -> None:
+        """Keep browsers from guessing that an answer is a page, and from keeping it."""
+        super().set_default_headers()
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+
+    def body(self, schema: str) -> dict[str, Any]:
+        """Return the JSON body, checked against a schema of openapi.yaml.
+
+        Raises
+        ------
+        tornado.web.HTTPError
+            400: not JSON; 413: too large.
+        InvalidRequestError
+            It is JSON, but not what the schema allows.
+        """
+        if len(self.request.body) > MAX_BODY:
+            raise HTTPError(413, f"The body is larger than {MAX_BODY} bytes.")
+        try:
+            value = json.loads(self.request.body)
+        except (ValueError, RecursionError) as exc:
+            raise HTTPError(400, "The body is not JSON.") from exc
+        return contract.validate(schema, value)
+
+    def created(self, status: int, model: dict[str, Any], *path: str) -> None:
+        """Finish with 201 or 202 and the address of what was made."""
+        self.set_status(status)
+        self.set_header("Location", url_path_join(self.base_url, PREFIX, *path))
+        self.finish(model)
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Give our errors their status; the exception is in ``exc_info`` (tornado)."""
+        error = _exception(kwargs)
+        if isinstance(error, GpuContainersError):
+            status_code = http_status(error)
+            kwargs.pop("reason", None)
+        super().send_error(status_code, **kwargs)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer ``{code, message, hint}`` in every case."""
+        error = _exception(kwargs)
+        if isinstance(error, GpuContainersError):
+            model = error.as_dict()
+        else:
+            code, message = _HTTP_ERRORS.get(
+                status_code, ("internal_error", f"{responses.get(status_code, 'Error')}.")
+            )
+            if isinstance(error, HTTPError) and error.log_message and status_code != 404:
+                message = error.log_message
+            hint = "This is a bug; please report it with the server's log." * (status_code == 500)
+            model = {"code": code, "message": message, "hint": hint}
+        self.finish(model)
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Log our errors by a line; anything else is a bug and keeps its traceback."""
+        if isinstance(value, GpuContainersError):
+            self.log.warning("%s: %s", value.error_code, value)
+        else:
+            super().log_exception(typ, value, tb)
+
+
+def _exception(kwargs: dict[str, Any]) -> BaseException | None:
+    exc_info = kwargs.get("exc_info")
+    error: BaseException | None = exc_info[1] if exc_info else None
+    return error

@@ -1,0 +1,58 @@
+"""The contract (openapi.yaml) and the check of what clients send against it."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError, best_match
+
+from jupyter_gpu_containers.errors import InvalidRequestError
+
+TEXT = files(__package__).joinpath("openapi.yaml").read_text(encoding="utf-8")
+HINT = "The contract is served at gpu-containers/openapi.yaml."
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return openapi.yaml as data; do not change it."""
+    parsed: dict[str, Any] = yaml.safe_load(TEXT)
+    return parsed
+
+
+def validate(schema: str, value: object) -> dict[str, Any]:
+    """Return the value, an object that follows ``components/schemas/<schema>``.
+
+    Raises
+    ------
+    InvalidRequestError
+        With the place and the reason; an unknown field is a reason, too.
+    """
+    error = best_match(_validator(schema).iter_errors(value))
+    if error is not None:
+        raise InvalidRequestError(_sentence(error), HINT)
+    if not isinstance(value, dict):  # every schema of a request says so; the type checker asks
+        raise InvalidRequestError("The body is not a JSON object.", HINT)
+    return value
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    # OpenAPI 3.1 schemas are JSON Schema 2020-12; references point into "components"
+    root = {"$ref": f"#/components/schemas/{schema}", "components": document()["components"]}
+    return Draft202012Validator(root, format_checker=FormatChecker())
+
+
+def _sentence(error: ValidationError) -> str:
+    place = ".".join(str(part) for part in error.absolute_path)[:100]
+    if error.validator == "oneOf":
+        return "Name either an environment or an image, and not both."
+    if error.validator == "additionalProperties":
+        schema: Any = error.schema
+        instance: Any = error.instance
+        unknown = sorted(set(instance) - set(schema["properties"]))
+        return f"Unknown field: {', '.join(unknown)[:200]}."
+    return f"{place + ': ' if place else ''}{error.message[:300]}."

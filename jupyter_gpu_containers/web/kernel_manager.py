@@ -1,0 +1,44 @@
+"""A kernel manager that gives a start up when its kernel is shut down.
+
+The stock one first waits for the end of the start, however long that takes, and holds the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+
+class CancellingKernelManager(AsyncMappingKernelManager):
+    """Shuts kernels down that have not started yet; otherwise the stock manager."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        self._shutdowns: dict[str, asyncio.Future[None]] = {}  # in progress, by kernel id
+
+    async def shutdown_kernel(  # type: ignore[override]
+        self, kernel_id: str, now: bool = False, restart: bool = False
+    ) -> None:
+        """Shut a kernel down, also in the middle of its start.
+
+        Of two requests at once the second waits for the first: the stock manager would shut the
+        kernel down twice, and keep it in its list for ever.
+        """
+        going = self._shutdowns.get(kernel_id)
+        if going is None:
+            going = asyncio.ensure_future(self._shut_down(kernel_id, now, restart))
+            self._shutdowns[kernel_id] = going
+            going.add_done_callback(lambda _: self._shutdowns.pop(kernel_id, None))
+        await asyncio.shield(going)
+
+    async def _shut_down(self, kernel_id: str, now: bool, restart: bool) -> None:
+        kernel: Any = self._kernels.get(kernel_id)
+        # our provisioner has this method, those of other kernels have not
+        cancel_start = getattr(getattr(kernel, "provisioner", None), "cancel_start", None)
+        if cancel_start is not None:
+            cancel_start()
+        await super().shutdown_kernel(  # type: ignore[no-untyped-call]
+            kernel_id, now=now, restart=restart
+        )

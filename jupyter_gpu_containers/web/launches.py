@@ -1,0 +1,48 @@
+"""``/gpu-containers/launches``."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_gpu_containers.model.launch import LaunchRequest
+
+from .base import BaseHandler
+from .serializers import launch_model
+
+
+class LaunchesHandler(BaseHandler):
+    """Launches of this server."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return all that are remembered, newest first."""
+        self.finish(
+            {"launches": [launch_model(launch) for launch in self.services.launches.list()]}
+        )
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Begin a launch and answer at once."""
+        launch = self.services.launches.submit(LaunchRequest(**self.body("NewLaunch")))
+        self.created(202, launch_model(launch), "launches", launch.id)
+
+
+class LaunchHandler(BaseHandler):
+    """One launch."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, launch_id: str) -> None:
+        """Return one launch."""
+        self.finish(launch_model(self.services.launches.get(launch_id)))
+
+    @web.authenticated
+    @authorized
+    async def delete(self, launch_id: str) -> None:
+        """Cancel a launch or shut its kernel down; its GPUs are free when this answers."""
+        await self.services.launches.cancel(launch_id)
+        self.set_status(204)
+        self.finish()

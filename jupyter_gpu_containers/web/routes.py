@@ -1,0 +1,23 @@
+"""Addresses and their handlers, in the order of openapi.yaml."""
+
+from __future__ import annotations
+
+from .base import PREFIX, BaseHandler
+from .environments import EnvironmentHandler, EnvironmentsHandler
+from .gpus import GpusHandler
+from .images import ImageHandler, ImagesHandler
+from .launches import LaunchesHandler, LaunchHandler
+from .status import ContractHandler, StatusHandler, UnknownHandler
+
+handlers: list[tuple[str, type[BaseHandler]]] = [
+    (rf"{PREFIX}/status", StatusHandler),
+    (rf"{PREFIX}/gpus", GpusHandler),
+    (rf"{PREFIX}/images", ImagesHandler),
+    (rf"{PREFIX}/images/(?P<reference>.+)", ImageHandler),
+    (rf"{PREFIX}/environments", EnvironmentsHandler),
+    (rf"{PREFIX}/environments/(?P<name>[^/]+)", EnvironmentHandler),
+    (rf"{PREFIX}/launches", LaunchesHandler),
+    (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)", LaunchHandler),
+    (rf"{PREFIX}/openapi\.yaml", ContractHandler),
+    (rf"{PREFIX}(?P<_path>/.*)?", UnknownHandler),
+]

@@ -1,0 +1,149 @@
+"""Values of the model as openapi.yaml's JSON; pure functions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from jupyter_gpu_containers import __version__
+from jupyter_gpu_containers.model.environment import Environment
+from jupyter_gpu_containers.model.framework import describe
+from jupyter_gpu_containers.model.gpu import Gpu, Problem
+from jupyter_gpu_containers.model.image import Image
+from jupyter_gpu_containers.model.launch import Launch
+from jupyter_gpu_containers.service.gpu_usage import GpuUsage, GpuUse, Holder
+from jupyter_gpu_containers.service.status import Status
+
+Json = dict[str, Any]
+
+
+def time_text(seconds: float) -> str:
+    """Return seconds since the epoch as RFC 3339 in UTC."""
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def problem_model(problem: Problem | None) -> Json | None:
+    """Schema ``Error``, or null."""
+    if problem is None:
+        return None
+    return {"code": problem.code, "message": problem.message, "hint": problem.hint}
+
+
+def status_model(status: Status) -> Json:
+    """Schema ``Status``."""
+    engine = status.engine
+    return {
+        "version": __version__,
+        "backend": "memory" if status.demo else "docker",
+        "demo": status.demo,
+        "engine": engine
+        and {
+            "name": engine.name,
+            "version": engine.version,
+            "api_version": engine.api_version,
+        },
+        "problem": problem_model(status.problem),
+    }
+
+
+def gpus_model(usage: GpuUsage) -> Json:
+    """Schema ``Gpus``."""
+    driver = usage.snapshot.driver
+    return {
+        "driver": driver and {"version": driver.version, "cuda_version": driver.cuda_version},
+        "problem": problem_model(usage.snapshot.problem),
+        "gpus": [gpu_model(use) for use in usage.uses],
+    }
+
+
+def gpu_model(use: GpuUse) -> Json:
+    """Schema ``Gpu``."""
+    gpu = use.gpu
+    return {
+        "uuid": gpu.uuid,
+        "index": gpu.index,
+        "name": gpu.name,
+        "memory_total": gpu.memory_total,
+        "memory_used": gpu.memory_used,
+        "memory_free": gpu.memory_free,
+        "utilization": gpu.utilization,
+        "compute_capability": _capability(gpu),
+        "mig_profile": gpu.mig_profile,
+        "parent_uuid": gpu.parent_uuid,
+        "state": use.state.value,
+        "problem": problem_model(use.problem),
+        "holder": use.holder and holder_model(use.holder),
+    }
+
+
+def _capability(gpu: Gpu) -> str | None:
+    capability = gpu.compute_capability
+    return f"{capability[0]}.{capability[1]}" if capability else None
+
+
+def holder_model(holder: Holder) -> Json:
+    """Schema ``Holder``."""
+    return {
+        "container_id": holder.container_id,
+        "kernel_id": holder.kernel_id,
+        "environment": holder.environment,
+        "display_name": holder.display_name,
+        "notebook": holder.notebook,
+        "owner": holder.owner,
+        "mine": holder.mine,
+    }
+
+
+def image_model(image: Image, problem: Problem | None) -> Json:
+    """Schema ``Image``."""
+    known = describe(image)
+    framework = known.framework
+    return {
+        "id": image.id,
+        "references": list(image.references),
+        "size": image.size,
+        "created": time_text(image.created),
+        "architecture": image.architecture,
+        "framework": framework and {"name": framework.name, "version": framework.version},
+        "cuda": known.cuda,
+        "python": known.python,
+        "kernels": image.probe
+        and [
+            {"name": k.name, "display_name": k.display_name, "language": k.language}
+            for k in image.probe.kernels
+        ],
+        "problem": problem_model(problem),
+    }
+
+
+def environment_model(environment: Environment, problem: Problem | None) -> Json:
+    """Schema ``Environment``."""
+    return {
+        "name": environment.name,
+        "display_name": environment.display_name,
+        "reference": environment.reference,
+        "image_id": environment.image_id,
+        "kernel": environment.kernel.name,
+        "gpus": environment.gpus,
+        "memory": environment.memory,
+        "shm_size": environment.shm_size,
+        "problem": problem_model(problem),
+    }
+
+
+def launch_model(launch: Launch) -> Json:
+    """Schema ``Launch``; also the data of the event ``launch/v1``."""
+    return {
+        "id": launch.id,
+        "environment": launch.environment,
+        "display_name": launch.display_name,
+        "image": launch.image,
+        "path": launch.path,
+        "kernel_id": launch.kernel_id,
+        "container_id": launch.container_id,
+        "gpus": list(launch.gpus),
+        "phase": launch.phase.value,
+        "phases": [{"phase": p.phase.value, "at": time_text(p.at)} for p in launch.phases],
+        "error": problem_model(launch.error),
+    }

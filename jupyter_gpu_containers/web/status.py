@@ -1,0 +1,44 @@
+"""``/gpu-containers/status`` and the contract itself."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_gpu_containers.service.status import status
+
+from . import contract
+from .base import BaseHandler
+from .serializers import status_model
+
+
+class StatusHandler(BaseHandler):
+    """Which engine stands behind."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return the engine, or why there is none."""
+        self.finish(status_model(await status(self.services.backend)))
+
+
+class ContractHandler(BaseHandler):
+    """openapi.yaml as it is in the package."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return the contract (media type: RFC 9512)."""
+        self.finish(contract.TEXT, set_content_type="application/yaml")
+
+
+class UnknownHandler(BaseHandler):
+    """Every other address below ours: an error in JSON instead of a page."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, _path: str) -> None:
+        """Answer 404."""
+        raise web.HTTPError(404)
+
+    post = put = patch = delete = get

@@ -1,0 +1,94 @@
+"""A kernel's websocket that opens at once and waits for a pending kernel afterwards.
+
+The stock class waits inside the HTTP upgrade: the browser gives up after some minutes and, as it
+allows one connecting websocket per host, no other kernel can connect meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+
+PROTOCOL_V1 = "v1.kernel.websocket.jupyter.org"
+KERNEL_DID_NOT_START = 4000  # close code, of the range for applications (RFC 6455 section 7.4.2)
+
+
+class PatientWebsocketConnection(ZMQChannelsWebsocketConnection):
+    """Queues the page's messages while the kernel is being started, then delivers them."""
+
+    _waiting: asyncio.Task[None] | None = None
+    _queue: list[Any] | None = None
+
+    async def prepare(self) -> None:
+        """Open at once where the kernel is still pending."""
+        if self.kernel_manager.ready.done():
+            await super().prepare()  # type: ignore[no-untyped-call]
+        else:
+            self._queue = []
+
+    def connect(self) -> Any:
+        """Connect the channels, now or as soon as the kernel is there."""
+        if self._queue is None:
+            return super().connect()
+        self._waiting = asyncio.ensure_future(self._connect_later())
+        self._waiting.add_done_callback(self._check)
+        connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connected.set_result(None)
+        return connected
+
+    def handle_incoming_message(self, incoming_msg: Any) -> None:
+        """Pass a message of the page on, or keep it."""
+        if self._queue is None:
+            super().handle_incoming_message(incoming_msg)
+        else:
+            self._queue.append(incoming_msg)
+
+    def disconnect(self) -> Any:
+        """Leave; the kernel goes on starting."""
+        if self._queue is not None and self._waiting is not None:
+            self._waiting.cancel()
+            if not self.channels:
+                self._queue = None
+                return None
+        return super().disconnect()  # type: ignore[no-untyped-call]
+
+    async def _connect_later(self) -> None:
+        self._send_status("starting")
+        # A restart is a shutdown and then a start, each with a future of its own.
+        while not (ready := self.kernel_manager.ready).done():
+            # wait(), not await: cancelling this task must not cancel the kernel's own future
+            await asyncio.wait({ready})
+        gone = self.kernel_id not in self.multi_kernel_manager  # what we waited for was its end
+        if gone or ready.cancelled() or ready.exception() is not None:
+            # The page asks /api/kernels for the reason when the connection is gone.
+            self._close()
+            return
+        await super().prepare()  # type: ignore[no-untyped-call]
+        connected = super().connect()
+        if connected is not None:
+            await connected
+        queue, self._queue = self._queue or [], None
+        for message in queue:
+            super().handle_incoming_message(message)
+
+    def _check(self, waiting: asyncio.Task[None]) -> None:
+        """A connection that came to nothing must not look like one that still waits."""
+        if not waiting.cancelled() and (exc := waiting.exception()) is not None:
+            self.log.error("no connection to kernel %s", self.kernel_id, exc_info=exc)
+            self._close()
+
+    def _close(self) -> None:
+        self.websocket_handler.close(KERNEL_DID_NOT_START, "kernel did not start")
+
+    def _send_status(self, state: str) -> None:
+        message = self.session.msg("status", {"execution_state": state})
+        parts = [
+            self.session.pack(message[key])
+            for key in ("header", "parent_header", "metadata", "content")
+        ]
+        if self.subprotocol == PROTOCOL_V1:
+            frame = serialize_msg_to_ws_v1(parts, "iopub")  # type: ignore[no-untyped-call]
+            self.write_message(frame, binary=True)

@@ -1,0 +1,178 @@
+// What the unit tests stand on: a server of canned answers, an event bus, a notebook's session.
+import { ISessionContext } from '@jupyterlab/apputils';
+import { Event, KernelSpec, ServerConnection } from '@jupyterlab/services';
+import { Signal, Stream } from '@lumino/signaling';
+import { GpuContainersClient } from '../client';
+import { GpuContainersModel, LAUNCH_SCHEMA } from '../model';
+import { ILaunch, IProblem, Phase } from '../wire';
+
+/** An answer: a body with status 200, or a whole response. */
+type Answer = object | Response;
+
+/** A server that answers by method and path. */
+export class FakeServer {
+  /** "GET status" and the like, to what is answered. */
+  readonly answers = new Map<string, Answer | (() => Answer)>([
+    [
+      'GET status',
+      {
+        version: '0.1.0',
+        backend: 'docker',
+        demo: false,
+        engine: {
+          name: 'Docker Engine',
+          version: '20.10',
+          api_version: '1.41'
+        },
+        problem: null
+      }
+    ],
+    ['GET gpus', { driver: null, problem: null, gpus: [] }],
+    ['GET images', { images: [] }],
+    ['GET environments', { environments: [] }],
+    ['GET launches', { launches: [] }]
+  ]);
+  /** What was asked: "POST launches" with its body. */
+  readonly requests: { what: string; body: unknown }[] = [];
+
+  /** A client of this server. */
+  client(): GpuContainersClient {
+    const fetch = (request: Request) => this._answer(request);
+    const settings = ServerConnection.makeSettings({
+      baseUrl: 'http://localhost:8888/',
+      fetch: fetch as unknown as typeof globalThis.fetch
+    });
+    return new GpuContainersClient(settings);
+  }
+
+  private async _answer(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    const what = `${request.method} ${pathname.replace('/gpu-containers/', '')}`;
+    const text = await request.text();
+    this.requests.push({ what, body: text ? JSON.parse(text) : null });
+    const found = this.answers.get(what);
+    const answer: Answer | undefined = isFunction(found) ? found() : found;
+    if (answer instanceof Response) {
+      return answer.clone();
+    }
+    return answer ? json(answer) : new Response('<html>', { status: 404 });
+  }
+}
+
+function isFunction(
+  answer: Answer | (() => Answer) | undefined
+): answer is () => Answer {
+  return typeof answer === 'function';
+}
+
+/** An answer in JSON. */
+export function json(body: object, status = 200): Response {
+  return new Response(JSON.stringify(body), { status });
+}
+
+/** Jupyter's event bus. */
+export class FakeEvents {
+  readonly stream = new Stream<Event.IManager, Event.Emission>(
+    this as unknown as Event.IManager
+  );
+
+  /** Tell of a launch. */
+  emit(launch: ILaunch): void {
+    const data = launch as unknown as Omit<Event.Emission, 'schema_id'>;
+    this.stream.emit({ schema_id: LAUNCH_SCHEMA, ...data });
+  }
+}
+
+/** A model over a server and an event bus. */
+export async function makeModel(server = new FakeServer()): Promise<{
+  model: GpuContainersModel;
+  server: FakeServer;
+  events: FakeEvents;
+}> {
+  const events = new FakeEvents();
+  const model = new GpuContainersModel({
+    client: server.client(),
+    events: events as unknown as Event.IManager
+  });
+  await model.ready;
+  return { model, server, events };
+}
+
+const PHASES: Phase[] = ['queued', 'creating', 'starting', 'running'];
+
+/** A launch that went through the usual phases up to this one. */
+export function makeLaunch(phase: Phase, more: Partial<ILaunch> = {}): ILaunch {
+  const usual = PHASES.indexOf(phase);
+  const passed =
+    usual < 0 ? [...PHASES.slice(0, 2), phase] : PHASES.slice(0, usual + 1);
+  return {
+    id: 'l1',
+    environment: 'pytorch-1gpu',
+    display_name: 'PyTorch 25.08 · 1 GPU',
+    image: 'pytorch:25.08',
+    path: 'train.ipynb',
+    kernel_id: phase === 'running' ? 'new-kernel' : null,
+    container_id: null,
+    gpus: [],
+    phase,
+    phases: passed.map(phase => ({ phase, at: '2026-11-21T05:00:00.000Z' })),
+    error: null,
+    ...more
+  };
+}
+
+/** A failure as the server puts it. */
+export const BUSY: IProblem = {
+  code: 'gpus_busy',
+  message: '2 GPUs were asked for, 1 is free.',
+  hint: 'Stop a kernel.'
+};
+
+/** Kernelspecs: one of ours, and Python. */
+export function makeKernelspecs(): KernelSpec.IManager {
+  const kernelspecs = {
+    'pytorch-1gpu': {
+      display_name: 'PyTorch 25.08 · 1 GPU',
+      metadata: { gpu_containers: { image: 'pytorch:25.08', gpus: 1 } }
+    },
+    python3: { display_name: 'Python 3', metadata: {} }
+  };
+  return {
+    specs: { default: 'python3', kernelspecs },
+    refreshSpecs: jest.fn(() => Promise.resolve())
+  } as unknown as KernelSpec.IManager;
+}
+
+/** A notebook's session that has a kernel. */
+export class FakeContext {
+  constructor(public kernelName = 'python3') {}
+
+  readonly path = 'train.ipynb';
+  readonly name = 'train.ipynb';
+  readonly type = 'notebook';
+  readonly kernelChanged = new Signal<this, unknown>(this);
+  readonly statusChanged = new Signal<this, unknown>(this);
+  kernelPreference: ISessionContext.IKernelPreference = {};
+  isDisposed = false;
+  isReady = true;
+  ready: Promise<void> = Promise.resolve();
+  kernelId = 'old-kernel';
+
+  get session(): unknown {
+    return { kernel: { id: this.kernelId, name: this.kernelName } };
+  }
+
+  get kernelDisplayName(): string {
+    return this.kernelName;
+  }
+
+  readonly changeKernel = jest.fn((options: { id?: string; name?: string }) => {
+    this.kernelId = options.id ?? 'started-by-jupyterlab';
+    return Promise.resolve(null);
+  });
+
+  /** As JupyterLab sees it. */
+  get asContext(): ISessionContext {
+    return this as unknown as ISessionContext;
+  }
+}

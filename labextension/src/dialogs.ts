@@ -1,0 +1,138 @@
+// The dialogs of the commands: choose an environment, follow its start, read why it failed.
+import { Dialog, ISessionContext } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import * as React from 'react';
+import { IGpuContainersModel, IKernelSwitcher } from './tokens';
+import { INewLaunch, IProblem } from './wire';
+import { LaunchForm } from './widgets/launchForm';
+import { LaunchProgress } from './widgets/launchProgress';
+import { Problem } from './widgets/problem';
+
+/** Instead of an environment, JupyterLab's own choice of kernels is asked for. */
+export const OTHER_KERNEL = 'other-kernel';
+
+/** What the dialogs show and speak. */
+export interface IDialogOptions {
+  model: IGpuContainersModel;
+  switcher: IKernelSwitcher;
+  trans: TranslationBundle;
+}
+
+/**
+ * Ask for image, kernel and GPUs of a notebook.
+ *
+ * @param image - the image to begin with; by default the notebook's present one
+ * @returns what was chosen, {@link OTHER_KERNEL}, or null
+ */
+export async function askForLaunch(
+  { model, switcher, trans }: IDialogOptions,
+  context: ISessionContext,
+  image?: string
+): Promise<INewLaunch | typeof OTHER_KERNEL | null> {
+  const kernel = context.session?.kernel;
+  const present = switcher.environment(kernel?.name ?? '');
+  const body = new LaunchForm({
+    model,
+    trans,
+    image: image ?? present?.image,
+    gpus: present?.gpus,
+    kernelId: kernel?.id,
+    onSubmit: () => dialog.resolve(2)
+  });
+  const dialog = new Dialog<INewLaunch | null>({
+    title: trans.__('Environment for %1', context.name),
+    body,
+    buttons: [
+      Dialog.cancelButton({
+        label: trans.__('Other Kernel…'),
+        caption: trans.__('Choose a kernel outside of containers'),
+        actions: [OTHER_KERNEL]
+      }),
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.okButton({ label: trans.__('Start') })
+    ]
+  });
+  dialog.addClass('jp-GpuContainers-dialog');
+  const watching = model.watch();
+  const { button, value } = await dialog
+    .launch()
+    .finally(() => watching.dispose());
+  if (button.actions.includes(OTHER_KERNEL)) {
+    return OTHER_KERNEL;
+  }
+  return button.accept ? value : null;
+}
+
+/** Follow a switch until it ends, is cancelled, or the dialog is closed. */
+export async function showProgress(
+  { model, switcher, trans }: IDialogOptions,
+  context: ISessionContext
+): Promise<void> {
+  const pending = switcher.pending(context);
+  if (!pending) {
+    return;
+  }
+  const name = pending.launch?.display_name;
+  const dialog = new Dialog<void>({
+    title: name
+      ? trans.__('Starting %1', name)
+      : trans.__('Starting the kernel'),
+    body: new LaunchProgress(switcher, context, trans),
+    buttons: [
+      Dialog.warnButton({ label: trans.__('Cancel Start') }),
+      Dialog.okButton({ label: trans.__('Close'), accept: false })
+    ]
+  });
+  void pending.done.then(() => dialog.reject());
+  const { button } = await dialog.launch();
+  const launch = switcher.pending(context)?.launch;
+  if (button.accept && launch) {
+    await model.cancel(launch.id);
+  }
+}
+
+/** Say why a notebook did not get its kernel. */
+export async function showFailure(
+  trans: TranslationBundle,
+  { context, displayName, problem }: IKernelSwitcher.IFailure
+): Promise<void> {
+  const title = displayName
+    ? trans.__('%1 could not be started', displayName)
+    : trans.__('The environment could not be started');
+  const consequence = context.session?.kernel
+    ? trans.__(
+        '%1 keeps the kernel that it had. Cells that were waiting were not run.',
+        context.name
+      )
+    : trans.__('Cells of %1 that were waiting were not run.', context.name);
+  await showProblem(trans, title, problem, consequence);
+}
+
+/** Say why the kernel of a notebook died. */
+export async function showDeath(
+  trans: TranslationBundle,
+  name: string,
+  problem: IProblem
+): Promise<void> {
+  await showProblem(trans, trans.__('The kernel of %1 died', name), problem);
+}
+
+async function showProblem(
+  trans: TranslationBundle,
+  title: string,
+  problem: IProblem,
+  consequence = ''
+): Promise<void> {
+  const body = React.createElement(
+    'div',
+    { className: 'jp-GpuContainers-failure' },
+    React.createElement(Problem, { problem }),
+    React.createElement('p', null, consequence)
+  );
+  await new Dialog<void>({
+    title,
+    body: ReactWidget.create(body),
+    buttons: [Dialog.okButton({ label: trans.__('Close') })]
+  }).launch();
+}

@@ -1,0 +1,19 @@
+// The extension's plugins.
+import { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { attach } from './plugins/attach';
+import { model, switcher } from './plugins/model';
+import { cellExecutor, sessionDialogs } from './plugins/notebooks';
+import { commands, panel, toolbar } from './plugins/ui';
+
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  model,
+  switcher,
+  cellExecutor,
+  sessionDialogs,
+  attach,
+  commands,
+  panel,
+  toolbar
+];
+
+export default plugins;

@@ -1,0 +1,22 @@
+// Pure questions about launches.
+import { ILaunch, Phase } from './wire';
+
+/** Whether nothing more will happen. */
+export function isFinal(phase: Phase): boolean {
+  return phase === 'failed' || phase === 'cancelled';
+}
+
+/** Whether the kernel has not answered yet, but still may. */
+export function isInProgress(launch: ILaunch): boolean {
+  return !isFinal(launch.phase) && launch.phase !== 'running';
+}
+
+/** Whether the kernel had answered at some time. */
+export function hasRun(launch: ILaunch): boolean {
+  return launch.phases.some(({ phase }) => phase === 'running');
+}
+
+/** Whether `next` tells more about a launch than `known`: phases are only ever added. */
+export function isNews(known: ILaunch | undefined, next: ILaunch): boolean {
+  return !known || next.phases.length > known.phases.length;
+}

@@ -1,0 +1,60 @@
+// Plugins: the state, and the way to move a notebook.
+/* eslint jupyter/prefer-lazy-imports: off -- all of it is needed as soon as JupyterLab starts */
+import {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { GpuContainersClient } from '../client';
+import { GpuContainersModel } from '../model';
+import { KernelSwitcher } from '../switcher';
+import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
+
+/**
+ * Milliseconds for which notebooks wait to be opened until the launches in progress are known, so
+ * that a page reloaded in the middle of a launch starts no second container.
+ */
+const PATIENCE = 2000;
+
+/** Provides the state of GPUs, images and launches. */
+export const model: JupyterFrontEndPlugin<IGpuContainersModel> = {
+  id: 'jupyter-gpu-containers:model',
+  description: 'Provides the GPUs, images and kernel launches of this server.',
+  autoStart: true,
+  provides: IGpuContainersModel,
+  optional: [ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    translator: ITranslator | null
+  ): Promise<IGpuContainersModel> => {
+    const { events, serverSettings } = app.serviceManager;
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const client = new GpuContainersClient(serverSettings, trans);
+    const model = new GpuContainersModel({ client, events, trans });
+    await Promise.race([
+      model.ready,
+      new Promise(resolve => setTimeout(resolve, PATIENCE))
+    ]);
+    return model;
+  }
+};
+
+/** Provides the way to move a notebook to a launched kernel. */
+export const switcher: JupyterFrontEndPlugin<IKernelSwitcher> = {
+  id: 'jupyter-gpu-containers:switcher',
+  description: 'Starts kernels in containers and attaches notebooks to them.',
+  autoStart: true,
+  provides: IKernelSwitcher,
+  requires: [IGpuContainersModel],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IGpuContainersModel
+  ): IKernelSwitcher => {
+    const { contents, kernelspecs } = app.serviceManager;
+    return new KernelSwitcher({
+      model,
+      kernelspecs,
+      localPath: path => contents.localPath(path)
+    });
+  }
+};

@@ -1,0 +1,120 @@
+// Plugins that people see: commands, the panel, and the button in the notebook's toolbar.
+/* eslint jupyter/prefer-lazy-imports: off -- all of it is needed as soon as JupyterLab starts */
+import {
+  ILayoutRestorer,
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { CommandIDs } from '../commandIds';
+import { addCommands } from '../commands';
+import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
+import { EnvironmentButton } from '../widgets/environmentButton';
+import { GpuContainersPanel } from '../widgets/panel';
+
+/** Adds the commands. */
+export const commands: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-gpu-containers:commands',
+  description: 'Adds the commands for GPUs, images and kernels in containers.',
+  autoStart: true,
+  requires: [IGpuContainersModel, IKernelSwitcher],
+  optional: [ITranslator, INotebookTracker, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IGpuContainersModel,
+    switcher: IKernelSwitcher,
+    translator: ITranslator | null,
+    tracker: INotebookTracker | null,
+    palette: ICommandPalette | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const { contents } = app.serviceManager;
+    addCommands({
+      commands: app.commands,
+      model,
+      switcher,
+      trans,
+      findNotebook: path =>
+        (path === undefined
+          ? tracker?.currentWidget
+          : tracker?.find(
+              ({ context }) =>
+                contents.localPath(context.path) === contents.localPath(path)
+            )) ?? null,
+      openPanel: () => app.shell.activateById(GpuContainersPanel.ID)
+    });
+    const category = trans.__('GPU Containers');
+    const args = { isPalette: true };
+    for (const command of [
+      CommandIDs.openPanel,
+      CommandIDs.refresh,
+      CommandIDs.selectEnvironment
+    ]) {
+      palette?.addItem({ command, category, args });
+    }
+  }
+};
+
+/** Adds the panel at the left, unless the server half is missing. */
+export const panel: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-gpu-containers:panel',
+  description: 'Shows GPUs, images and kernels in containers at the left.',
+  autoStart: true,
+  requires: [IGpuContainersModel],
+  optional: [ITranslator, ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IGpuContainersModel,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null
+  ): void => {
+    if (model.available === false) {
+      return;
+    }
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const widget = new GpuContainersPanel({
+      model,
+      commands: app.commands,
+      trans
+    });
+    restorer?.add(widget, widget.id);
+    app.shell.add(widget, 'left', { rank: 350 });
+    void model.ready.then(() => {
+      if (!model.available) {
+        widget.dispose();
+      }
+    });
+  }
+};
+
+/** Adds the button to the toolbar of notebooks. */
+export const toolbar: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-gpu-containers:toolbar',
+  description: 'Names the environment of a notebook in its toolbar.',
+  autoStart: true,
+  requires: [IGpuContainersModel, IKernelSwitcher, IToolbarWidgetRegistry],
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IGpuContainersModel,
+    switcher: IKernelSwitcher,
+    toolbars: IToolbarWidgetRegistry,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    toolbars.addFactory<NotebookPanel>(
+      'Notebook',
+      'gpu-environment',
+      ({ sessionContext }) =>
+        new EnvironmentButton({
+          commands: app.commands,
+          context: sessionContext,
+          model,
+          switcher,
+          trans
+        })
+    );
+  }
+};

@@ -1,0 +1,5 @@
+// Icons are imported as text.
+declare module '*.svg' {
+  const value: string;
+  export default value;
+}

@@ -1,0 +1,114 @@
+// What other extensions may rely on: the state of GPUs, images and launches, and the way to switch.
+import { ISessionContext } from '@jupyterlab/apputils';
+import { Token } from '@lumino/coreutils';
+import { IDisposable } from '@lumino/disposable';
+import { ISignal } from '@lumino/signaling';
+import {
+  IEnvironment,
+  IGpus,
+  IImage,
+  ILaunch,
+  INewLaunch,
+  IProblem,
+  IStatus
+} from './wire';
+
+/** Translation domain of the extension. */
+export const DOMAIN = 'jupyter_gpu_containers';
+
+/** GPUs, images and launches of this server. */
+export const IGpuContainersModel = new Token<IGpuContainersModel>(
+  'jupyter-gpu-containers:IGpuContainersModel',
+  'The GPUs, images, environments and kernel launches of this server.'
+);
+
+/** The state of GPUs, images and launches; it knows no widgets. */
+export interface IGpuContainersModel extends IDisposable {
+  /** Whether the server half answers; null until it was asked. */
+  readonly available: boolean | null;
+  /** Why the last refresh failed, or null. */
+  readonly problem: IProblem | null;
+  /** null until loaded, like the next three. */
+  readonly status: IStatus | null;
+  readonly gpus: IGpus | null;
+  readonly images: readonly IImage[] | null;
+  readonly environments: readonly IEnvironment[] | null;
+  /** Newest first. */
+  readonly launches: readonly ILaunch[];
+  /** Emitted after any change. */
+  readonly changed: ISignal<IGpuContainersModel, void>;
+  /** Emitted when a launch is new or entered another phase. */
+  readonly launchChanged: ISignal<IGpuContainersModel, ILaunch>;
+  /** Resolved once the launches in progress are known, or the server half is known to be missing. */
+  readonly ready: Promise<void>;
+  /** Load everything anew; failures are in `problem`. */
+  refresh(): Promise<void>;
+  /** Keep the state fresh until the returned object is disposed of. */
+  watch(): IDisposable;
+  /** Look into an image for its kernels. */
+  probe(reference: string): Promise<IImage>;
+  /** Ask for a kernel. */
+  launch(request: INewLaunch): Promise<ILaunch>;
+  /** Cancel a launch; of a running one, shut the kernel down. One that is gone is fine. */
+  cancel(id: string): Promise<void>;
+  /** Resolves with the launch once it is running, failed or cancelled. */
+  settled(id: string): Promise<ILaunch>;
+}
+
+/** Moves notebooks to launched kernels. */
+export const IKernelSwitcher = new Token<IKernelSwitcher>(
+  'jupyter-gpu-containers:IKernelSwitcher',
+  'Starts kernels in containers and attaches notebooks to them.'
+);
+
+/** Starts kernels for notebooks and attaches them; the old kernel stays until the new one runs. */
+export interface IKernelSwitcher {
+  /** Emitted when a switch begins, moves on or ends. */
+  readonly changed: ISignal<IKernelSwitcher, ISessionContext>;
+  /** Emitted when a switch failed; the notebook has the kernel that it had. */
+  readonly failed: ISignal<IKernelSwitcher, IKernelSwitcher.IFailure>;
+  /**
+   * Start a kernel for a notebook and attach it. A switch already under way is given up for it;
+   * the notebook's path, and what is replaced, are filled in.
+   *
+   * @returns whether the notebook has the new kernel
+   */
+  start(context: ISessionContext, what: INewLaunch): Promise<boolean>;
+  /**
+   * Attach a launch that was begun earlier, for example before the page was reloaded.
+   *
+   * @returns whether the notebook has the new kernel
+   */
+  follow(context: ISessionContext, launch: ILaunch): Promise<boolean>;
+  /** The switch under way for a notebook, or null. */
+  pending(context: ISessionContext): IKernelSwitcher.ISwitch | null;
+  /** The image and GPUs of an environment, or null where the kernelspec is none of ours. */
+  environment(kernelName: string): IKernelSwitcher.IFacts | null;
+}
+
+/** Types of the kernel switcher. */
+export namespace IKernelSwitcher {
+  /** What a kernelspec of ours says of its environment. */
+  export interface IFacts {
+    /** Image reference. */
+    image: string;
+    /** Number of GPUs. */
+    gpus: number;
+  }
+
+  /** A switch under way. */
+  export interface ISwitch {
+    /** null until the server accepted the request. */
+    readonly launch: ILaunch | null;
+    /** Whether the notebook has the new kernel; never rejects. */
+    readonly done: Promise<boolean>;
+  }
+
+  /** A switch that failed. */
+  export interface IFailure {
+    context: ISessionContext;
+    /** What was to be started, or empty where not known. */
+    displayName: string;
+    problem: IProblem;
+  }
+}

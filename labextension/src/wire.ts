@@ -1,0 +1,140 @@
+// The wire format of `/gpu-containers/`, as `jupyter_gpu_containers/web/openapi.yaml` lays it down.
+
+/** A failure in words. */
+export interface IProblem {
+  /** Stable identifier in snake_case. */
+  code: string;
+  /** One sentence for people. */
+  message: string;
+  /** What the reader can do about it; may be empty. */
+  hint: string;
+}
+
+/** Which engine stands behind, and whether it answers. */
+export interface IStatus {
+  version: string;
+  backend: 'docker' | 'memory';
+  /** Whether kernels are local processes and nothing is contained. */
+  demo: boolean;
+  engine: { name: string; version: string; api_version: string } | null;
+  problem: IProblem | null;
+}
+
+/** GPUs of the machine. No driver and no GPU are answers too. */
+export interface IGpus {
+  driver: { version: string; cuda_version: string | null } | null;
+  problem: IProblem | null;
+  gpus: IGpu[];
+}
+
+/** A GPU, or a MIG instance (then `parent_uuid` is set). */
+export interface IGpu {
+  uuid: string;
+  index: number;
+  name: string;
+  /** In bytes, like the other two. */
+  memory_total: number;
+  memory_used: number;
+  memory_free: number;
+  /** In percent. */
+  utilization: number | null;
+  compute_capability: string | null;
+  mig_profile: string | null;
+  parent_uuid: string | null;
+  /** `claimed` by a container of ours, `in_use` by another process. */
+  state: 'free' | 'claimed' | 'in_use' | 'unavailable';
+  problem: IProblem | null;
+  holder: IHolder | null;
+}
+
+/** The container that holds a GPU. */
+export interface IHolder {
+  container_id: string;
+  kernel_id: string;
+  environment: string;
+  display_name: string;
+  notebook: string;
+  /** Login name. */
+  owner: string;
+  /** Whether this server drives it. */
+  mine: boolean;
+}
+
+/** A kernel inside an image. */
+export interface IImageKernel {
+  name: string;
+  display_name: string;
+  language: string;
+}
+
+/** An image on the engine. */
+export interface IImage {
+  id: string;
+  references: string[];
+  /** In bytes. */
+  size: number;
+  /** ISO 8601. */
+  created: string;
+  architecture: string | null;
+  framework: { name: string; version: string | null } | null;
+  cuda: string | null;
+  python: string | null;
+  /** null = not looked into yet. */
+  kernels: IImageKernel[] | null;
+  /** Why it cannot be started here. */
+  problem: IProblem | null;
+}
+
+/** An environment: a kernelspec of ours. */
+export interface IEnvironment {
+  name: string;
+  display_name: string;
+  reference: string;
+  image_id: string;
+  kernel: string;
+  gpus: number;
+  /** In bytes. */
+  memory: number | null;
+  /** In bytes. */
+  shm_size: number | null;
+  problem: IProblem | null;
+}
+
+/** Where a launch is; the last three are final. */
+export type Phase =
+  | 'queued'
+  | 'pulling'
+  | 'creating'
+  | 'starting'
+  | 'running'
+  | 'failed'
+  | 'cancelled';
+
+/** A request to start a kernel: either an environment or an image. */
+export interface INewLaunch {
+  environment?: string;
+  image?: string;
+  kernel?: string;
+  gpus?: number;
+  /** The notebook's, Contents API. */
+  path?: string;
+  /** Kernel whose GPUs may be handed over. */
+  replaces?: string | null;
+}
+
+/** One launch, from asked to running, and the end of its kernel. */
+export interface ILaunch {
+  id: string;
+  environment: string;
+  display_name: string;
+  image: string;
+  path: string;
+  kernel_id: string | null;
+  container_id: string | null;
+  /** UUIDs. */
+  gpus: string[];
+  phase: Phase;
+  /** Times in ISO 8601. */
+  phases: { phase: Phase; at: string }[];
+  error: IProblem | null;
+}

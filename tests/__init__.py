@@ -1,0 +1,1 @@
+"""The tests of jupyter_gpu_containers; see CONTRIBUTING."""

@@ -1,0 +1,114 @@
+"""Backends to test, and containers that are gone after each test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_gpu_containers.backends.docker import DockerBackend
+from jupyter_gpu_containers.backends.memory import MemoryBackend
+from jupyter_gpu_containers.model.container import Container, ContainerSpec, Mount, Network
+from jupyter_gpu_containers.ports import ContainerBackend
+from tests.conftest import IMAGES
+
+LABEL = "jupyter-gpu-containers-test"
+
+TIMEOUT = 30.0  # seconds; a test that takes that long has failed
+
+
+class Pipe:
+    """A named pipe between a test and a container; either end waits for the other."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        os.mkfifo(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    async def read(self) -> str:
+        """Wait until the container has written and closed its end; or has died."""
+        return await asyncio.wait_for(asyncio.to_thread(self.path.read_text), TIMEOUT)
+
+    async def write(self, text: str = "") -> None:
+        """Wait until the container reads."""
+        await asyncio.wait_for(asyncio.to_thread(self.path.write_text, text), TIMEOUT)
+
+
+class Bench:
+    """A backend under test, with an image that has Python, and a label of this test's own."""
+
+    def __init__(self, backend: ContainerBackend, reference: str, folder: Path) -> None:
+        self.backend = backend
+        self.reference = reference
+        self.folder = folder
+        self.label = f"{LABEL}={uuid.uuid4().hex}"
+        self._image_id = ""
+        self._pipes = 0
+
+    async def image_id(self) -> str:
+        if not self._image_id:
+            self._image_id = (await self.backend.image(self.reference)).id
+        return self._image_id
+
+    async def spec(self, *command: str, **changes: object) -> ContainerSpec:
+        key, _, value = self.label.partition("=")
+        fields: dict[str, object] = {
+            "image": await self.image_id(),
+            "command": command or ("python3", "-c", "pass"),
+            "name": f"{LABEL}-{uuid.uuid4().hex}",
+            "user": f"{os.getuid()}:{os.getgid()}",
+            "working_dir": "/tmp",
+            "labels": {key: value},
+            "network": Network.NONE,
+        }
+        return ContainerSpec(**(fields | changes))  # type: ignore[arg-type]
+
+    async def python(self, code: str, **changes: object) -> ContainerSpec:
+        return await self.spec("python3", "-c", code, **changes)
+
+    async def create(self, code: str = "pass", **changes: object) -> str:
+        return await self.backend.create(await self.python(code, **changes))
+
+    async def listed(self) -> list[Container]:
+        return await self.backend.containers(self.label)
+
+    def pipe(self) -> Pipe:
+        self._pipes += 1
+        return Pipe(self.folder / f"pipe-{self._pipes}")
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        return (Mount(str(self.folder), str(self.folder)),)
+
+    async def remove_all(self) -> None:
+        for container in await self.listed():
+            await self.backend.remove(container.id)
+
+
+def _benches(backend: ContainerBackend, reference: str, folder: Path) -> Iterator[Bench]:
+    bench = Bench(backend, reference, folder)
+    yield bench
+    asyncio.run(bench.remove_all())
+    backend.close()
+
+
+@pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.engine)])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """The bench of each backend in turn."""
+    if request.param == "memory":
+        yield from _benches(MemoryBackend(), "quay.io/jupyter/scipy-notebook:python-3.12", tmp_path)
+    else:
+        backend = DockerBackend(request.getfixturevalue("engine_host"))
+        yield from _benches(backend, IMAGES.debian12, tmp_path)
+
+
+@pytest.fixture
+def docker(engine_host: str, tmp_path: Path) -> Iterator[Bench]:
+    """The bench of the real engine."""
+    yield from _benches(DockerBackend(engine_host), IMAGES.debian12, tmp_path)

@@ -1,0 +1,218 @@
+"""What docker-py, requests and engines say, in this product's words."""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import docker.errors
+import pytest
+import requests
+import requests.exceptions
+import urllib3.exceptions
+
+from jupyter_gpu_containers import errors
+from jupyter_gpu_containers.backends.docker_errors import (
+    TRANSLATIONS,
+    translate,
+    translated,
+)
+from jupyter_gpu_containers.backends.docker_pull import pull_error
+from jupyter_gpu_containers.backends.docker_words import engine_said
+
+
+def exceptions_of(module: ModuleType) -> list[type[BaseException]]:
+    return [
+        cls
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, Exception)
+        and cls.__module__ == module.__name__
+        and not issubclass(cls, Warning)
+    ]
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [*exceptions_of(docker.errors), *exceptions_of(requests.exceptions)],
+    ids=lambda cls: f"{cls.__module__}.{cls.__name__}",
+)
+def test_every_exception_of_the_client_is_considered(cls: type[BaseException]) -> None:
+    assert cls in TRANSLATIONS
+
+
+def api_error(status: int, explanation: str) -> docker.errors.APIError:
+    response = requests.Response()
+    response.status_code = status
+    return docker.errors.APIError("failed", response=response, explanation=explanation)
+
+
+def wrapped(cause: BaseException) -> docker.errors.DockerException:
+    """As docker-py says that it could not ask for the engine's version."""
+    try:
+        try:
+            raise requests.exceptions.ConnectionError(
+                urllib3.exceptions.ProtocolError("Connection aborted.", cause)
+            )
+        except requests.exceptions.ConnectionError as exc:
+            raise docker.errors.DockerException(f"Error while fetching: {exc}") from exc
+    except docker.errors.DockerException as exc:
+        return exc
+
+
+@pytest.mark.parametrize(
+    ("foreign", "expected"),
+    [
+        (wrapped(PermissionError(13, "Permission denied")), errors.EnginePermissionError),
+        (wrapped(FileNotFoundError(2, "No such file")), errors.EngineUnreachableError),
+        (wrapped(ConnectionRefusedError(111, "Refused")), errors.EngineUnreachableError),
+        (requests.exceptions.ReadTimeout(), errors.EngineUnreachableError),
+        (requests.exceptions.ChunkedEncodingError(), errors.EngineUnreachableError),
+        (requests.exceptions.JSONDecodeError("no", "", 0), errors.EngineError),
+        (urllib3.exceptions.ReadTimeoutError(None, "", ""), errors.EngineUnreachableError),  # type: ignore[arg-type]
+        (ConnectionResetError(), errors.EngineUnreachableError),
+        (requests.exceptions.InvalidURL("x"), errors.EngineUnreachableError),
+        (docker.errors.TLSParameterError("x"), errors.EngineUnreachableError),
+        (docker.errors.InvalidVersion("too old"), errors.EngineError),
+        (api_error(500, "server misbehaving"), errors.EngineError),
+        (api_error(409, "conflict"), errors.EngineError),
+        (api_error(404, "No such image: nothing:1"), errors.ImageNotFoundError),
+        (api_error(404, "No such container: 0000"), errors.ContainerNotFoundError),
+        (
+            api_error(404, 'no container with name or ID "0000" found: no such container'),
+            errors.ContainerNotFoundError,  # Podman
+        ),
+    ],
+    ids=repr,
+)
+def test_foreign_exception(foreign: BaseException, expected: type[BaseException]) -> None:
+    assert type(translate(foreign, "subject")) is expected
+
+
+@pytest.mark.parametrize(
+    "bug", [docker.errors.NullResource("x"), docker.errors.InvalidArgument("x"), KeyError("Id")]
+)
+def test_our_own_mistakes_keep_their_type(bug: Exception) -> None:
+    with pytest.raises(type(bug)) as caught, translated():
+        raise bug
+    assert caught.value is bug
+
+
+def test_permission_error_holds_the_fix() -> None:
+    error = translate(wrapped(PermissionError(13, "Permission denied")))
+    assert error is not None
+    assert 'sudo usermod -aG docker "$USER"' in error.hint
+
+
+# Texts as engines said them: Docker 20.10.24 and 26.1.5, Podman 4.3.1.
+RUNC = "failed to create shim task: OCI runtime create failed: runc create failed: "
+HOOK = RUNC + (
+    "unable to start container process: error during container init: error running hook #0: error "
+    "running hook: exit status 1, stdout: , stderr: nvidia-container-cli: "
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "words"),
+    [
+        (
+            HOOK
+            + "device error: GPU-00000000-0000-0000-0000-000000000000: unknown device: unknown",
+            errors.GpuVanishedError,
+            "GPU-00000000",
+        ),
+        (
+            'CDI device injection failed: unresolvable CDI devices nvidia.com/gpu="GPU-1"',
+            errors.GpuVanishedError,
+            "nvidia.com/gpu",
+        ),
+        (
+            'could not select device driver "nvidia" with capabilities: [[gpu compute utility]]',
+            errors.EngineError,
+            "cannot give GPUs",
+        ),
+        (
+            'could not select device driver "cdi" with capabilities: []',
+            errors.EngineError,
+            "cannot give GPUs",
+        ),
+        (
+            HOOK + "requirement error: unsatisfied condition: cuda>=13.0, please update your "
+            "driver to a newer version, or use an earlier cuda container: unknown",
+            errors.EngineError,
+            "cuda>=13.0",
+        ),
+        (
+            HOOK + "initialization error: nvml error: driver not loaded: unknown",
+            errors.EngineError,
+            "driver not loaded",
+        ),
+        (
+            HOOK + "initialization error: nvml error: driver/library version mismatch: unknown",
+            errors.EngineError,
+            "mismatch",
+        ),
+        (
+            RUNC + 'unable to start container process: exec: "nope": executable file not found in '
+            "$PATH: unknown",
+            errors.KernelExitedError,
+            '"nope"',
+        ),
+        (
+            RUNC + 'exec: "/bin/file": permission denied: unknown',
+            errors.KernelExitedError,
+            "/bin/file",
+        ),
+        (
+            'invalid mount config for type "bind": bind source path does not exist: /data/set',
+            errors.WorkspaceError,
+            "/data/set",
+        ),
+        ("statfs /data/set: no such file or directory", errors.WorkspaceError, "/data/set"),
+        ("something new", errors.EngineError, "something new"),
+    ],
+)
+def test_words_of_the_engine(said: str, expected: type[BaseException], words: str) -> None:
+    error = engine_said(said, 500)
+    assert type(error) is expected
+    assert words in error.message
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "hint"),
+    [
+        (
+            "pull access denied for secret/image, repository does not exist or may require login",
+            errors.RegistryError,
+            "docker login",
+        ),
+        ("unauthorized: authentication required", errors.RegistryError, "docker login"),
+        (
+            "manifest for library/debian:nope not found: manifest unknown: manifest unknown",
+            errors.RegistryError,
+            "Check the name and the tag",
+        ),
+        (
+            'Get "https://r.example/v2/": dial tcp: lookup r.example on 9.9.9.9:53: no such host',
+            errors.RegistryError,
+            "cannot be reached",
+        ),
+        (
+            'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+            errors.RegistryError,
+            "cannot be reached",
+        ),
+        ("toomanyrequests: You have reached your pull rate limit.", errors.RegistryError, "limits"),
+        ("write /var/lib/docker/tmp/x: no space left on device", errors.RegistryError, "room"),
+        (
+            "no matching manifest for linux/amd64 in the manifest list entries",
+            errors.WrongArchitectureError,
+            "another image",
+        ),
+    ],
+)
+def test_words_of_a_registry(said: str, expected: type[BaseException], hint: str) -> None:
+    error = pull_error("some/image:1", said)
+    assert type(error) is expected
+    assert hint in error.hint
+    assert "some/image:1" in error.message
+    assert said in error.message

@@ -1,0 +1,163 @@
+"""The figures as a Markdown page."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from textwrap import fill
+from typing import Any
+
+from .rounds import Sample, median, percentile
+
+Cases = dict[str, list[Sample]]
+
+INTRODUCTION = """\
+# Performance
+
+Written by `./run bench --markdown docs/performance.md`; do not edit. All times are medians of
+interleaved rounds on one machine, in milliseconds: read the ratios, which other machines share,
+rather than the times. The machine's other load is waited out, where it passes, and said below; the
+ratio of minima is what it disturbs least.
+"""
+
+START = """\
+From asking for a kernel until it has answered `1+1`, nothing warm: a new process or container each
+time. “Native” is the ipykernel of the same virtual environment as Jupyter itself. The goals are
+1.5 times the native start without a network and 1.8 times with a bridge network.
+"""
+
+SAME = """\
+The image “same ipykernel” holds the very files of the native kernel's ipykernel, so that only the
+container makes the difference; “{base}” is the distribution's own, older ipykernel,
+which imports more.
+"""
+
+SERVER = """\
+`POST /api/kernels` on a Jupyter server, then a websocket, until its `execute_reply` for `1+1`.
+"""
+
+PHASES = """\
+Where a container's start spends its time, from the launches of the run above: *queued* (folders,
+connection file), *creating* (GPU claim, the engine's create), *starting* (the engine's start, the
+interpreter, ipykernel's imports, until the heartbeat answers).
+"""
+
+MEMORY = """\
+Memory of the server's process after a page and the panel have loaded: what it shares counts by its
+part (PSS) or not at all (USS). The goal is less than 40 MB more than without the extension.
+"""
+
+LISTING = """\
+{images} images on the engine, {count} of them made for this. A listing makes **{next} request** of
+the engine ({next_list}); the first one in a process makes {first} ({first_list}), since it
+learns the engine's version and processor, too.
+"""
+
+
+def page(results: dict[str, Any]) -> str:
+    """Return the page for the results that `__main__` gathered; sections not measured are left out.
+
+    Parameters
+    ----------
+    results : dict
+        As written to JSON: ``machine``, ``gate``, ``rounds`` and a key for each section.
+    """
+    parts = [INTRODUCTION, _machine(results)]
+    if "starts" in results:
+        parts += ["## Cold start through jupyter_client\n", START]
+        if results["same_ipykernel"]:
+            parts.append(SAME.format(base=results["base_image"]))
+        parts += [
+            _table(results["starts"]["cases"], "answer", "native"),
+            "### Of it: until `start_kernel` returned\n",
+            _table(results["starts"]["cases"], "start_kernel", "native"),
+            "### Shutdown\n",
+            _table(results["starts"]["cases"], "shutdown", "native"),
+            "### Requests that a start and a shutdown make of the engine\n",
+            _requests(results["engine_requests"]),
+        ]
+    if "server" in results:
+        cases = results["server"]["cases"]
+        parts += ["## Cold start through a Jupyter server\n", SERVER]
+        parts.append(_table(cases, "answer", "native, stock server"))
+        parts += [PHASES, _phases(results["phases"])]
+    if "memory" in results:
+        parts += ["## Memory of the server\n", MEMORY, _memory(results["memory"]["cases"])]
+    if "listing" in results:
+        listing = results["listing"]
+        text = LISTING.format(
+            images=listing["images"],
+            count=listing["made"],
+            next=len(listing["next"]),
+            next_list=_codes(listing["next"]),
+            first=len(listing["first"]),
+            first_list=_codes(listing["first"]),
+        )
+        table = _table(listing["samples"]["cases"], "list", "one plain GET /images/json")
+        text = fill(text, 100, break_long_words=False, break_on_hyphens=False)
+        parts += ["## Listing images\n", text + "\n", table]
+    return "\n".join(parts)
+
+
+def _machine(results: dict[str, Any]) -> str:
+    machine, gate = results["machine"], results["gate"]
+    lines = [f"| {key.replace('_', ' ')} | {value} |" for key, value in machine.items()]
+    load = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in gate.items())
+    lines.append(f"| rounds | {results['rounds']} |")
+    lines.append(f"| other load | {load} |")
+    return "\n".join(["| measured on | |", "|---|---|", *lines, ""])
+
+
+def _table(cases: Cases, quantity: str, base: str) -> str:
+    native = [sample[quantity] * 1000 for sample in cases[base]]
+    lines = [
+        "| case | n | median | p95 | minimum | ratio | ratio of minima |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, samples in cases.items():
+        values = [sample[quantity] * 1000 for sample in samples]
+        if values:
+            figures = [median(values), percentile(values, 0.95), min(values)]
+            ratios = f"{median(values) / median(native):.2f} | {min(values) / min(native):.2f}"
+            lines.append(f"| {name} | {len(values)} | {_one_decimal(figures)} | {ratios} |")
+    return "\n".join([*lines, ""])
+
+
+def _phases(phases: dict[str, list[Sample]]) -> str:
+    lines = ["| network | queued | creating | starting |", "|---|--:|--:|--:|"]
+    for network, samples in phases.items():
+        names = ("queued", "creating", "starting")
+        times = [f"{median([s[name] for s in samples]) * 1000:.1f}" for name in names]
+        lines.append(f"| {network} | {' | '.join(times)} |")
+    return "\n".join([*lines, ""])
+
+
+def _memory(cases: Cases) -> str:
+    lines = ["| case | n | PSS, MB | USS, MB | RSS, MB |", "|---|--:|--:|--:|--:|"]
+    medians: list[list[float]] = []
+    for name, samples in cases.items():
+        values = [median([s[key] for s in samples]) / 1e6 for key in ("pss", "uss", "rss")]
+        medians.append(values)
+        lines.append(f"| {name} | {len(samples)} | {_one_decimal(values)} |")
+    more = [after - before for before, after in zip(*medians, strict=True)]
+    lines.append(f"| **more with it** | | {_one_decimal(more)} |")
+    return "\n".join([*lines, ""])
+
+
+def _one_decimal(values: list[float]) -> str:
+    return " | ".join(f"{value:.1f}" for value in values)
+
+
+def _requests(requests: list[str]) -> str:
+    return "\n".join([*(f"- `{_plain(request)}`" for request in requests), ""])
+
+
+def _plain(request: str) -> str:
+    """Leave out what differs from run to run: API version, ids, names."""
+    request = re.sub(r"/v\d+\.\d+/", "/", request)
+    return re.sub(r"[0-9a-f]{64}", "ID", re.sub(r"(?<=name=)[\w-]+", "NAME", request))
+
+
+def _codes(requests: list[str]) -> str:
+    counted = Counter(map(_plain, requests))
+    return ", ".join(f"`{name}`" + f" {n} times" * (n > 1) for name, n in counted.items())

@@ -1,0 +1,1 @@
+"""Tests of what `./run` does before there is a package: finding an engine, making images."""

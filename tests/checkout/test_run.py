@@ -1,0 +1,53 @@
+"""./run itself, as far as it can be tried without changing this machine."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Type `./run ...` in some folder."""
+    command = [str(ROOT / "run"), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def sourced(script: str, *, path: str = "/usr/bin:/bin") -> subprocess.CompletedProcess[str]:
+    """Run lines of bash that use the functions of scripts/machine.sh."""
+    lines = f'set -euo pipefail; . "{ROOT}/scripts/machine.sh"; {script}'
+    command = ["/bin/bash", "-c", lines]
+    return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False)
+
+
+def test_help_names_every_command_from_any_folder(tmp_path: Path) -> None:
+    shown = run("help", cwd=tmp_path)
+    assert shown.returncode == 0
+    for command in ("lab", "test", "lint", "bench", "build", "help"):
+        assert f"./run {command}" in shown.stdout
+
+
+def test_unknown_command(tmp_path: Path) -> None:
+    refused = run("fly", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("==> There is no command 'fly'\n")
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    """Put a program into a folder of the PATH."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_missing_packages_are_named_to_who_may_not_install(tmp_path: Path) -> None:
+    """An ordinary user without sudo reads the command to type; nothing is tried."""
+    program(tmp_path, "dpkg-query", "exit 1")
+    program(tmp_path, "id", "echo 1000")
+    program(tmp_path, "sudo", "exit 1")
+    program(tmp_path, "apt-get", f"touch {tmp_path}/tried")
+    asked = sourced("need_packages 'a purpose' one two", path=f"{tmp_path}:/usr/bin:/bin")
+    assert asked.returncode == 1
+    assert asked.stderr == "==> For a purpose, type: sudo apt-get install one two\n"
+    assert not (tmp_path / "tried").exists()

@@ -1,0 +1,211 @@
+"""Each check of `doctor`: fine, and with the problem that it is there for; then the whole."""
+
+from dataclasses import replace
+
+import pytest
+
+from jupyter_gpu_containers.cli import checks
+from jupyter_gpu_containers.cli.checks import CHECKS, Facts, Finding, Level, check_all
+from jupyter_gpu_containers.errors import (
+    EngineError,
+    EnginePermissionError,
+    EngineUnreachableError,
+)
+from jupyter_gpu_containers.model.container import EngineInfo
+from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuSnapshot, Problem
+
+UUIDS = ("GPU-0001", "GPU-0002")
+GPUS = GpuSnapshot(
+    gpus=tuple(Gpu(uuid, index, "NVIDIA H200") for index, uuid in enumerate(UUIDS)),
+    driver=Driver("580.95.05", "13.0"),
+)
+NO_DRIVER = GpuSnapshot(
+    problem=Problem("driver_not_installed", "No NVIDIA driver is installed.", "x")
+)
+ENGINE = EngineInfo(
+    name="Docker Engine",
+    version="28.3.1",
+    api_version="1.51",
+    architecture="amd64",
+    cdi_devices=tuple(f"nvidia.com/gpu={uuid}" for uuid in UUIDS),
+    root_dir="/var/lib/docker",
+    details={"runc": "1.3.3"},
+)
+FINE = Facts(
+    engine=ENGINE,
+    gpus=GPUS,
+    nvidia_devices=2,
+    toolkit="1.19.1",
+    disk_free=200 << 30,
+    run_root="/run/user/1000/jupyter-gpu",
+    workspace="/home/ada/work",
+)
+REFUSED = EnginePermissionError("You may not.", 'sudo usermod -aG docker "$USER"')
+AWAY = EngineUnreachableError("Nobody answers.", "sudo systemctl start docker")
+
+
+def engine(**changes: object) -> Facts:
+    return replace(FINE, engine=replace(ENGINE, **changes))  # type: ignore[arg-type]
+
+
+def gpus(snapshot: GpuSnapshot, **changes: object) -> Facts:
+    return replace(FINE, gpus=snapshot, **changes)  # type: ignore[arg-type]
+
+
+def runc(version: str) -> Facts:
+    return engine(details={"runc": version})
+
+
+LOST = replace(GPUS.gpus[0], problem=Problem("gpu_lost", "GPU 0 has fallen off the bus.", "reboot"))
+GONE_IMAGE = Problem("image_not_found", "The image x was removed.", "docker pull x")
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_machine_on_which_all_is_fine(check: object) -> None:
+    finding = check(FINE)  # type: ignore[operator]
+    assert finding.level is Level.OK
+    assert finding.fix == ""
+    assert finding.message.endswith((".", "here"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "check", "message", "fix"),
+    [
+        (replace(FINE, engine=AWAY), "engine", "Nobody answers.", "systemctl start docker"),
+        (engine(api_version="1.40"), "engine", "too old: API 1.41", "apt install docker.io"),
+        (engine(api_version="1.9"), "engine", "too old", "apt install docker.io"),
+        (engine(api_version=""), "engine", "too old", "apt install docker.io"),
+        (replace(FINE, engine=REFUSED), "permission", "You may not.", "usermod -aG docker"),
+        (gpus(NO_DRIVER), "driver", "no driver for it", "apt install nvidia-driver"),
+        (
+            gpus(
+                GpuSnapshot(
+                    problem=Problem("driver_library_mismatch", "It was upgraded.", "reboot")
+                )
+            ),
+            "driver",
+            "It was upgraded.",
+            "reboot",
+        ),
+        (gpus(replace(GPUS, gpus=(LOST, GPUS.gpus[1]))), "nvml", "fallen off the bus", "reboot"),
+        (
+            gpus(
+                GpuSnapshot(
+                    driver=GPUS.driver, problem=Problem("no_gpu", "It has no GPU.", "lspci")
+                )
+            ),
+            "nvml",
+            "It has no GPU.",
+            "lspci",
+        ),
+        (engine(cdi_devices=None), "cdi", "neither CDI nor NVIDIA's hook", "nvidia-ctk runtime"),
+        (engine(cdi_devices=()), "cdi", "no CDI device for GPU-0001, GPU-0002", "cdi generate"),
+        (
+            engine(cdi_devices=("nvidia.com/gpu=GPU-0001",)),
+            "cdi",
+            "no CDI device for GPU-0002.",
+            "cdi generate",
+        ),
+        (replace(FINE, toolkit=None), "toolkit", "not installed", "install nvidia-container"),
+        (replace(FINE, toolkit="1.17.7"), "toolkit", "CVE-2025-23266", "--only-upgrade"),
+        (replace(FINE, toolkit="1.9.0"), "toolkit", "CVE-2025-23266", "--only-upgrade"),
+        (runc("1.1.12"), "runc", "CVE-2025-31133", "--only-upgrade"),
+        (runc("1.2.7"), "runc", "CVE-2025-31133", "--only-upgrade"),
+        (runc("1.3.2"), "runc", "CVE-2025-31133", "--only-upgrade"),
+        (replace(FINE, disk_free=3 << 30), "disk", "3 GiB are free in /var", "image prune"),
+        (replace(FINE, run_root="/" + "x" * 91), "run directory", "108 bytes", "run_dir ="),
+        (
+            replace(FINE, run_root_problem=Problem("run_dir_not_private", "Not private.", "chmod")),
+            "run directory",
+            "Not private.",
+            "chmod",
+        ),
+        (
+            replace(FINE, workspace_problem=Problem("x", "It cannot be mounted.", "Elsewhere.")),
+            "workspace",
+            "It cannot be mounted.",
+            "Elsewhere.",
+        ),
+        (
+            replace(FINE, left_behind=("a" * 64, "b" * 64)),
+            "left behind",
+            "2 containers of servers that are gone.",
+            "jupyter gpu-containers stop aaaaaaaaaaaa bbbbbbbbbbbb",
+        ),
+        (replace(FINE, left_behind=("a" * 64,)), "left behind", "1 container of", "stop aaaa"),
+        (
+            replace(FINE, broken_environments=(("a", GONE_IMAGE), ("b", GONE_IMAGE))),
+            "environments",
+            "a: The image x was removed. And 1 more",
+            "docker pull x",
+        ),
+        (
+            replace(FINE, server_extension=False),
+            "server extension",
+            "does not load",
+            "jupyter server extension enable jupyter_gpu_containers",
+        ),
+        (
+            replace(FINE, lab_extension=False),
+            "lab extension",
+            "is disabled",
+            "jupyter labextension enable jupyter-gpu-containers",
+        ),
+        (
+            replace(FINE, lab_extension=None),
+            "lab extension",
+            "is not installed",
+            "pip install --force-reinstall jupyter_gpu_containers",
+        ),
+    ],
+)
+def test_one_problem_is_found_by_its_check_and_comes_with_a_fix(
+    facts: Facts, check: str, message: str, fix: str
+) -> None:
+    (finding,) = [finding for finding in check_all(facts) if finding.level is Level.PROBLEM]
+    assert finding.name == check
+    assert message in finding.message
+    assert fix in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("facts", "check", "level"),
+    [
+        (replace(FINE, engine=REFUSED), checks.check_engine, Level.NOTE),
+        (replace(FINE, engine=AWAY), checks.check_permission, Level.NOTE),
+        (replace(FINE, engine=AWAY), checks.check_cdi, Level.NOTE),
+        (replace(FINE, engine=AWAY), checks.check_runc, Level.NOTE),
+        (replace(FINE, engine=AWAY), checks.check_disk, Level.NOTE),
+        (replace(FINE, engine=AWAY), checks.check_environments, Level.NOTE),
+        (replace(FINE, engine=EngineError("500")), checks.check_engine, Level.PROBLEM),
+        (replace(FINE, demo=True), checks.check_engine, Level.NOTE),
+        (replace(FINE, demo=True), checks.check_cdi, Level.NOTE),
+        (replace(FINE, demo=True), checks.check_toolkit, Level.NOTE),
+        (replace(FINE, disk_free=None), checks.check_disk, Level.NOTE),
+        (gpus(NO_DRIVER, nvidia_devices=0), checks.check_driver, Level.NOTE),
+        (gpus(NO_DRIVER, nvidia_devices=0), checks.check_nvml, Level.NOTE),
+        (gpus(NO_DRIVER), checks.check_nvml, Level.NOTE),
+        (gpus(NO_DRIVER), checks.check_cdi, Level.NOTE),
+        (gpus(NO_DRIVER), checks.check_toolkit, Level.NOTE),
+        (engine(cdi_devices=None, nvidia_runtime=True), checks.check_cdi, Level.OK),
+        (replace(engine(cdi_devices=None), hook=True), checks.check_cdi, Level.OK),
+        (runc("1.1.5+ds1"), checks.check_runc, Level.NOTE),
+        (runc("1.1.12-0ubuntu3.1"), checks.check_runc, Level.NOTE),
+        (runc(""), checks.check_runc, Level.NOTE),
+        (runc("1.2.8"), checks.check_runc, Level.OK),
+        (runc("1.4.1"), checks.check_runc, Level.OK),
+        (runc("2.0.0"), checks.check_runc, Level.OK),
+        (replace(FINE, toolkit="1.17.8"), checks.check_toolkit, Level.OK),
+        (engine(api_version="1.41"), checks.check_engine, Level.OK),
+        (replace(FINE, run_root="/" + "x" * 90), checks.check_run_dir, Level.OK),
+    ],
+)
+def test_what_is_no_problem(facts: Facts, check: object, level: Level) -> None:
+    finding: Finding = check(facts)  # type: ignore[operator]
+    assert finding.level is level
+    assert finding.message
+
+
+def test_every_check_has_a_name_of_its_own() -> None:
+    names = [finding.name for finding in check_all(FINE)]
+    assert len(set(names)) == len(names) == len(CHECKS)

@@ -1,0 +1,269 @@
+"""Every command: what people read, what programs read, and how it ends."""
+
+import getpass
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_gpu_containers import __version__
+from jupyter_gpu_containers.backends.memory import MemoryBackend
+from jupyter_gpu_containers.errors import EngineUnreachableError
+from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.web.contract import validate
+
+from .conftest import TORCH, Terminal
+
+ALIVE = str(Owner.current())
+
+
+def test_gpus(terminal: Terminal) -> None:
+    first, second = terminal.uuids()
+    terminal.container(owner=ALIVE, gpus=[second])
+    ran = terminal("gpus")
+    assert ran.status == 0
+    holder = f"PyTorch 2.6 · 1 GPU · nb1.ipynb ({getpass.getuser()})"
+    assert ran.out.splitlines() == [
+        "GPU  NAME         MEMORY          STATE    HOLDER",
+        "0    NVIDIA H200  0 B of 141 GiB  free",
+        f"1    NVIDIA H200  0 B of 141 GiB  claimed  {holder}",
+        "Driver 580.95.05, CUDA up to 13.0",
+    ]
+    model = terminal("gpus", "--json").json
+    validate("Gpus", model)
+    assert [(gpu["uuid"], gpu["state"]) for gpu in model["gpus"]] == [
+        (first, "free"),
+        (second, "claimed"),
+    ]
+
+
+def test_a_machine_without_gpus_says_why(terminal: Terminal) -> None:
+    terminal.configure(fixed_gpus=[])
+    ran = terminal("gpus")
+    assert (ran.status, ran.out) == (0, "The configuration says that this machine has no GPU.\n")
+    assert terminal("gpus", "--json").json["gpus"] == []
+
+
+def test_images(terminal: Terminal) -> None:
+    ran = terminal("images")
+    assert ran.status == 0
+    title, newest, *_ = (re.split(r" {2,}", line) for line in ran.out.splitlines())
+    assert title == ["IMAGE", "SIZE", "FRAMEWORK", "CUDA", "PYTHON", "KERNELS"]
+    assert newest == [
+        "nvcr.io/nvidia/pytorch:25.08-py3",
+        "12.1 GiB",
+        "PyTorch 25.08",
+        "13.0.0",
+        "3.12.3",
+        "python3",
+    ]
+    for image in terminal("images", "--json").json["images"]:
+        validate("Image", image)
+
+
+def test_environments_come_and_go(terminal: Terminal) -> None:
+    assert "There is no environment." in terminal("environments", "list").out
+    added = terminal("environments", "add", TORCH, "--gpus", "1", "--memory", "8g", "--json")
+    assert added.status == 0
+    validate("Environment", added.json)
+    name = added.json["name"]
+    assert (added.json["gpus"], added.json["memory"]) == (1, 8 << 30)
+    again = terminal("environments", "add", TORCH, "--gpus", "1", "--memory", "8g", "--json")
+    assert (again.status, again.json) == (0, added.json)
+    listed = terminal("environments", "list", "--json").json
+    assert listed == {"environments": [added.json]}
+    shown = terminal("environments", "list").out.splitlines()
+    assert shown[0].split() == ["NAME", "DISPLAY", "NAME", "IMAGE", "GPUS", "MEMORY", "PROBLEM"]
+    assert shown[1].startswith(f"{name}  PyTorch 2.6 · 1 GPU  {TORCH}  1     8 GiB")
+    removed = terminal("environments", "remove", name)
+    assert (removed.status, removed.out) == (0, f"Removed {name}.\n")
+    assert terminal("environments", "list", "--json").json == {"environments": []}
+
+
+def test_an_environment_with_everything_said(terminal: Terminal) -> None:
+    added = terminal(
+        *("environments", "add", TORCH, "--name", "mine", "--display-name", "Mine"),
+        *("--kernel", "python3", "--shm-size", "1g", "--gpus", "2"),
+    )
+    assert added.status == 0
+    assert "jupyter console --kernel mine" in added.out
+    spec = json.loads(
+        (Path(os.environ["JUPYTER_DATA_DIR"]) / "kernels" / "mine" / "kernel.json").read_text()
+    )
+    assert spec["display_name"] == "Mine"
+    assert spec["metadata"]["kernel_provisioner"]["config"]["shm_size"] == 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["add", "no/such:1"], "is not among the images", "Choose one"),
+        (["add", "Not One"], "“Not One” is not an image reference.", "[registry/]repository"),
+        (["add", TORCH, "--kernel", "ir"], "has no kernel “ir”", "It has: python3."),
+        (["add", TORCH, "--memory", "lots"], "“lots” is not a size.", "8g or 512m"),
+        (["add", TORCH, "--memory", "1"], "memory: 1 is less than the minimum", "openapi.yaml"),
+        (["add", TORCH, "--gpus=-1"], "gpus: -1 is less than the minimum of 0", "openapi.yaml"),
+        (["add", TORCH, "--name", "No Name"], "name: 'No Name' does not match", "openapi.yaml"),
+        (["remove", "nope"], "There is no environment “nope”.", "environments list"),
+    ],
+)
+def test_failures_are_a_sentence_and_a_hint(
+    terminal: Terminal, words: list[str], message: str, hint: str
+) -> None:
+    ran = terminal("environments", *words)
+    assert (ran.status, ran.out) == (1, "")
+    error, advice = ran.err.splitlines()
+    assert error.startswith("error: ")
+    assert message in error
+    assert advice.startswith("hint: ")
+    assert hint in advice
+
+
+def test_failures_for_programs(terminal: Terminal) -> None:
+    ran = terminal("environments", "remove", "nope", "--json")
+    assert (ran.status, ran.err) == (1, "")
+    validate("Error", ran.json)
+    assert ran.json["code"] == "environment_not_found"
+
+
+def test_an_engine_that_does_not_answer(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise EngineUnreachableError("No container engine answers.", "sudo systemctl start docker")
+
+    for name in ("containers", "images", "info"):
+        monkeypatch.setattr(MemoryBackend, name, away)
+    for words in (["images"], ["ps"], ["stop", "--all"]):
+        ran = terminal(*words)
+        assert (ran.status, ran.err) == (
+            1,
+            "error: No container engine answers.\nhint: sudo systemctl start docker\n",
+        )
+    assert "unavailable" in terminal("gpus").out
+
+
+def test_ps(terminal: Terminal) -> None:
+    assert terminal("ps").out == "No kernel runs in a container.\n"
+    _, second = terminal.uuids()
+    alive = terminal.container(owner=ALIVE, gpus=[second])
+    dead = terminal.container()
+    ran = terminal("ps")
+    rows = {line.split()[0]: line for line in ran.out.splitlines()[1:]}
+    assert set(rows) == {alive[:12], dead[:12]}
+    assert re.split(r" {2,}", rows[alive[:12]])[2:] == [
+        "PyTorch 2.6 · 1 GPU",
+        "created",
+        "1",
+        getpass.getuser(),
+        "nb1.ipynb",
+    ]
+    assert "left behind" not in rows[alive[:12]]
+    assert "left behind" in rows[dead[:12]]
+    model = {row["container_id"]: row for row in terminal("ps", "--json").json["kernels"]}
+    assert model[alive]["gpus"] == [second]
+    assert model[alive]["notebook"] == "nb1.ipynb"
+    assert (model[alive]["left_behind"], model[dead]["left_behind"]) == (False, True)
+
+
+@pytest.mark.parametrize("how", ["container id", "short id", "kernel id", "short kernel", "name"])
+def test_stop_by_any_name(terminal: Terminal, how: str) -> None:
+    wanted, other = terminal.container(), terminal.container()
+    target = {
+        "container id": wanted,
+        "short id": wanted[:12],
+        "kernel id": "00000001-3e43-4b6c-9a54-1f3f8a7b0c11",
+        "short kernel": "00000001",
+        "name": "jupyter-kernel-1",
+    }[how]
+    ran = terminal("stop", target)
+    assert (ran.status, ran.out) == (0, "Stopped PyTorch 2.6 · 1 GPU (nb1.ipynb).\n")
+    assert terminal.containers() == [other]
+
+
+def test_stop_several_and_one_of_them_twice(terminal: Terminal) -> None:
+    one, two = terminal.container(), terminal.container()
+    ran = terminal("stop", one, two, one[:12], "--json")
+    assert [row["container_id"] for row in ran.json["stopped"]] == [one, two]
+    assert terminal.containers() == []
+
+
+def test_stop_refuses_what_it_does_not_know_and_stops_nothing(terminal: Terminal) -> None:
+    known = terminal.container()
+    ran = terminal("stop", known, "postgres")
+    assert (ran.status, ran.out) == (1, "")
+    assert "No kernel and no container of a kernel is called “postgres”." in ran.err
+    assert terminal.containers() == [known]
+
+
+@pytest.mark.parametrize("target", ["0000", "000"])
+def test_stop_refuses_beginnings_that_are_not_enough(terminal: Terminal, target: str) -> None:
+    both = [terminal.container(), terminal.container()]
+    ran = terminal("stop", target)
+    assert ran.status == 1
+    assert ("could be 2 kernels" if target == "0000" else "is called “000”") in ran.err
+    assert sorted(terminal.containers()) == sorted(both)
+
+
+def test_stop_all_leaves_other_peoples_kernels_and_looks_in_progress(terminal: Terminal) -> None:
+    terminal.container(), terminal.container(owner=ALIVE), terminal.container(purpose="probe")
+    others = terminal.container(user="somebody")
+    look = terminal.container(owner=ALIVE, purpose="probe")
+    ran = terminal("stop", "--all")
+    assert (ran.status, len(ran.out.splitlines())) == (0, 3)
+    assert sorted(terminal.containers()) == sorted([others, look])
+    assert terminal("stop", "--all").out == "No kernel of yours runs in a container.\n"
+
+
+def test_stop_of_another_users_kernel(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = terminal.container(user="somebody")
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    ran = terminal("stop", theirs)
+    assert (ran.status, terminal.containers()) == (1, [theirs])
+    assert "belongs to somebody" in ran.err
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert terminal("stop", theirs).status == 0  # the administrator
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["frobnicate"], ["stop"], ["stop", "a", "--all"], ["environments"], ["gpus", "x"]],
+)
+def test_usage(terminal: Terminal, words: list[str]) -> None:
+    ran = terminal(*words)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("usage: jupyter gpu-containers")
+
+
+def test_a_configuration_file_that_is_not_there(terminal: Terminal) -> None:
+    terminal.config_file.unlink()
+    assert "There is no configuration file" in terminal("gpus").err
+
+
+def test_the_version() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "jupyter_gpu_containers.cli", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ran.stdout.strip() == __version__
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    ran = subprocess.run(
+        f"{sys.executable} -m jupyter_gpu_containers.cli images | true; echo ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "JUPYTER_GPU_CONTAINERS_BACKEND": "memory"},
+    )
+    assert (ran.stdout, ran.stderr) == ("0\n", "")

@@ -1,0 +1,137 @@
+"""One of several servers that claim GPUs on one engine, and that may die at any moment.
+
+``python -m tests.faults.race_worker HOST IMAGE ORDER SEED``: claims, starts, restarts and releases
+until standard input ends. Dies by SIGKILL before or after any call to the engine, at random.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jupyter_gpu_containers.backends.docker import DockerBackend
+from jupyter_gpu_containers.errors import GpusBusyError
+from jupyter_gpu_containers.gpus.fixed import FixedInventory
+from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.container import ContainerSpec, ContainerStatus, Network
+from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, select_gpus
+from jupyter_gpu_containers.service.claims import Claim, Claims
+from jupyter_gpu_containers.service.owner import Owner
+
+GPUS = [{"name": "NVIDIA T4", "memory_gib": 16, "count": 3}]
+CRASH = 0.004  # before and after each call to the engine
+HOLD = 0.1  # seconds at most
+
+Claiming = Callable[[GpuRequest], Awaitable[Claim]]
+
+
+def crash_maybe(rng: random.Random) -> None:
+    if rng.random() < CRASH:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class CrashingBackend(DockerBackend):
+    """The product's backend, in a process that may die around each call."""
+
+    def __init__(self, url: str, rng: random.Random) -> None:
+        super().__init__(url)
+        self._rng = rng
+
+    async def _ask(self, subject: str, request: Callable[..., Any]) -> Any:
+        crash_maybe(self._rng)
+        answer = await super()._ask(subject, request)
+        crash_maybe(self._rng)
+        return answer
+
+    async def create(self, spec: ContainerSpec) -> str:
+        crash_maybe(self._rng)
+        container_id = await super().create(spec)
+        crash_maybe(self._rng)
+        return container_id
+
+
+class Server:
+    """Claims in one of two orders: the product's, or the obvious one."""
+
+    def __init__(self, host: str, image: str, rng: random.Random) -> None:
+        self.rng = rng
+        self.image = image
+        self.backend = CrashingBackend(host, rng)
+        self.inventory = FixedInventory(GPUS)
+        self.claims = Claims(self.backend, self.inventory, rng=rng)
+
+    def spec(self, gpus: tuple[Gpu, ...], name: str) -> ContainerSpec:
+        """A container that holds GPUs in its label, the claim; there are no devices to ask for."""
+        return ContainerSpec(
+            image=self.image,
+            command=("sleep", "infinity"),
+            name=name,
+            user="65534:65534",
+            working_dir="/",
+            labels=labels.make_labels(
+                purpose="kernel",
+                owner=str(Owner.current()),
+                user="race",
+                gpus=[gpu.uuid for gpu in gpus],
+            ),
+            network=Network.NONE,
+        )
+
+    async def protocol(self, request: GpuRequest) -> Claim:
+        return await self.claims.claim(request, self.spec)
+
+    async def naive(self, request: GpuRequest) -> Claim:
+        """What comes to mind first: a GPU is free when no running container has it."""
+        await self.claims.reconcile()
+        running = [
+            container
+            for container in await self.backend.containers(labels.VERSION)
+            if container.status is ContainerStatus.RUNNING
+        ]
+        busy = {gpu for container in running for gpu in labels.gpus_of(container)}
+        gpus = select_gpus(await self.inventory.snapshot(), busy, request)
+        spec = self.spec(gpus, f"jupyter-kernel-{uuid.uuid4().hex}")
+        return Claim(await self.backend.create(spec), gpus)
+
+    async def live(self, claim: Claiming, done: threading.Event) -> None:
+        """Run kernels one after the other."""
+        while not done.is_set():
+            try:
+                claimed = await claim(GpuRequest(self.rng.choice([1, 1, 1, 2])))
+            except GpusBusyError:
+                continue
+            await self.backend.start(claimed.container_id)
+            await asyncio.sleep(self.rng.random() * HOLD)
+            if self.rng.random() < 0.2:
+                await self.restart(claimed.container_id)
+            await self.claims.release(claimed.container_id)
+
+    async def restart(self, container_id: str) -> None:
+        """As a kernel's restart does: the container ends, keeps its GPUs, and starts again."""
+        end = self.backend.watch(container_id)
+        await self.backend.signal(container_id, signal.SIGKILL)
+        await asyncio.wrap_future(end)
+        await self.backend.start(container_id)
+
+
+def main() -> None:
+    host, image, order, seed = sys.argv[1:]
+    # warnings of dead servers are what this is about; anything worse ends the process with a trace
+    logging.getLogger("jupyter_gpu_containers").setLevel(logging.ERROR)
+    server = Server(host, image, random.Random(seed))
+    done = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), done.set()), daemon=True).start()
+    asyncio.run(server.live(server.naive if order == "naive" else server.protocol, done))
+    server.backend.close()
+
+
+if __name__ == "__main__":
+    main()

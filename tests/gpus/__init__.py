@@ -1,0 +1,1 @@
+"""Tests of the GPU inventories and of GPUs in containers."""

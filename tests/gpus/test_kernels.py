@@ -1,0 +1,95 @@
+"""The whole road with GPUs: jupyter_client, provisioner, NVML, claim, engine, kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from jupyter_gpu_containers.service.gpu_usage import GpuState
+from tests.doubles.engine import HookEngine
+from tests.doubles.nvml import uuid_of
+from tests.gpus import kernel_scenarios
+from tests.gpus.child import run_with
+from tests.rooms import Room, enter
+
+pytestmark = pytest.mark.engine
+
+CLAIMED = GpuState.CLAIMED
+
+
+@pytest.fixture
+def room(
+    hook_engine: HookEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Room]:
+    """A room whose engine has GPUs."""
+    monkeypatch.setenv("DOCKER_HOST", hook_engine.host)
+    room = Room("docker", tmp_path)
+    enter(room, monkeypatch)
+    try:
+        yield room
+    finally:
+        room.close()
+
+
+@pytest.fixture
+def run_here(hook_engine: HookEngine, room: Room) -> Callable[..., Any]:
+    """Run a scenario in a Jupyter process of its own, with the fake driver, in the room."""
+
+    def run(scenario: Callable[..., Any], *args: Any) -> Any:
+        return run_with(hook_engine.driver, scenario, *args, env=room.environ())
+
+    return run
+
+
+def test_kernel_has_its_gpus_until_it_is_shut_down(
+    run_here: Callable[..., Any], images: SimpleNamespace
+) -> None:
+    """Two of six whole ones: the same over a restart, and all are free afterwards."""
+    first, second, held, freed = run_here(kernel_scenarios.life, images.debian12, 2)
+    assert len(first.nodes) == 2
+    assert first.listing.count("GPU-") == 2
+    assert second == first
+    assert held.count(CLAIMED) == 2
+    assert freed.count(CLAIMED) == 0
+    assert len(freed) == len(held) == 6 + 7 + 4
+
+
+def test_mig_instance(
+    run_here: Callable[..., Any], hook_engine: HookEngine, images: SimpleNamespace
+) -> None:
+    """On a machine with split GPUs only, a kernel gets one instance and sees no other."""
+    for number in range(2, 8):
+        hook_engine.driver.edit(f"gpu{number}", state="reset_required")
+    first, second, held, _ = run_here(kernel_scenarios.life, images.debian12, 1)
+    assert len(first.nodes) == 1
+    assert first.nodes[0] in ("/dev/nvidia0", "/dev/nvidia1")
+    assert first.listing.count("UUID: MIG-") == 1
+    assert second == first
+    assert held.count(CLAIMED) == 1
+
+
+def test_only_gpu_is_given_to_one(
+    run_here: Callable[..., Any], hook_engine: HookEngine, images: SimpleNamespace
+) -> None:
+    hook_engine.driver.reset("h200")
+    refusal, sight = run_here(kernel_scenarios.one_after_the_other, images.debian12)
+    assert refusal["code"] == "gpus_busy"
+    assert refusal["hint"]
+    assert sight.nodes == ["/dev/nvidia0"]
+    assert uuid_of("h200", "gpu0") in sight.listing
+
+
+def test_kernel_without_gpu_gets_none(
+    run_here: Callable[..., Any], hook_engine: HookEngine, images: SimpleNamespace
+) -> None:
+    """From an image that asks for all, where NVIDIA's runtime is the engine's default."""
+    hook_engine.set_up(default_runtime=True)
+    hook_engine.restart()
+    first, _, held, _ = run_here(kernel_scenarios.life, images.cuda, 0)
+    assert first.nodes == []
+    assert first.listing == ""
+    assert CLAIMED not in held

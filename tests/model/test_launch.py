@@ -1,0 +1,146 @@
+"""Intent made mechanism: the whole container that each kind of launch gets, and phases."""
+
+from dataclasses import replace
+
+import pytest
+
+from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.environment import Environment
+from jupyter_gpu_containers.model.gpu import Gpu
+from jupyter_gpu_containers.model.image import ImageKernel
+from jupyter_gpu_containers.model.launch import (
+    Caller,
+    Launch,
+    Phase,
+    Policy,
+    Seat,
+    make_container_spec,
+)
+
+IMAGE_ID = "sha256:" + "1" * 64
+ENVIRONMENT = Environment(
+    name="torch",
+    display_name="PyTorch 25.08 · CPU",
+    reference="nvcr.io/nvidia/pytorch:25.08-py3",
+    image_id=IMAGE_ID,
+    kernel=ImageKernel(
+        "python3", "Python 3", "python", ("python3", "-m", "ipykernel", "-f", "{connection_file}")
+    ),
+)
+SEAT = Seat(
+    kernel_id="6d3b3a2c-3e43-4b6c-9a54-1f3f8a7b0c11",
+    caller=Caller(1000, 100, "ada"),
+    owner="machine/boot/1/2/3",
+    workspace=Mount("/home/ada/work", "/home/ada/work"),
+    working_dir="/home/ada/work/talks",
+    run_dir="/run/user/1000/jg/6d3b",
+    home_dir="/home/ada/.local/share/jupyter/gpu_containers/homes/6d3b",
+    notebook="talks/train.ipynb",
+    env={"TZ": "UTC"},
+)
+GPUS = (
+    Gpu("GPU-00000000-0000-0000-0000-000000000001", 0, "NVIDIA H200", minor_number=0),
+    Gpu("GPU-00000000-0000-0000-0000-000000000002", 1, "NVIDIA H200", minor_number=1),
+)
+POLICY = Policy(memory=16 << 30, shm_size=1 << 30)
+PLAIN = ContainerSpec(
+    image=IMAGE_ID,
+    command=("python3", "-m", "ipykernel", "-f", "/run/user/1000/jg/6d3b/connection.json"),
+    name="k1",
+    user="1000:100",
+    working_dir="/home/ada/work/talks",
+    labels={
+        "jupyter-gpu-containers.version": "1",
+        "jupyter-gpu-containers.purpose": "kernel",
+        "jupyter-gpu-containers.owner": "machine/boot/1/2/3",
+        "jupyter-gpu-containers.user": "ada",
+        "jupyter-gpu-containers.kernel": "6d3b3a2c-3e43-4b6c-9a54-1f3f8a7b0c11",
+        "jupyter-gpu-containers.environment": "torch",
+        "jupyter-gpu-containers.display-name": "PyTorch 25.08 · CPU",
+        "jupyter-gpu-containers.notebook": "talks/train.ipynb",
+    },
+    env={"TZ": "UTC", "HOME": "/home/kernel", "USER": "ada", "LOGNAME": "ada"},
+    mounts=(
+        Mount("/home/ada/.local/share/jupyter/gpu_containers/homes/6d3b", "/home/kernel"),
+        Mount("/home/ada/work", "/home/ada/work"),
+        Mount("/run/user/1000/jg/6d3b", "/run/user/1000/jg/6d3b"),
+    ),
+    gpus=(),
+    memory=16 << 30,
+    shm_size=1 << 30,
+    pids_limit=4096,
+    cap_add=(),
+    network=Network.BRIDGE,
+    hostname="kernel",
+)
+
+
+def test_a_user_without_gpu() -> None:
+    assert make_container_spec(ENVIRONMENT, (), SEAT, POLICY, "k1") == PLAIN
+
+
+def test_root_gets_the_capabilities_that_installing_packages_needs() -> None:
+    seat = replace(SEAT, caller=Caller(0, 0, "root"))
+    assert make_container_spec(ENVIRONMENT, (), seat, POLICY, "k1") == replace(
+        PLAIN,
+        user="0:0",
+        labels={**PLAIN.labels, "jupyter-gpu-containers.user": "root"},
+        env={**PLAIN.env, "USER": "root", "LOGNAME": "root"},
+        cap_add=("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"),
+    )
+
+
+def test_without_a_network_localhost_still_resolves() -> None:
+    policy = replace(POLICY, network=Network.NONE)
+    hosts = Mount("/run/user/1000/jg/6d3b/hosts", "/etc/hosts", read_only=True)
+    assert make_container_spec(ENVIRONMENT, (), SEAT, policy, "k1") == replace(
+        PLAIN, network=Network.NONE, mounts=(*PLAIN.mounts, hosts)
+    )
+
+
+def test_data_mounts_and_the_administrators_variables() -> None:
+    policy = replace(
+        POLICY,
+        data_mounts={"imagenet": Mount("/srv/imagenet", "/data/imagenet", read_only=True)},
+        environment_variables={"HF_HUB_OFFLINE": "1", "TZ": "CET", "HOME": "/root"},
+    )
+    home, workspace, run_dir = PLAIN.mounts
+    data = Mount("/srv/imagenet", "/data/imagenet", read_only=True)
+    assert make_container_spec(ENVIRONMENT, (), SEAT, policy, "k1") == replace(
+        PLAIN,
+        env={**PLAIN.env, "HF_HUB_OFFLINE": "1"},  # the caller's TZ and our HOME win
+        mounts=(home, workspace, data, run_dir),
+    )
+
+
+def test_two_gpus_by_uuid_in_the_request_and_the_label() -> None:
+    uuids = tuple(gpu.uuid for gpu in GPUS)
+    assert make_container_spec(ENVIRONMENT, GPUS, SEAT, POLICY, "k1") == replace(
+        PLAIN, gpus=uuids, labels={**PLAIN.labels, "jupyter-gpu-containers.gpus": ",".join(uuids)}
+    )
+
+
+def test_the_environments_limits_win_over_the_policys() -> None:
+    environment = replace(ENVIRONMENT, memory=2 << 30, shm_size=64 << 20)
+    assert make_container_spec(environment, (), SEAT, POLICY, "k1") == replace(
+        PLAIN, memory=2 << 30, shm_size=64 << 20
+    )
+
+
+def test_a_launch_advances_without_changing() -> None:
+    queued = Launch("id").advance(Phase.QUEUED, 1.0)
+    running = queued.advance(Phase.RUNNING, 2.5, kernel_id="k", gpus=("GPU-1",))
+    assert queued.phase is Phase.QUEUED
+    assert queued.kernel_id is None
+    assert running.phase is Phase.RUNNING
+    assert [(p.phase.value, p.at) for p in running.phases] == [("queued", 1.0), ("running", 2.5)]
+    assert (running.kernel_id, running.gpus) == ("k", ("GPU-1",))
+
+
+def test_a_new_launch_is_queued() -> None:
+    assert Launch("id").phase is Phase.QUEUED
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_what_is_final(phase: Phase) -> None:
+    assert phase.final == (phase.value in ("failed", "cancelled"))

@@ -1,0 +1,151 @@
+"""Who the kernel runs as: the caller, be it root or an ordinary user of the docker group.
+
+As root these tests make an ordinary user for themselves; run by an ordinary user, they are about
+that user alone.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.rooms import ENGINE_IMAGE, Room
+
+pytestmark = pytest.mark.engine
+
+CHILD = Path(__file__).with_name("child.py")
+
+
+@dataclass
+class Caller:
+    """Somebody who starts a program, in a room of theirs."""
+
+    uid: int
+    gid: int
+    name: str
+    room: Room
+    prefix: list[str] = field(default_factory=list)  # command that runs another one as them
+
+    def run(self, command: list[str], timeout: float = 90) -> str:
+        """Run a program to its end, which must be a good one; return its standard output."""
+        done = subprocess.run(
+            [*self.prefix, *command],
+            cwd=self.room.workspace,
+            env={**self.room.environ(), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def cells(self, *cells: str) -> list[str]:
+        """Run cells in a kernel of the everyday image."""
+        answer = self.run([sys.executable, str(CHILD), ENGINE_IMAGE, *cells])
+        return [str(text) for text in json.loads(answer.splitlines()[-1])]
+
+
+@pytest.fixture(scope="session")
+def ordinary_user(engine_host: str) -> Iterator[pwd.struct_passwd]:
+    """An account that may use the engine, as `usermod -aG docker` makes it."""
+    socket = engine_host.removeprefix("unix://")
+    group = grp.getgrgid(os.stat(socket).st_gid).gr_name
+    name = f"jgc-{secrets.token_hex(4)}"
+    command = ["useradd", "--no-create-home", "--user-group", "--groups", group, name]
+    subprocess.run(command, check=True, capture_output=True)
+    yield pwd.getpwnam(name)
+    subprocess.run(["userdel", name], check=True, capture_output=True)
+
+
+@pytest.fixture(params=["root", "ordinary user"] if os.geteuid() == 0 else ["myself"])
+def caller(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Caller]:
+    """Root, and an ordinary user."""
+    if request.param != "ordinary user":
+        room = Room("docker", tmp_path)
+        me = pwd.getpwuid(os.getuid()).pw_name
+        who = Caller(os.getuid(), os.getgid(), me, room)
+    else:
+        user = request.getfixturevalue("ordinary_user")
+        room = Room("docker", tmp_path, owner=(user.pw_uid, user.pw_gid))
+        identity = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups"]
+        who = Caller(user.pw_uid, user.pw_gid, user.pw_name, room, ["setpriv", *identity])
+        reads = [sys.executable, "-c", "import jupyter_gpu_containers.config, tests.kernels"]
+        command = [*who.prefix, *reads]
+        if subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode:
+            # The checkout lies in a folder that is closed to others: they may look into it, which
+            # changes nothing about what they own or may write.
+            who.prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    try:
+        yield who
+    finally:
+        room.close()
+
+
+def test_files_belong_to_the_caller(caller: Caller) -> None:
+    said = caller.cells(
+        "open('x', 'w').write('made in a cell')",
+        "import os; os.makedirs('d/e'); print(os.getuid(), os.getgid())",
+    )
+    assert said[1] == f"{caller.uid} {caller.gid}"
+    for name in ("x", "d", "d/e"):
+        facts = (caller.room.workspace / name).stat()
+        assert (facts.st_uid, facts.st_gid) == (caller.uid, caller.gid)
+
+
+def test_the_callers_files_can_be_changed(caller: Caller) -> None:
+    path = caller.room.workspace / "notes.txt"
+    path.write_text("one")
+    os.chown(path, caller.uid, caller.gid)
+    path.chmod(0o600)
+    caller.cells("open('notes.txt', 'a').write(', two')")
+    assert path.read_text() == "one, two"
+
+
+def test_home_and_name(caller: Caller) -> None:
+    """Also for a user id that no passwd file of the image knows."""
+    said = caller.cells(
+        "from pathlib import Path; h = Path.home(); print(h, h.stat().st_uid)",
+        "(h / 'a').mkdir(); (h / 'a' / 'b').write_text('c'); print((h / 'a' / 'b').read_text())",
+        "import getpass; print(getpass.getuser())",
+        "import os; print(os.path.expanduser('~'), os.environ['USER'], os.environ['LOGNAME'])",
+    )
+    assert said == [
+        f"/home/kernel {caller.uid}",
+        "c",
+        caller.name,
+        f"/home/kernel {caller.name} {caller.name}",
+    ]
+
+
+def test_what_is_below_is_not_the_callers(caller: Caller) -> None:
+    """The image's own files are written by root only, and a setuid program gives nothing away."""
+    said = caller.cells(
+        "import subprocess; print(open('/proc/self/status').read().count('NoNewPrivs:\\t1'))",
+        "open('/etc/made-here', 'w')",
+    )
+    assert said[0] == "1"
+    if caller.uid != 0:
+        assert said[1].startswith("PermissionError")
+
+
+def test_plotting_has_its_cache(caller: Caller) -> None:
+    """Matplotlib writes its font cache below HOME, and complains where it cannot."""
+    said = caller.cells(
+        "import matplotlib; matplotlib.use('Agg'); import matplotlib.pyplot as plt",
+        "plt.plot([1, 2]); plt.savefig('p.png'); print(open('p.png', 'rb').read(4))",
+    )
+    assert "temporary" not in said[0].lower()
+    assert said[1] == r"b'\x89PNG'"

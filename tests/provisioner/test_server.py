@@ -1,0 +1,322 @@
+"""A real Jupyter server: launches, kernels that start while cells wait, cancelling, ending."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import IMAGES
+from tests.rooms import Room, run_program
+from tests.servers import Server
+
+pytestmark = pytest.mark.engine
+
+CHANNELS = "jupyter_server.services.kernels.connection.channels"
+MANAGER = "jupyter_server.services.kernels.kernelmanager"
+STOCK = (  # what a user may have set: jupyter_server's own defaults
+    "--AsyncMappingKernelManager.use_pending_kernels=False",
+    f"--ServerApp.kernel_websocket_connection_class={CHANNELS}.ZMQChannelsWebsocketConnection",
+    f"--ServerApp.kernel_manager_class={MANAGER}.AsyncMappingKernelManager",
+)
+
+
+@pytest.fixture(scope="module")
+def room(image_facts: Path, engine_host: str) -> Iterator[Room]:
+    """The room of all this file's servers."""
+    room = Room("docker", image_facts)
+    room.configure(attach_timeout=4, start_timeout=60)
+    yield room
+    room.close()
+
+
+@pytest.fixture(scope="module")
+def shared(room: Room, images: object) -> Iterator[Server]:
+    """A server with environments: "good", "silent" never answers, "exits" exits at once."""
+    server = Server(room)
+    good = server.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
+    folder = room.data / "kernels"
+    (folder / good).rename(folder / "good")
+    for name, argv in (
+        ("silent", ["/bin/sleep", "infinity"]),
+        ("exits", ["/bin/sh", "-c", "echo no licence >&2; exit 3"]),
+    ):
+        spec = json.loads((folder / "good" / "kernel.json").read_text())
+        (folder / name).mkdir()
+        (folder / name / "kernel.json").write_text(json.dumps({**spec, "argv": argv}))
+    yield server
+    assert server.terminate() == 0
+
+
+@pytest.fixture
+def server(shared: Server, room: Room) -> Iterator[Server]:
+    """The server, and the certainty that a test left nothing in it."""
+    yield shared
+    shared.close_pages()
+    try:
+        shared.until(lambda: not shared.kernels() and not room.leftovers(), 15)
+    finally:  # the other tests shall not suffer from this one
+        for kernel_id in shared.kernels():
+            shared.request("DELETE", f"/api/kernels/{kernel_id}")
+
+
+@pytest.fixture
+def own(shared: Server, room: Room) -> Iterator[list[Server]]:
+    """A list for servers that a test starts for itself."""
+    servers: list[Server] = []
+    yield servers
+    for server in servers:
+        if server.process.poll() is None:
+            server.kill()
+            forget_connection_files(room)
+    assert room.settled() == []
+
+
+def forget_connection_files(room: Room) -> None:
+    """Remove what a killed server leaves in Jupyter's own folder, of no use to anybody."""
+    for path in room.runtime.glob("kernel-*.json"):
+        path.unlink()
+
+
+def test_launch_and_attach(server: Server) -> None:
+    """The dialog's way: launch, wait, give the kernel to the notebook's session."""
+    folder = server.room.workspace / "deep"
+    folder.mkdir()
+    launch_id = server.launch(image=IMAGES.debian12, path="deep/n.ipynb")
+    launch = server.reached(launch_id, "running")
+    assert [time["phase"] for time in launch["phases"]] == [
+        "queued",
+        "creating",
+        "starting",
+        "running",
+    ]
+    assert launch["kernel_id"] in server.kernels()
+    body = {"path": "deep/n.ipynb", "name": "n.ipynb", "type": "notebook"}
+    session = server.ask("POST", "/api/sessions", {**body, "kernel": {"id": launch["kernel_id"]}})
+    page = server.connect(launch["kernel_id"])
+    assert page.run("import os; print(os.getcwd())") == str(folder)
+    page.close()
+    server.request("DELETE", f"/api/sessions/{session['id']}")
+    assert server.reached(launch_id, "cancelled")["error"] is None
+
+
+def test_switch_twice(server: Server) -> None:
+    """The session goes from kernel to kernel; each old one ends, with its container."""
+    session = server.session("good")
+    kernel_id = session["kernel"]["id"]
+    for image in (IMAGES.debian13, IMAGES.debian12):
+        launch_id = server.launch(image=image, path="n.ipynb", replaces=kernel_id)
+        launch = server.reached(launch_id, "running")
+        body = {"kernel": {"id": launch["kernel_id"]}}
+        server.ask("PATCH", f"/api/sessions/{session['id']}", body)
+        server.request("DELETE", f"/api/kernels/{kernel_id}")
+        kernel_id = launch["kernel_id"]
+        assert server.kernels() == [kernel_id]
+        assert len(server.room.containers()) == 1
+    page = server.connect(kernel_id)
+    assert page.run("import sys; print(*sys.version_info[:2])") == "3 11"
+    page.close()
+    server.request("DELETE", f"/api/sessions/{session['id']}")
+
+
+def test_cells_sent_while_the_kernel_starts_are_answered(server: Server) -> None:
+    session = server.session("good")  # answers at once, before there is a kernel
+    page = server.connect(session["kernel"]["id"])
+    first, second = page.send("x = 20; print('first')"), page.send("print(x + 1)")
+    assert page.answer(first) == "first"
+    assert page.answer(second) == "21"
+    page.close()
+    server.request("DELETE", f"/api/sessions/{session['id']}")
+
+
+def test_a_page_that_is_reloaded_during_the_start(server: Server) -> None:
+    """The new page finds the same kernel; there is one container."""
+    session = server.session("good")
+    page = server.connect(session["kernel"]["id"])
+    page.send("x = 1")
+    page.close()
+    again = server.session("good")
+    assert again["kernel"]["id"] == session["kernel"]["id"]
+    page = server.connect(again["kernel"]["id"])
+    assert page.run("print(1 + 1)") == "2"
+    assert len(server.room.containers()) == 1
+    page.close()
+    server.request("DELETE", f"/api/sessions/{session['id']}")
+
+
+def test_a_page_that_is_closed_during_the_start(server: Server) -> None:
+    """Nobody took the launched kernel: it is shut down, and its launch says so."""
+    launch_id = server.launch(environment="good", path="n.ipynb")
+    server.reached(launch_id, "running")
+    launch = server.reached(launch_id, "cancelled", "failed")
+    assert launch["phase"] == "cancelled"
+    server.until(lambda: (server.get_launch(launch_id)["error"] or {}).get("code"))
+    error = server.get_launch(launch_id)["error"]
+    assert error["code"] == "not_attached"
+    assert "closed while it was being started" in error["message"]
+    assert error["hint"]
+
+
+def test_a_start_that_fails_tells_the_page(server: Server) -> None:
+    session = server.session("exits")
+    kernel_id = session["kernel"]["id"]
+    page = server.connect(kernel_id)
+    page.send("print('never')")
+    assert page.closed() == 4000
+    page.close()
+    launch = server.get_launch(kernel_id)
+    assert launch["phase"] == "failed"
+    assert launch["error"]["code"] == "kernel_exited"
+    assert "exit code 3" in launch["error"]["message"]
+    assert "no licence" in launch["error"]["message"]
+    server.request("DELETE", f"/api/sessions/{session['id']}")
+
+
+def test_a_launch_that_fails_leaves_no_kernel(server: Server) -> None:
+    launch = server.reached(server.launch(environment="exits", path="n.ipynb"), "failed")
+    assert launch["error"]["code"] == "kernel_exited"
+    server.until(lambda: server.kernels() == [])
+
+
+@pytest.mark.parametrize("phase", ["at once", "creating", "starting"])
+def test_cancel_a_launch(server: Server, phase: str) -> None:
+    launch_id = server.launch(environment="silent", path="n.ipynb")
+    if phase != "at once":
+        server.reached(launch_id, *("creating", "starting")[phase == "starting" :])
+    server.cancel(launch_id)
+    assert server.room.leftovers() == []
+    launch = server.get_launch(launch_id)
+    assert (launch["phase"], launch["error"]) == ("cancelled", None)
+
+
+def test_cancel_a_launch_that_runs(server: Server) -> None:
+    launch_id = server.launch(environment="good", path="n.ipynb")
+    server.reached(launch_id, "running")
+    server.cancel(launch_id)
+    assert server.room.leftovers() == []
+    assert server.get_launch(launch_id)["phase"] == "cancelled"
+    server.cancel(launch_id)  # once more is no error
+
+
+@pytest.mark.parametrize("phase", ["at once", "starting"])
+def test_close_a_notebook_whose_kernel_starts(server: Server, phase: str) -> None:
+    """JupyterLab's own start, given up by JupyterLab's own means."""
+    session = server.session("silent")
+    kernel_id = session["kernel"]["id"]
+    if phase == "starting":
+        server.reached(kernel_id, "starting")
+    server.request("DELETE", f"/api/sessions/{session['id']}")
+    server.until(lambda: server.room.leftovers() == [])
+    server.until(lambda: server.kernels() == [])
+
+
+def test_interrupt_and_restart(server: Server) -> None:
+    session = server.session("good")
+    kernel_id = session["kernel"]["id"]
+    page = server.connect(kernel_id)
+    cell = page.send("import time; time.sleep(60)")
+    server.until(
+        lambda: server.ask("GET", f"/api/kernels/{kernel_id}")["execution_state"] == "busy"
+    )
+    server.ask("POST", f"/api/kernels/{kernel_id}/interrupt")
+    assert "KeyboardInterrupt" in page.answer(cell)
+    page.run("x = 1")
+    server.ask("POST", f"/api/kernels/{kernel_id}/restart")
+    assert page.run("x").startswith("NameError")
+    page.close()
+    server.request("DELETE", f"/api/sessions/{session['id']}")
+
+
+def test_a_page_that_connects_again_while_a_dead_kernel_is_restarted(server: Server) -> None:
+    """As JupyterLab does when it is told; the restart is a shutdown and then a start."""
+    session = server.session("good")
+    page = server.connect(session["kernel"]["id"])
+    assert page.run("print(1 + 1)") == "2"
+    for _ in range(2):  # nobody can tell in which of the two it arrives
+        page.send("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+        page.until_state("restarting")
+        page.close()
+        page = server.connect(session["kernel"]["id"])
+        assert page.run("print(1 + 1)") == "2"
+    page.close()
+    server.request("DELETE", f"/api/sessions/{session['id']}")
+
+
+def test_a_kernel_stopped_by_the_command_line_is_not_started_again(server: Server) -> None:
+    session = server.session("good")
+    kernel_id = session["kernel"]["id"]
+    server.reached(kernel_id, "running")
+    command = [sys.executable, "-m", "jupyter_gpu_containers.cli", "stop", kernel_id]
+    stopped = run_program(server.room, command)
+    assert stopped.returncode == 0, stopped.stdout
+    assert server.kernels() == []
+    assert server.room.leftovers() == []
+    launch = server.get_launch(kernel_id)
+    assert (launch["phase"], launch["error"]) == ("cancelled", None)
+
+
+@pytest.mark.parametrize("options", [(), STOCK], ids=["ours", "stock"])
+def test_a_server_with_a_failed_start_ends(
+    room: Room, own: list[Server], options: tuple[str, ...]
+) -> None:
+    """And with it the kernel that runs: jupyter_server alone would fail to shut down at all."""
+    server = Server(room, *options)
+    own.append(server)
+    good = server.session("good", "a.ipynb")
+    server.reached(good["kernel"]["id"], "running")
+    body = {"path": "b.ipynb", "name": "b", "type": "notebook", "kernel": {"name": "exits"}}
+    server.request("POST", "/api/sessions", body)
+    server.until(
+        lambda: any(
+            launch["phase"] == "failed"
+            for launch in server.ask("GET", "/gpu-containers/launches")["launches"]
+        )
+    )
+    assert server.terminate() == 0
+    assert room.leftovers() == []
+
+
+def test_a_server_ends_in_the_middle_of_starts(room: Room, own: list[Server]) -> None:
+    server = Server(room)
+    own.append(server)
+    launch_id = server.launch(environment="silent", path="a.ipynb")
+    session = server.session("silent", "b.ipynb")
+    server.reached(launch_id, "starting")
+    server.reached(session["kernel"]["id"], "starting")
+    assert server.terminate() == 0
+    assert room.leftovers() == []
+
+
+def test_a_server_that_was_killed(room: Room, own: list[Server]) -> None:
+    """The next server of anybody removes what it left, containers and folders alike."""
+    server = Server(room)
+    own.append(server)
+    server.reached(server.launch(environment="good"), "running")
+    server.reached(server.launch(environment="silent"), "starting")
+    server.kill()
+    assert len(room.containers()) == 2
+    forget_connection_files(room)
+    later = Server(room)
+    own.append(later)
+    later.until(lambda: room.leftovers() == [])
+    assert later.terminate() == 0
+
+
+def test_notebook_7(room: Room, own: list[Server]) -> None:
+    """Another front end on the same server."""
+    server = Server(room, program="notebook")
+    own.append(server)
+    specs = server.ask("GET", "/api/kernelspecs")["kernelspecs"]
+    assert "good" in specs
+    session = server.session("good")
+    page = server.connect(session["kernel"]["id"])
+    assert page.run("import os; open('nb7', 'w').write('x'); print(os.getcwd())") == str(
+        room.workspace
+    )
+    page.close()
+    assert server.terminate() == 0
+    assert (room.workspace / "nb7").read_text() == "x"
+    assert room.leftovers() == []

@@ -1,0 +1,316 @@
+"""Launches: their phases and their ends, with Jupyter's managers played by a door."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from jupyter_gpu_containers.backends.memory import MemoryBackend
+from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.errors import (
+    EnvironmentNotFoundError,
+    GpusBusyError,
+    ImageNotFoundError,
+    KernelExitedError,
+    LaunchCancelledError,
+    LaunchNotFoundError,
+)
+from jupyter_gpu_containers.gpus.fixed import FixedInventory
+from jupyter_gpu_containers.model.launch import Caller, Launch, LaunchRequest, Phase, Policy
+from jupyter_gpu_containers.runtime.facts import FileImageFacts
+from jupyter_gpu_containers.service import launches as launches_module
+from jupyter_gpu_containers.service.claims import Claims
+from jupyter_gpu_containers.service.environments import Environments
+from jupyter_gpu_containers.service.images import Images
+from jupyter_gpu_containers.service.kernels import Kernels
+from jupyter_gpu_containers.service.launches import Launches
+from jupyter_gpu_containers.service.seats import Seats
+
+IMAGE = DEMO_IMAGES[0].references[0]
+
+
+class ProvisionersDoor:
+    """Starts "kernels" as the provisioner does it, as far as launches see; no process runs."""
+
+    def __init__(self, launches: Launches, environments: Environments) -> None:
+        self._launches = launches
+        self._environments = environments
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.fails: Exception | None = None
+        self.kernels: set[str] = set()
+        self.stopped: list[str] = []
+        self.attached_kernels: set[str] = set()
+        self.started_in: list[str] = []
+
+    async def start(self, kernel_id: str, name: str, path: str) -> None:
+        """Go through the phases; wait where the test says so."""
+        self.started_in.append(path)
+        self.kernels.add(kernel_id)
+        self._launches.begin(kernel_id, self._environments.get(name), path)
+        for phase in (Phase.CREATING, Phase.STARTING):
+            self._launches.advance(kernel_id, phase)
+        await self.may_answer.wait()
+        if self.fails is not None:
+            raise self.fails
+        self._launches.advance(kernel_id, Phase.RUNNING, kernel_id=kernel_id)
+
+    async def stop(self, kernel_id: str) -> None:
+        """Forget the kernel; the provisioner's cleanup ends the launch."""
+        self.stopped.append(kernel_id)
+        if kernel_id in self.kernels:
+            self.kernels.discard(kernel_id)
+            self._launches.end(kernel_id)
+
+    async def attached(self, kernel_id: str) -> bool:
+        """Tell what the test says."""
+        return kernel_id in self.attached_kernels
+
+
+class Desk:
+    """Launches with a door, and a way to wait for a phase."""
+
+    def __init__(self, folder: Path, *, attach_timeout: float = 60.0) -> None:
+        self.backend = MemoryBackend()
+        facts = FileImageFacts(folder / "facts")
+        for image in DEMO_IMAGES:
+            facts.put(image)
+        images = Images(self.backend, facts, "me", "ada")
+        specs: dict[str, dict[str, object]] = {}
+        self.environments = Environments(folder / "kernels", lambda: read_specs(folder, specs))
+        seats = Seats(run_root=folder / "r", home_root=folder / "h", caller=Caller(0, 0, "ada"))
+        kernels = Kernels(self.backend, Claims(self.backend, FixedInventory([])), seats, Policy())
+        self.launches = Launches(self.environments, images, kernels, attach_timeout=attach_timeout)
+        self.door = ProvisionersDoor(self.launches, self.environments)
+        self.launches.door = self.door
+        self.seen: list[Launch] = []
+        self._changed = asyncio.Event()
+        self.launches.on_change(self._note)
+
+    def _note(self, launch: Launch) -> None:
+        self.seen.append(launch)
+        self._changed.set()
+
+    async def reached(self, launch_id: str, phase: Phase) -> Launch:
+        """Wait for a phase."""
+
+        async def wait() -> Launch:
+            while (launch := self.launches.get(launch_id)).phase is not phase:
+                self._changed.clear()
+                await self._changed.wait()
+            return launch
+
+        return await asyncio.wait_for(wait(), 10)
+
+
+def read_specs(folder: Path, specs: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    """Read kernelspecs as jupyter_client's manager does."""
+    for path in (folder / "kernels").glob("*/kernel.json"):
+        specs[path.parent.name] = {
+            "resource_dir": str(path.parent),
+            "spec": json.loads(path.read_text()),
+        }
+    return specs
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+async def test_from_an_image(desk: Desk) -> None:
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE, path="a/n.ipynb"))
+    assert launch.phase is Phase.QUEUED
+    assert (launch.image, launch.path) == (IMAGE, "a/n.ipynb")
+    done = await desk.reached(launch.id, Phase.RUNNING)
+    assert [time.phase for time in done.phases] == [
+        Phase.QUEUED,
+        Phase.CREATING,
+        Phase.STARTING,
+        Phase.RUNNING,
+    ]
+    assert done.kernel_id == launch.id
+    assert done.environment == desk.environments.list()[0].name
+    assert desk.door.started_in == ["a/n.ipynb"]
+    desk.door.attached_kernels.add(launch.id)
+    await desk.launches.close()
+
+
+async def test_twice_from_an_image_is_one_environment(desk: Desk) -> None:
+    for _ in range(2):
+        launch = desk.launches.submit(LaunchRequest(image=IMAGE))
+        await desk.reached(launch.id, Phase.RUNNING)
+    assert len(desk.environments.list()) == 1
+    await desk.launches.close()
+
+
+async def test_an_environment_that_does_not_exist(desk: Desk) -> None:
+    """Refused at once: nothing is remembered."""
+    with pytest.raises(EnvironmentNotFoundError):
+        desk.launches.submit(LaunchRequest(environment="gone"))
+    assert desk.launches.list() == []
+
+
+async def test_an_image_that_is_not_here(desk: Desk) -> None:
+    launch = desk.launches.submit(LaunchRequest(image="nobody/nothing:1"))
+    failed = await desk.reached(launch.id, Phase.FAILED)
+    assert failed.error is not None
+    assert failed.error.code == ImageNotFoundError.code
+    assert "nobody/nothing:1" in failed.error.message
+    assert failed.error.hint
+
+
+async def test_an_image_that_cannot_be_pulled(desk: Desk) -> None:
+    launch = desk.launches.submit(LaunchRequest(image="nobody/nothing:1", pull=True))
+    failed = await desk.reached(launch.id, Phase.FAILED)
+    assert [time.phase for time in failed.phases] == [Phase.QUEUED, Phase.PULLING, Phase.FAILED]
+    assert failed.error is not None
+    assert failed.error.code == "registry_error"
+
+
+@pytest.mark.parametrize(
+    "error", [GpusBusyError("No GPU is free.", "Wait."), KernelExitedError("It ended.", "Look.")]
+)
+async def test_a_start_that_fails(desk: Desk, error: GpusBusyError | KernelExitedError) -> None:
+    desk.door.fails = error
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE))
+    failed = await desk.reached(launch.id, Phase.FAILED)
+    assert failed.error is not None
+    assert (failed.error.code, failed.error.message, failed.error.hint) == (
+        error.error_code,
+        error.message,
+        error.hint,
+    )
+    await desk.launches.close()
+    assert desk.door.stopped == [launch.id]  # Jupyter forgets it, too
+    assert desk.launches.get(launch.id).phase is Phase.FAILED
+
+
+async def test_a_bug_ends_the_launch(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waits for ever; the log has the traceback."""
+    desk.door.fails = ZeroDivisionError("oops")
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE))
+    failed = await desk.reached(launch.id, Phase.FAILED)
+    assert failed.error is not None
+    assert failed.error.code == "internal_error"
+    assert "ZeroDivisionError: oops" in failed.error.message
+    assert "ZeroDivisionError" in caplog.text
+    await desk.launches.close()
+
+
+async def test_cancel_a_start(desk: Desk) -> None:
+    desk.door.may_answer.clear()
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE))
+    await desk.reached(launch.id, Phase.STARTING)
+    await desk.launches.cancel(launch.id)
+    assert desk.launches.get(launch.id).phase is Phase.CANCELLED
+    assert desk.launches.get(launch.id).error is None
+    assert desk.door.kernels == set()
+    await desk.launches.cancel(launch.id)  # once more is no error
+    assert len(desk.door.stopped) == 1
+
+
+async def test_cancel_at_once(desk: Desk) -> None:
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE))
+    await desk.launches.cancel(launch.id)
+    assert desk.launches.get(launch.id).phase is Phase.CANCELLED
+    assert desk.door.kernels == set()
+
+
+async def test_cancel_what_runs(desk: Desk) -> None:
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE, path="n.ipynb"))
+    await desk.reached(launch.id, Phase.RUNNING)
+    await desk.launches.cancel(launch.id)
+    assert desk.launches.get(launch.id).phase is Phase.CANCELLED
+    assert desk.door.kernels == set()
+    await desk.launches.close()
+
+
+async def test_close_gives_up_what_is_in_progress(desk: Desk) -> None:
+    desk.door.may_answer.clear()
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE))
+    await desk.reached(launch.id, Phase.STARTING)
+    await desk.launches.close()
+    assert desk.launches.get(launch.id).phase is Phase.CANCELLED
+    assert desk.door.kernels == set()
+
+
+async def test_nobody_takes_the_kernel(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, attach_timeout=0.01)
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE, path="n.ipynb"))
+    ended = await desk.reached(launch.id, Phase.CANCELLED)
+    assert ended.error is not None
+    assert ended.error.code == "not_attached"
+    assert desk.door.kernels == set()
+
+
+async def test_a_kernel_that_was_taken_stays(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, attach_timeout=0.01)
+    desk.door.may_answer.clear()
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE, path="n.ipynb"))
+    desk.door.attached_kernels.add(launch.id)
+    desk.door.may_answer.set()
+    await desk.reached(launch.id, Phase.RUNNING)
+    while desk.launches._tasks:  # the look whether somebody took it
+        await asyncio.wait(set(desk.launches._tasks.values()))
+    assert desk.launches.get(launch.id).phase is Phase.RUNNING
+    assert desk.door.kernels == {launch.id}
+
+
+async def test_kernels_that_jupyter_starts_of_its_own_accord(desk: Desk) -> None:
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE))
+    await desk.reached(launch.id, Phase.RUNNING)
+    environment = desk.environments.list()[0]
+    desk.launches.begin("k", environment, "n.ipynb")
+    own = desk.launches.get("k")
+    assert (own.phase, own.environment, own.path) == (Phase.QUEUED, environment.name, "n.ipynb")
+    desk.launches.fail("k", KernelExitedError("It died.", "Restart."))
+    desk.launches.begin("k", environment, "n.ipynb")  # restarted
+    desk.launches.advance("k", Phase.STARTING, error=None)
+    desk.launches.advance("k", Phase.RUNNING)
+    assert desk.launches.get("k").error is None
+    desk.launches.end("k")
+    assert desk.launches.get("k").phase is Phase.CANCELLED
+    assert [each.id for each in desk.launches.list()] == ["k", launch.id]
+
+
+async def test_words_about_unknown_kernels_are_ignored(desk: Desk) -> None:
+    desk.launches.advance("x", Phase.RUNNING)
+    desk.launches.fail("x", LaunchCancelledError("No."))
+    desk.launches.end("x")
+    assert desk.launches.list() == []
+    with pytest.raises(LaunchNotFoundError) as caught:
+        desk.launches.get("x")
+    assert caught.value.error_code == "launch_not_found"
+
+
+async def test_only_so_many_are_remembered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that ended; what runs is never forgotten."""
+    monkeypatch.setattr(launches_module, "KEPT", 3)
+    first = desk.launches.submit(LaunchRequest(image=IMAGE))
+    await desk.reached(first.id, Phase.RUNNING)
+    environment = desk.environments.list()[0]
+    for number in range(5):
+        desk.launches.begin(str(number), environment, "")
+        desk.launches.end(str(number))
+    assert [launch.id for launch in desk.launches.list()] == ["4", "3", "2", first.id]
+    await desk.launches.close()
+
+
+async def test_listeners_see_every_state(desk: Desk) -> None:
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE))
+    await desk.reached(launch.id, Phase.RUNNING)
+    phases = list(dict.fromkeys(state.phase for state in desk.seen))
+    assert phases == [Phase.QUEUED, Phase.CREATING, Phase.STARTING, Phase.RUNNING]
+    await desk.launches.close()
+
+
+async def test_whom_it_replaces(desk: Desk) -> None:
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE, replaces="old"))
+    assert desk.launches.replaced_by(launch.id) == "old"
+    assert desk.launches.replaced_by("other") is None
+    await desk.reached(launch.id, Phase.RUNNING)
+    await desk.launches.close()

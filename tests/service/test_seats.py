@@ -1,0 +1,140 @@
+"""A kernel's folders: made private, given back, and swept away after a dead owner."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jupyter_gpu_containers.errors import WorkspaceError
+from jupyter_gpu_containers.model.launch import HOSTS_FILE, Caller
+from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.seats import OWNER_FILE, Seats
+
+ME = Caller(os.getuid(), os.getgid(), "ada")
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    work = tmp_path.resolve() / "work"
+    work.mkdir()
+    return work
+
+
+@pytest.fixture
+def seats(tmp_path: Path, work: Path) -> Seats:
+    # not below run: a long path of the test's folder would be one thing too many
+    return Seats(
+        run_root=tmp_path / "r",
+        home_root=tmp_path / "homes",
+        caller=ME,
+        workspace=str(work),
+        env_names=["TZ"],
+    )
+
+
+def test_folders(seats: Seats, work: Path) -> None:
+    seat = seats.take("k1", working_dir=None, env={}, own_env={}, notebook="a.ipynb")
+    assert (seat.kernel_id, seat.notebook, seat.caller) == ("k1", "a.ipynb", ME)
+    assert (seat.workspace.target, seat.working_dir) == (str(work), str(work))
+    assert seat.owner == str(Owner.current())
+    for folder in (seat.run_dir, seat.home_dir):
+        facts = os.stat(folder)
+        assert stat.S_IMODE(facts.st_mode) == 0o700
+        assert (facts.st_uid, facts.st_gid) == (ME.uid, ME.gid)
+    assert os.listdir(seat.home_dir) == []  # HOME begins empty
+    assert "localhost" in Path(seat.run_dir, HOSTS_FILE).read_text()
+    seats.leave(seat)
+    assert (os.listdir(seats.run_root), os.listdir(seats.home_root)) == ([], [])
+    assert work.is_dir()
+
+
+def test_only_variables_of_the_list_are_passed_on(seats: Seats) -> None:
+    seat = seats.take(
+        "k1",
+        working_dir=None,
+        env={"TZ": "UTC", "AWS_SECRET_ACCESS_KEY": "x", "PATH": "/bin"},
+        own_env={"FROM_KERNELSPEC": "1"},
+    )
+    assert seat.env == {"TZ": "UTC", "FROM_KERNELSPEC": "1"}
+    seats.leave(seat)
+
+
+def test_what_is_taken(seats: Seats) -> None:
+    assert seats.taken == []
+    one, two = (seats.take(name, working_dir=None, env={}, own_env={}) for name in ("k1", "k2"))
+    assert seats.taken == [one, two]
+    seats.leave(one)
+    seats.leave(one)  # once more is no error
+    assert seats.taken == [two]
+    seats.leave(two)
+    assert seats.taken == []
+
+
+def test_a_forked_process_has_taken_nothing(seats: Seats) -> None:
+    seat = seats.take("k1", working_dir=None, env={}, own_env={})
+    child = os.fork()
+    if child == 0:
+        os._exit(len(seats.taken))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(seats.taken) == 1
+    seats.leave(seat)
+
+
+def test_a_refusal_leaves_no_folder(seats: Seats, tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError):
+        seats.take("k1", working_dir=str(tmp_path), env={}, own_env={})
+    assert not seats.run_root.exists()
+
+
+def test_a_path_too_long_leaves_no_folder(seats: Seats, tmp_path: Path) -> None:
+    seats.run_root = tmp_path / ("x" * 100)
+    with pytest.raises(WorkspaceError) as caught:
+        seats.take("k1", working_dir=None, env={}, own_env={})
+    assert caught.value.error_code == "run_dir_too_long"
+    assert (os.listdir(seats.run_root), os.listdir(seats.home_root)) == ([], [])
+
+
+def test_sweep_spares_the_living(seats: Seats) -> None:
+    seat = seats.take("k1", working_dir=None, env={}, own_env={})
+    seats.sweep()
+    assert os.path.isdir(seat.run_dir)
+    assert os.path.isdir(seat.home_dir)
+    seats.leave(seat)
+
+
+@pytest.mark.parametrize("left", ["both", "run directory", "home"])
+def test_sweep_removes_what_the_dead_left(seats: Seats, left: str) -> None:
+    """A restart of the machine empties /tmp and keeps the homes."""
+    seat = seats.take("k1", working_dir=None, env={}, own_env={})
+    dead = str(replace(Owner.current(), start_time="1"))
+    folders = [Path(seat.run_dir), Path(seat.home_dir).parent]
+    for folder in folders:
+        (folder / OWNER_FILE).write_text(dead)
+        (folder / "more").mkdir()
+        (folder / "more" / "file").write_text("x")
+    if left != "both":
+        gone = folders[left == "run directory"]
+        for path in sorted(gone.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        gone.rmdir()
+    seats.sweep()
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_sweep_leaves_alone_what_is_not_known(seats: Seats, tmp_path: Path) -> None:
+    seats.run_root.mkdir()
+    (seats.run_root / "somebody" / "file").parent.mkdir()
+    (seats.run_root / "other").mkdir()
+    other = replace(Owner.current(), machine="other")
+    (seats.run_root / "other" / OWNER_FILE).write_text(str(other))
+    seats.sweep()
+    assert sorted(os.listdir(seats.run_root)) == ["other", "somebody"]
+
+
+def test_sweep_where_nothing_ever_was(seats: Seats) -> None:
+    seats.sweep()
+    assert not seats.run_root.exists()

@@ -1,0 +1,1 @@
+"""Browser tests: a real JupyterLab, with our extension, in Debian's Chromium."""

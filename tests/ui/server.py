@@ -1,0 +1,154 @@
+"""A JupyterLab of a test's own: scratch folders, a free port, our extension from this checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSETS = ROOT / "jupyter_gpu_containers" / "labextension"
+TOKEN = "test"
+READY = re.compile(r"(http://127\.0\.0\.1:\d+)/\S*")
+STOP_TIMEOUT = 30.0  # seconds
+
+
+@dataclass(frozen=True)
+class LabServer:
+    """A running JupyterLab."""
+
+    url: str
+    root: Path  # its root directory
+    data: Path  # its Jupyter data directory
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def request(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """Send a request to the REST API and return the answer's JSON; None without a body."""
+        request = urllib.request.Request(
+            f"{self.url}/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def launches(self) -> list[dict[str, Any]]:
+        """Return the launches, newest first."""
+        answer: dict[str, list[dict[str, Any]]] = self.request("gpu-containers/launches")
+        return answer["launches"]
+
+
+@contextmanager
+def lab_server(
+    folder: Path,
+    *,
+    config: Mapping[str, Any] | None = None,
+    env: Mapping[str, str] | None = None,
+    disabled: tuple[str, ...] = (),
+    extension: bool = True,
+) -> Iterator[LabServer]:
+    """Start JupyterLab and stop it at the end.
+
+    Parameters
+    ----------
+    folder : Path
+        An empty folder for everything it writes.
+    config : mapping, optional
+        Sections of `jupyter_gpu_containers_config.json`, as traits.
+    env : mapping, optional
+        Additions to its environment.
+    disabled : tuple of str
+        Front-end plugins to disable.
+    extension : bool
+        Whether the server half is enabled.
+    """
+    paths = {name: folder / name for name in ("root", "config", "data", "runtime", "settings")}
+    for path in paths.values():
+        path.mkdir(parents=True)
+    (paths["data"] / "labextensions").mkdir()
+    (paths["data"] / "labextensions" / "jupyter-gpu-containers").symlink_to(ASSETS)
+    _write(
+        paths["config"] / "jupyter_server_config.d" / "jupyter_gpu_containers.json",
+        {"ServerApp": {"jpserver_extensions": {"jupyter_gpu_containers": extension}}},
+    )
+    _write(paths["config"] / "jupyter_gpu_containers_config.json", dict(config or {}))
+    _write(
+        paths["config"] / "labconfig" / "page_config.json",
+        {"disabledExtensions": dict.fromkeys(disabled, True)},
+    )
+    _write(
+        paths["settings"]
+        / "@jupyterlab"
+        / "apputils-extension"
+        / "notification.jupyterlab-settings",
+        {"fetchNews": "false", "checkForUpdates": False},
+    )
+    environment = {
+        **os.environ,
+        "JUPYTER_PREFER_ENV_PATH": "0",  # what is installed beside Python must not win
+        "JUPYTER_CONFIG_DIR": str(paths["config"]),
+        "JUPYTER_DATA_DIR": str(paths["data"]),
+        "JUPYTER_RUNTIME_DIR": str(paths["runtime"]),
+        "JUPYTERLAB_SETTINGS_DIR": str(paths["settings"]),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        **(env or {}),
+    }
+    command = [
+        sys.executable,
+        *("-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"),
+        f"--ServerApp.root_dir={paths['root']}",
+        f"--IdentityProvider.token={TOKEN}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    log = folder / "server.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment)
+    try:
+        lab = LabServer(_wait_until_ready(process, log), paths["root"], paths["data"], log, process)
+        yield lab
+        # Every page asks for this; a server that is ended while a thread of its makes the answer
+        # waits for the thread for ever (anyio; seen with jupyter_server 2.21).
+        lab.request("api/nbconvert")
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"the server did not end:\n{log.read_text()[-4000:]}") from None
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return the URL once the server has written it to its log."""
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        seen = ""
+        while True:
+            seen += lines.read()
+            found = READY.search(seen)
+            if found:
+                return found.group(1)
+            if process.poll() is not None:
+                raise AssertionError(f"JupyterLab ended at once:\n{seen[-4000:]}")
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")

@@ -1,0 +1,72 @@
+"""JupyterLab goes on to work where part of us is missing, disabled, or without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import OpenNotebook
+from .page import NotebookPage
+from .server import LabServer, lab_server
+
+pytestmark = pytest.mark.ui
+
+Opener = Callable[[LabServer], OpenNotebook]
+
+FRONT_END = "jupyter-gpu-containers"
+MEMORY = {"GpuContainers": {"backend": "memory"}}
+
+
+def run_a_cell(notebook: NotebookPage) -> None:
+    notebook.run(0)
+    notebook.expect_output(0, "42")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"extension": False}, id="no-server-half"),
+        pytest.param(
+            {"config": MEMORY, "disabled": ("jupyter-gpu-containers",)}, id="no-front-end"
+        ),
+    ],
+)
+def test_without_us_there_is_nothing_of_us(
+    assets: Path, tmp_path: Path, opener: Opener, options: dict[str, Any]
+) -> None:
+    with lab_server(tmp_path / "lab", **options) as lab:
+        notebook = opener(lab)("print(6 * 7)")
+        run_a_cell(notebook)
+        expect(notebook.button).to_have_count(0)
+        expect(notebook.page.get_by_role("tab", name="GPUs and containers")).to_have_count(0)
+
+
+def test_our_plugins_can_be_disabled_one_by_one(
+    assets: Path, tmp_path: Path, opener: Opener
+) -> None:
+    names = ("cell-executor", "session-dialogs", "panel")
+    disabled = tuple(f"{FRONT_END}:{name}" for name in names)
+    with lab_server(tmp_path / "lab", config=MEMORY, disabled=disabled) as lab:
+        notebook = opener(lab)("print(6 * 7)")
+        run_a_cell(notebook)
+        notebook.page.locator(".jp-KernelName").click()
+        expect(notebook.dialog).to_contain_text("Select Kernel")
+        notebook.dialog.get_by_role("button", name="Cancel").click()
+        expect(notebook.button).to_have_text("Select environment")
+
+
+def test_without_an_engine_the_fix_is_shown(assets: Path, tmp_path: Path, opener: Opener) -> None:
+    config = {"GpuContainers": {"engine_url": f"unix://{tmp_path}/none.sock", "fixed_gpus": []}}
+    with lab_server(tmp_path / "lab", config=config) as lab:
+        problem = lab.request("gpu-containers/status")["problem"]
+        notebook = opener(lab)("print(6 * 7)")
+        run_a_cell(notebook)
+        notebook.page.get_by_role("tab", name="GPUs and containers").click()
+        expect(notebook.panel.get_by_role("alert").first).to_contain_text(problem["message"])
+        expect(notebook.panel.get_by_role("alert").first).to_contain_text(problem["hint"])
+        notebook.button.get_by_role("button").click()
+        expect(notebook.dialog.get_by_role("alert")).to_contain_text(problem["message"])

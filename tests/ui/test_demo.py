@@ -1,0 +1,134 @@
+"""The whole interface on the memory backend: choose, start, switch, refuse."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import OpenNotebook
+from .page import OLD_OR_NEW
+
+pytestmark = pytest.mark.ui
+
+PYTORCH = "PyTorch 25.08 · 1 GPU"
+RAPIDS = "RAPIDS 25.08 · 1 GPU"
+
+
+def test_the_panel_says_what_there_is(demo: OpenNotebook) -> None:
+    notebook = demo()
+    notebook.page.get_by_role("tab", name="GPUs and containers").click()
+    panel = notebook.panel
+    expect(panel.get_by_role("note")).to_contain_text("Demo")
+    expect(panel.get_by_label("GPUs")).to_contain_text("2 of 2 free")
+    expect(panel.get_by_label("GPUs")).to_contain_text("0 of 80 GiB")
+    expect(panel.get_by_label("Images")).to_contain_text("PyTorch 25.08")
+    expect(panel.get_by_label("Kernels")).to_contain_text("No kernel runs in a container.")
+
+
+def test_an_image_is_started_for_a_notebook(demo: OpenNotebook) -> None:
+    notebook = demo()
+    notebook.run(0)
+    notebook.run(1)
+    notebook.expect_output(1, "old")
+    expect(notebook.button).to_have_text("Select environment")
+
+    notebook.button.get_by_role("button").click()
+    expect(notebook.dialog).to_contain_text("2 of 2 free")
+    notebook.dialog.get_by_role("radio", name="RAPIDS 25.08").check()
+    notebook.dialog.get_by_label("GPUs").select_option(label="2 GPUs")
+    notebook.dialog.get_by_role("button", name="Start", exact=True).last.click()
+    notebook.expect_environment("RAPIDS 25.08 · 2 GPUs")
+    notebook.wait_for_kernel("RAPIDS 25.08 · 2 GPUs")
+
+    notebook.expect_output(1, "old")  # outputs stay
+    notebook.run(1)
+    notebook.expect_output(1, "new")
+    notebook.page.get_by_role("tab", name="GPUs and containers").click()
+    expect(notebook.panel.get_by_label("GPUs", exact=True)).to_contain_text("0 of 2 free")
+    expect(notebook.panel.get_by_label("Kernels")).to_contain_text("train.ipynb")
+
+
+def test_two_clicks_switch_and_a_cell_run_meanwhile_runs_on_the_new_kernel(
+    demo: OpenNotebook,
+) -> None:
+    notebook = demo()
+    notebook.choose("PyTorch 25.08")
+    notebook.wait_for_kernel(PYTORCH)
+    notebook.run(0)
+    notebook.expect_prompt(0, "[1]:")
+
+    notebook.choose("RAPIDS 25.08")
+    notebook.run(1)
+    notebook.expect_output(1, "new")
+    notebook.expect_environment(RAPIDS)
+    notebook.page.get_by_role("tab", name="GPUs and containers").click()
+    expect(notebook.panel.get_by_label("GPUs", exact=True)).to_contain_text("1 of 2 free")
+
+
+def test_a_switch_that_is_refused_leaves_the_old_kernel(demo: OpenNotebook) -> None:
+    first = demo(name="first")
+    first.button.get_by_role("button").click()
+    first.dialog.get_by_label("GPUs").select_option(label="2 GPUs")
+    first.dialog.get_by_role("button", name="Start", exact=True).last.click()
+    first.wait_for_kernel("PyTorch 25.08 · 2 GPUs")
+
+    second = demo("x = 1", OLD_OR_NEW, name="second")
+    second.run(0)
+    second.expect_prompt(0, "[1]:")
+    second.choose("PyTorch 25.08")
+    expect(second.dialog.get_by_role("alert")).to_contain_text("GPU")
+    expect(second.dialog).to_contain_text("keeps the kernel that it had")
+    second.dialog.get_by_role("button", name="Close").click()
+    expect(second.button).to_have_text("Select environment")
+    second.run(1)
+    second.expect_output(1, "old")
+
+
+def test_the_stock_picker_and_the_launcher_show_environments(demo: OpenNotebook) -> None:
+    notebook = demo()
+    notebook.choose("PyTorch 25.08")
+    notebook.wait_for_kernel(PYTORCH)
+    notebook.choose("RAPIDS 25.08")
+    notebook.wait_for_kernel(RAPIDS)
+    notebook.run(0)
+    notebook.expect_prompt(0, "[1]:")
+
+    notebook.button.get_by_role("button").click()
+    notebook.dialog.get_by_role("button", name="Other Kernel…").click()
+    notebook.dialog.locator("select").select_option(label=PYTORCH)
+    notebook.dialog.get_by_role("button", name="Select", exact=False).last.click()
+    notebook.run(1)
+    notebook.expect_output(1, "new")
+    notebook.expect_environment(PYTORCH)
+    notebook.page.get_by_role("tab", name="GPUs and containers").click()
+    kernels = notebook.panel.get_by_label("Kernels").get_by_role("listitem")
+    expect(kernels).to_have_text([re.compile(f"train.ipynb{PYTORCH}")])
+
+    notebook.page.keyboard.press("Control+Shift+L")
+    card = notebook.page.locator(".jp-LauncherCard", has_text=RAPIDS)
+    expect(card.first).to_be_visible()
+
+
+def test_a_kernel_is_shut_down_from_the_panel(demo: OpenNotebook) -> None:
+    notebook = demo()
+    notebook.choose("PyTorch 25.08")
+    notebook.wait_for_kernel(PYTORCH)
+    notebook.page.get_by_role("tab", name="GPUs and containers").click()
+    notebook.panel.get_by_role("button", name="Shut down the kernel of train.ipynb").click()
+    expect(notebook.panel.get_by_label("GPUs", exact=True)).to_contain_text("2 of 2 free")
+    expect(notebook.panel.get_by_label("Kernels")).to_contain_text("No kernel runs")
+
+
+def test_a_page_reloaded_after_the_click_has_one_kernel(demo: OpenNotebook) -> None:
+    notebook = demo()
+    notebook.choose("PyTorch 25.08")
+    expect(notebook.button).not_to_have_text("Select environment")
+    notebook.reload()
+    notebook.expect_environment(PYTORCH)
+    notebook.wait_for_kernel(PYTORCH)
+    notebook.run(1)
+    notebook.expect_output(1, "new")
+    running = [launch for launch in notebook.lab.launches() if launch["phase"] == "running"]
+    assert len(running) == 1

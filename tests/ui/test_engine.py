@@ -1,0 +1,159 @@
+"""Notebooks in real containers: switched, reloaded, closed, cancelled, refused, out of memory."""
+
+from __future__ import annotations
+
+import docker
+import docker.errors
+import pytest
+from docker.models.containers import Container
+from playwright.sync_api import Page, expect
+
+from .conftest import OpenNotebook, containers_of
+from .page import NotebookPage
+from .server import LabServer
+
+pytestmark = [pytest.mark.ui, pytest.mark.engine]
+
+DEBIAN12 = "debian12 py311 · CPU"
+DEBIAN13 = "debian13 py313 · CPU"
+WAITS = "waits · CPU"
+VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+WHERE = "import os; open('made', 'w').close(); print(os.getcwd())"
+
+
+def wait_until_removed(container: Container) -> None:
+    """Wait until the engine has removed a container."""
+    try:
+        container.wait(condition="removed")
+    except docker.errors.NotFound:
+        return  # it was faster
+
+
+def let_go(notebook: NotebookPage) -> None:
+    """Let the kernel of the image `waits` go on."""
+    (notebook.folder / "go").touch()
+
+
+def test_a_notebook_is_moved_twice(engine: OpenNotebook, client: docker.DockerClient) -> None:
+    notebook = engine(VERSION, WHERE, "print('third')")
+    notebook.run(2)
+    notebook.expect_output(2, "third")
+
+    notebook.choose("debian12 py311")
+    notebook.wait_for_kernel(DEBIAN12)
+    notebook.run(0)
+    notebook.expect_output(0, "3.11")
+    notebook.run(1)
+    notebook.expect_output(1, str(notebook.folder))
+    assert (notebook.folder / "made").exists()
+    (old,) = containers_of(client, notebook)
+
+    notebook.choose("debian13 py313")
+    notebook.run(0)
+    notebook.expect_output(0, "3.13")
+    notebook.expect_environment(DEBIAN13)
+    notebook.expect_output(2, "third")
+    wait_until_removed(old)
+    (new,) = containers_of(client, notebook)
+
+    notebook.choose("debian12 py311")
+    notebook.run(0)
+    notebook.expect_output(0, "3.11")
+    wait_until_removed(new)
+    assert len(containers_of(client, notebook)) == 1
+
+
+def test_a_cell_run_during_a_start_waits_for_the_new_kernel(engine: OpenNotebook) -> None:
+    notebook = engine()
+    notebook.run(0)
+    notebook.expect_prompt(0, "[1]:")
+    notebook.choose("waits")
+    expect(notebook.button).to_have_text("Starting kernel…")
+    notebook.run(1)
+    notebook.expect_prompt(1, "[*]:")
+    let_go(notebook)
+    notebook.expect_output(1, "new")
+    notebook.expect_environment(WAITS)
+
+
+def test_a_page_reloaded_during_a_start_takes_it_up(
+    engine: OpenNotebook, client: docker.DockerClient
+) -> None:
+    notebook = engine()
+    notebook.choose("waits")
+    expect(notebook.button).to_have_text("Starting kernel…")
+    notebook.reload()
+    expect(notebook.button).to_have_text("Starting kernel…")
+    notebook.run(1)
+    notebook.expect_prompt(1, "[*]:")
+    let_go(notebook)
+    notebook.expect_output(1, "new")
+    notebook.expect_environment(WAITS)
+    assert len(containers_of(client, notebook)) == 1
+    assert len([each for each in notebook.lab.launches() if each["phase"] == "running"]) == 1
+
+
+def test_a_page_closed_during_a_start_leaves_no_container(
+    engine: OpenNotebook, client: docker.DockerClient, page: Page
+) -> None:
+    notebook = engine()
+    notebook.choose("waits")
+    expect(notebook.button).to_have_text("Starting kernel…")
+    (container,) = containers_of(client, notebook)
+    page.close()
+    let_go(notebook)
+    wait_until_removed(container)
+    (launch,) = (each for each in notebook.lab.launches() if each["path"] == notebook.path)
+    assert launch["phase"] == "cancelled"
+
+
+def test_a_start_is_cancelled(engine: OpenNotebook, client: docker.DockerClient) -> None:
+    notebook = engine()
+    notebook.run(0)
+    notebook.expect_prompt(0, "[1]:")
+    notebook.choose("waits")
+    expect(notebook.button).to_have_text("Starting kernel…")
+    notebook.button.get_by_role("button").click()
+    expect(notebook.dialog.get_by_role("status")).to_contain_text("Creating container")
+    notebook.dialog.get_by_role("button", name="Cancel Start").click()
+    expect(notebook.button).to_have_text("Select environment")
+    notebook.run(1)
+    notebook.expect_output(1, "old")
+    assert containers_of(client, notebook) == []
+
+
+def test_a_switch_that_fails_leaves_the_old_kernel(
+    engine: OpenNotebook, client: docker.DockerClient
+) -> None:
+    notebook = engine()
+    notebook.choose("debian12 py311")
+    notebook.wait_for_kernel(DEBIAN12)
+    notebook.run(0)
+    notebook.expect_prompt(0, "[1]:")
+    (old,) = containers_of(client, notebook)
+
+    notebook.choose("refuses")
+    expect(notebook.dialog.get_by_role("alert")).to_contain_text("licence not accepted")
+    notebook.dialog.get_by_role("button", name="Close").click()
+    notebook.expect_environment(DEBIAN12)
+    notebook.run(1)
+    notebook.expect_output(1, "old")
+    (still,) = containers_of(client, notebook)
+    assert still.id == old.id
+
+
+def test_a_kernel_out_of_memory_says_so(engine: OpenNotebook, engine_lab: LabServer) -> None:
+    small = {"image": "jgc-test/debian12:py311", "display_name": "Small", "memory": 256 << 20}
+    engine_lab.request("gpu-containers/environments", "POST", small)
+    notebook = engine("held = bytearray(400 << 20)", "print('again')")
+    notebook.page.locator(".jp-KernelName").click()
+    notebook.dialog.locator("select").select_option(label="Small")
+    notebook.dialog.get_by_role("button", name="Select Kernel").click()
+    notebook.wait_for_kernel("Small")
+    notebook.run(0)
+    toast = notebook.page.locator(".Toastify__toast", has_text="out of memory")
+    expect(toast).to_contain_text("256 MiB")
+    expect(notebook.dialog).to_contain_text("Kernel Restarting")  # JupyterLab's own
+    notebook.dialog.get_by_role("button", name="OK").click()
+    notebook.run(1)
+    notebook.expect_output(1, "again")

@@ -1,0 +1,69 @@
+"""Values as JSON: launches as both the contract and the event schema want them, times in UTC."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
+from jupyter_events.schema import EventSchema
+
+import jupyter_gpu_containers
+from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.launch import Launch, Phase
+from jupyter_gpu_containers.web.contract import document
+from jupyter_gpu_containers.web.serializers import launch_model, time_text
+
+EVENT = Path(jupyter_gpu_containers.__file__).parent / "events" / "launch.v1.yaml"
+ID = "0e0b5f1c-8b0e-4ad7-9d52-5b1d5a1c2f3e"
+NEW = Launch(ID, image="pytorch/pytorch:2.6.0")
+RUNNING = (
+    Launch(ID, "torch", "PyTorch 2.6 · 1 GPU", "pytorch/pytorch:2.6.0", "a.ipynb")
+    .advance(Phase.QUEUED, 1_700_000_000.0)
+    .advance(Phase.RUNNING, 1_700_000_001.25, kernel_id=ID, container_id="c1", gpus=("GPU-1",))
+)
+FAILED = RUNNING.advance(
+    Phase.FAILED, 1_700_000_002.0, error=Problem("out_of_memory", "Killed.", "Use less.")
+)
+
+
+@pytest.mark.parametrize("launch", [NEW, RUNNING, FAILED], ids=["new", "running", "failed"])
+def test_a_launch_fits_the_contract_and_the_event(launch: Launch) -> None:
+    schema = {"$ref": "#/components/schemas/Launch", "components": document()["components"]}
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(launch_model(launch))
+    EventSchema(EVENT).validate(launch_model(launch))
+    Draft7Validator(yaml.safe_load(EVENT.read_text())).validate(launch_model(launch))
+
+
+def test_the_event_and_the_contract_promise_the_same() -> None:
+    event: dict[str, Any] = yaml.safe_load(EVENT.read_text())
+    contract = document()["components"]["schemas"]["Launch"]
+    assert set(event["properties"]) == set(contract["properties"]) == set(contract["required"])
+    assert event["required"] == contract["required"]
+    assert event["properties"]["phase"]["enum"] == contract["properties"]["phase"]["enum"]
+    assert contract["properties"]["phase"]["enum"] == [phase.value for phase in Phase]
+
+
+def test_a_launch_in_full() -> None:
+    assert launch_model(FAILED) == {
+        "id": ID,
+        "environment": "torch",
+        "display_name": "PyTorch 2.6 · 1 GPU",
+        "image": "pytorch/pytorch:2.6.0",
+        "path": "a.ipynb",
+        "kernel_id": ID,
+        "container_id": "c1",
+        "gpus": ["GPU-1"],
+        "phase": "failed",
+        "phases": [
+            {"phase": "queued", "at": "2023-11-14T22:13:20.000Z"},
+            {"phase": "running", "at": "2023-11-14T22:13:21.250Z"},
+            {"phase": "failed", "at": "2023-11-14T22:13:22.000Z"},
+        ],
+        "error": {"code": "out_of_memory", "message": "Killed.", "hint": "Use less."},
+    }
+
+
+def test_times_do_not_depend_on_this_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    assert time_text(0) == "1970-01-01T00:00:00.000Z"
