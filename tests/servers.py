@@ -212,6 +212,12 @@ class Page:
         while self._message(deadline)["content"].get("execution_state") != state:
             pass
 
+    def until_printed(self, text: str) -> None:
+        """Wait until the kernel has printed this line."""
+        deadline = time.monotonic() + PATIENCE
+        while self._message(deadline)["content"].get("text", "").strip() != text:
+            pass
+
     def _message(self, deadline: float) -> Any:
         """Return the next message; the server's pings alone do not keep a test waiting."""
         while time.monotonic() < deadline:

@@ -42,3 +42,20 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         await super().shutdown_kernel(  # type: ignore[no-untyped-call]
             kernel_id, now=now, restart=restart
         )
+        # With pending kernels the rest goes on in the background; who asked for the end of a
+        # kernel, mostly to have its GPU, is answered when it has ended.
+        going = self._pending_kernels.get(kernel_id)
+        if going is not None:
+            await asyncio.wait({going})
+            if kernel_id not in self:  # the stock manager keeps what never started
+                self._pending_kernels.pop(kernel_id, None)
+
+    async def _finish_kernel_start(self, kernel_id: str) -> None:
+        """Wait for the start's end, then let the stock manager finish it.
+
+        wait(), not await: a shutdown cancels this task, and the kernel's own future with it, which
+        the start then cannot resolve any more.
+        """
+        ready: Any = self.get_kernel(kernel_id).ready
+        await asyncio.wait({ready})
+        await super()._finish_kernel_start(kernel_id)  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ from .server import ASSETS, LabServer, lab_server
 
 CHROMIUM = "/usr/bin/chromium"
 H100 = {"name": "NVIDIA H100 80GB HBM3", "memory_gib": 80, "compute_capability": "9.0"}
-ATTACH_TIMEOUT = 4.0  # seconds; long enough for a page to attach, short enough to wait for
+ATTACH_TIMEOUT = 8.0  # seconds; long enough for a page to attach, short enough to wait for
 
 OpenNotebook = Callable[..., NotebookPage]
 

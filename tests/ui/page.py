@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from .server import TOKEN, LabServer
 
 START_TIMEOUT = 60_000  # milliseconds for a page or a kernel on a busy machine
+expect.set_options(timeout=20_000)  # likewise; the stock 5 s are for quick pages on quick machines
 OLD_OR_NEW = "print('old' if 'x' in dir() else 'new')"  # after `x = 1` in the old kernel
 
 # The status of the toolbar's indicator is "idle" before there is any kernel; this is not.
