@@ -17,12 +17,20 @@
     │   ├── GpusBusyError              more GPUs than are free now
     │   ├── GpuVanishedError           a chosen GPU is gone, or did not reach the container
     │   ├── WrongArchitectureError
-    │   └── EnvironmentExistsError
+    │   ├── EnvironmentExistsError
+    │   ├── ImageInUseError            an environment or a container needs the image
+    │   └── DiskFullError              the disk would not hold, or did not hold, the image
     ├── UnavailableError               something that we stand on does not answer
     │   ├── EngineUnreachableError
     │   ├── EnginePermissionError
     │   ├── EngineError                the engine refused or failed
-    │   └── RegistryError
+    │   └── RegistryError              (code registry_error: anything else that a registry said)
+    │       ├── RegistryUnreachableError
+    │       ├── UnauthorizedError      no login, or a wrong or expired one
+    │       ├── ForbiddenError         the login is right, but has no access
+    │       ├── RateLimitedError
+    │       ├── TagUnknownError        no such repository or tag (or a private one)
+    │       └── TransferStalledError   nothing came for two minutes
     └── KernelStartError               the container ran, but no kernel came of it
         ├── KernelTimeoutError
         ├── KernelExitedError
@@ -161,6 +169,18 @@ class EnvironmentExistsError(ConflictError):
     code = "environment_exists"
 
 
+class ImageInUseError(ConflictError):
+    """An environment or a container needs the image; the sentence names them."""
+
+    code = "image_in_use"
+
+
+class DiskFullError(ConflictError):
+    """The engine's disk would not hold the image, or did not."""
+
+    code = "disk_full"
+
+
 class UnavailableError(GpuContainersError):
     """Something that this product stands on does not answer."""
 
@@ -189,6 +209,46 @@ class RegistryError(UnavailableError):
     """The image could not be fetched from its registry."""
 
     code = "registry_error"
+
+
+class RegistryUnreachableError(RegistryError):
+    """No connection to the registry: name, network, proxy, certificate."""
+
+    code = "registry_unreachable"
+
+
+class UnauthorizedError(RegistryError):
+    """The registry wants a login, or refused the one that it got."""
+
+    code = "registry_unauthorized"
+
+
+class ForbiddenError(RegistryError):
+    """The registry knows who asks, and refuses."""
+
+    code = "registry_forbidden"
+
+
+class RateLimitedError(RegistryError):
+    """Too many requests or pulls; `retry_after` is in seconds where the registry told it."""
+
+    code = "registry_rate_limited"
+
+    def __init__(self, message: str, hint: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class TagUnknownError(RegistryError):
+    """The registry has no such repository or tag, or does not show it."""
+
+    code = "tag_unknown"
+
+
+class TransferStalledError(RegistryError):
+    """Nothing came for two minutes."""
+
+    code = "transfer_stalled"
 
 
 class KernelStartError(GpuContainersError):

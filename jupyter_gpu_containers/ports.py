@@ -1,4 +1,4 @@
-"""The contracts that the service stands on; implementations are in backends/ and gpus/.
+"""The contracts that the service stands on; implementations are in the layer above.
 
 Methods are coroutines unless said otherwise and may be awaited from any event loop: nothing in an
 implementation may belong to one loop (jupyter_client's blocking managers make a new one at will).
@@ -15,6 +15,7 @@ from collections.abc import Collection, Sequence
 from .model.container import Container, ContainerExit, ContainerSpec, EngineInfo
 from .model.gpu import GpuSnapshot
 from .model.image import Image
+from .model.registry import Credential, RemoteImage, SearchResult, TagPage
 
 
 class ContainerBackend(ABC):
@@ -121,3 +122,54 @@ class ImageFactsStore(ABC):
     @abstractmethod
     def put(self, image: Image) -> None:
         """Remember an image's config and probe."""
+
+
+class Registry(ABC):
+    """Any registry of the OCI distribution API, looked at without fetching a layer.
+
+    All methods raise `InvalidImageReferenceError` and the classes below `errors.RegistryError`.
+    """
+
+    @abstractmethod
+    async def tags(self, repository: str, *, contains: str = "", limit: int = 100) -> TagPage:
+        """List a repository's tags by version, newest first; ``contains`` filters."""
+
+    @abstractmethod
+    async def image(self, reference: str, architecture: str) -> RemoteImage:
+        """Read manifest and configuration; of an index the child for linux/``architecture``.
+
+        At most 4 requests beside those for tokens. Raises `WrongArchitectureError` where an index
+        has no such child.
+        """
+
+    @abstractmethod
+    async def search(self, query: str, *, limit: int = 25) -> list[SearchResult]:
+        """Search Docker Hub, most stars first."""
+
+    @abstractmethod
+    async def check_login(self, host: str, credential: Credential) -> None:
+        """Ask the registry whether it takes this login. Raises `UnauthorizedError`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections."""
+
+
+class CredentialStore(ABC):
+    """Logins, where Docker itself keeps them. Methods block: call them in a thread."""
+
+    @abstractmethod
+    def get(self, host: str) -> Credential | None:
+        """Return the login for a registry, None where there is none."""
+
+    @abstractmethod
+    def put(self, host: str, credential: Credential) -> str:
+        """Keep a login; return where, in words. Raises `InvalidRequestError`."""
+
+    @abstractmethod
+    def erase(self, host: str) -> bool:
+        """Forget a login; False where there was none."""
+
+    @abstractmethod
+    def hosts(self) -> dict[str, str]:
+        """Return the registries with a login: host -> user name."""

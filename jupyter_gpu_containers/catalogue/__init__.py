@@ -1,0 +1,1 @@
+"""Images worth knowing, as data."""

@@ -1,0 +1,1 @@
+"""Registries of the OCI distribution API, and the logins for them."""
