@@ -1,0 +1,47 @@
+"""The words of a verdict: a rating, and the reasons that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Rating(str, Enum):
+    """Whether an image runs on a machine, or on one of its GPUs."""
+
+    COMPATIBLE = "compatible"  # everything that decides is known, and fits
+    LIKELY = "likely"  # nothing speaks against it, but something that decides is not told
+    UNVERIFIED = "unverified"  # too little is known to say
+    INCOMPATIBLE = "incompatible"  # something that decides does not fit
+    GPU_BROKEN = "gpu-broken"  # the GPU is the problem, whatever the image is
+    CPU = "cpu"  # the image wants no GPU
+
+
+# From good to bad, as far as one GPU or one machine goes.
+_ORDER = (
+    Rating.COMPATIBLE,
+    Rating.LIKELY,
+    Rating.UNVERIFIED,
+    Rating.INCOMPATIBLE,
+    Rating.GPU_BROKEN,
+)
+
+
+def best(ratings: Iterable[Rating]) -> Rating:
+    """Return the best of some ratings of GPUs: one that fits is enough for a launch."""
+    return min(ratings, key=_ORDER.index)
+
+
+def worst(ratings: Iterable[Rating]) -> Rating:
+    """Return the worst of some ratings: each is a condition."""
+    return max(ratings, key=_ORDER.index)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a verdict is what it is."""
+
+    code: str  # "driver_too_old"
+    message: str  # a sentence with the numbers
+    evidence: str  # what it was read from: "CUDA_VERSION=12.8.1", "tag", "support matrix"
