@@ -95,7 +95,7 @@ def holder_model(holder: Holder) -> Json:
     }
 
 
-def image_model(image: Image, problem: Problem | None) -> Json:
+def image_model(image: Image, problem: Problem | None, verdict: Json | None = None) -> Json:
     """Schema ``Image``."""
     known = describe(image)
     framework = known.framework
@@ -114,6 +114,7 @@ def image_model(image: Image, problem: Problem | None) -> Json:
             for k in image.probe.kernels
         ],
         "problem": problem_model(problem),
+        "verdict": verdict,
     }
 
 
