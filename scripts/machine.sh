@@ -52,6 +52,26 @@ need_packages() {
 # need_command COMMAND PURPOSE PACKAGE...: install the packages where the command is absent.
 need_command() { command -v "$1" >/dev/null || need_packages "${@:2}"; }
 
+# need_unpacked COMMAND PURPOSE PACKAGE: have the command, in .run/PACKAGE where this machine does not;
+# for packages that would start a service when they are installed.
+need_unpacked() {
+  local folder=$LOGS/$3
+  PATH=$PATH:$folder/usr/bin
+  if command -v "$1" >/dev/null; then
+    return
+  fi
+  command -v apt-get >/dev/null || die "For $2, $1 is needed: install what has it on this system."
+  say "Unpacking $3 into .run/$3, for $2"
+  if [ -z "$APT_UPDATED" ] && can_be_root; then
+    logged apt as_root apt-get update
+    APT_UPDATED=yes
+  fi
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  (cd "$folder" && logged apt apt-get download "$3" && logged apt dpkg-deb --extract "$3"_*.deb .)
+  command -v "$1" >/dev/null || die "The package $3 has no $1"
+}
+
 # --- Python ----------------------------------------------------------------------------------------
 
 good_python() {

@@ -1,0 +1,3 @@
+"""Registries for the tests of the client."""
+
+from tests.registry_fixtures import *  # noqa: F403
