@@ -11,6 +11,7 @@
     │   ├── KernelNotInImageError
     │   ├── EnvironmentNotFoundError
     │   ├── LaunchNotFoundError
+    │   ├── JobNotFoundError
     │   └── ContainerNotFoundError
     ├── ConflictError                  it exists, but its present state does not allow this
     │   ├── NotEnoughGpusError         more GPUs than this machine has
@@ -125,6 +126,12 @@ class LaunchNotFoundError(NotFoundError):
     """There is no launch of this id."""
 
     code = "launch_not_found"
+
+
+class JobNotFoundError(NotFoundError):
+    """There is no job of this id."""
+
+    code = "job_not_found"
 
 
 class ContainerNotFoundError(NotFoundError):

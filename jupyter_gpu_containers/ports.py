@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import concurrent.futures
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from .model.container import Container, ContainerExit, ContainerSpec, EngineInfo
 from .model.gpu import GpuSnapshot
 from .model.image import Image
+from .model.job import Step
 from .model.registry import Credential, RemoteImage, SearchResult, TagPage
+
+# Told of each step of a transfer, from a foreign thread, in order; it must be cheap.
+Progress = Callable[[Step], None]
 
 
 class ContainerBackend(ABC):
@@ -36,8 +40,47 @@ class ContainerBackend(ABC):
         """Look one image up, with config and architecture. Raises `ImageNotFoundError`."""
 
     @abstractmethod
-    async def pull(self, reference: str) -> None:
-        """Fetch an image. Raises `RegistryError`; cancelling stops the engine's work."""
+    async def pull(
+        self,
+        reference: str,
+        *,
+        credential: Credential | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Fetch an image; cancelling stops the engine's work.
+
+        Without a credential the engine gets the login of Docker's own configuration, if any.
+        Raises `RegistryError` and its kinds, `WrongArchitectureError`, `DiskFullError`.
+        """
+
+    @abstractmethod
+    async def push(
+        self,
+        reference: str,
+        *,
+        credential: Credential | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Send an image to the registry of its name, as `pull` fetches one.
+
+        Raises also `ImageNotFoundError`.
+        """
+
+    @abstractmethod
+    async def tag(self, image: str, reference: str) -> None:
+        """Give an image, by reference or id, another name; who had that name loses it.
+
+        Raises `ImageNotFoundError`, `InvalidImageReferenceError` (also for one with a digest).
+        """
+
+    @abstractmethod
+    async def remove_image(self, reference: str, *, force: bool = False) -> list[str]:
+        """Take a name away, and with the last name the image; by id, image and name.
+
+        Returns the names, then the ids, that are gone. Raises `ImageNotFoundError`, and
+        `ImageInUseError` where a container needs the image. With ``force`` the name goes in spite
+        of that, but what a running container needs stays.
+        """
 
     @abstractmethod
     async def containers(self, label: str) -> list[Container]:

@@ -27,12 +27,13 @@ from jupyter_gpu_containers.model.container import (
     EngineInfo,
 )
 from jupyter_gpu_containers.model.image import Image
-from jupyter_gpu_containers.ports import ContainerBackend
+from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import docker_gpus
+from . import docker_gpus, docker_images
 from . import docker_requests as requests
-from .docker_client import EngineClient, connect
+from .docker_client import EngineClient, JsonStream, connect
 from .docker_errors import translated
 from .docker_events import ExitWatcher
 from .docker_facts import (
@@ -41,7 +42,8 @@ from .docker_facts import (
     image_from_list,
     plain_text,
 )
-from .docker_pull import Pull
+from .docker_refusals import pull_error, push_error
+from .docker_transfer import Transfer
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -135,17 +137,65 @@ class DockerBackend(ContainerBackend):
             await self._ask(reference, lambda c: requests.inspect_image(c, reference))
         )
 
-    async def pull(self, reference: str) -> None:
-        """Fetch an image with the credentials of Docker's own configuration.
+    async def pull(
+        self,
+        reference: str,
+        *,
+        credential: Credential | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Fetch an image, by default with the login of Docker's own configuration.
 
-        Raises `RegistryError`, `WrongArchitectureError`; cancelling stops the engine's work.
+        Raises `RegistryError`, `WrongArchitectureError`, `DiskFullError`; cancelling stops the
+        engine's work.
         """
-        pull = Pull(self._request, reference)
+        logged_in = credential is not None
+        await self._transfer(
+            reference,
+            lambda c: c.pull_stream(reference, docker_images.auth_header(reference, credential)),
+            lambda said: pull_error(reference, said, logged_in=logged_in),
+            progress,
+        )
+
+    async def push(
+        self,
+        reference: str,
+        *,
+        credential: Credential | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Send an image to the registry of its name; as `pull`, and `ImageNotFoundError`."""
+        logged_in = credential is not None
+        await self._transfer(
+            reference,
+            lambda c: c.push_stream(reference, docker_images.auth_header(reference, credential)),
+            lambda said: push_error(reference, said, logged_in=logged_in),
+            progress,
+        )
+
+    async def _transfer(
+        self,
+        reference: str,
+        begin: Callable[[EngineClient], JsonStream],
+        refused: Callable[[str], GpuContainersError],
+        progress: Progress | None,
+    ) -> None:
+        transfer = Transfer(self._request, reference, begin, refused, progress)
         try:
-            await asyncio.wrap_future(pull.start())
+            await asyncio.wrap_future(transfer.start())
         except asyncio.CancelledError:
-            pull.cancel()
+            transfer.cancel()
             raise
+
+    async def tag(self, image: str, reference: str) -> None:
+        """Give an image another name. Raises `ImageNotFoundError`."""
+        await self._ask(image, lambda client: docker_images.tag(client, image, reference))
+
+    async def remove_image(self, reference: str, *, force: bool = False) -> list[str]:
+        """Untag or delete; return what went. Raises `ImageNotFoundError`, `ImageInUseError`."""
+        return await self._ask(
+            reference, lambda client: docker_images.remove(client, reference, force)
+        )
 
     # -- containers -------------------------------------------------------------------------
 

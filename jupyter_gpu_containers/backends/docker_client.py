@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import docker
 import requests
-from docker import auth, errors, utils
+from docker import errors, utils
 from docker.types import CancellableStream
 
 from jupyter_gpu_containers.errors import EngineError
@@ -116,16 +116,24 @@ class EngineClient(docker.APIClient):
         )
         return JsonStream(response)
 
-    def pull_stream(self, reference: str) -> JsonStream:
+    def pull_stream(self, reference: str, auth_header: str) -> JsonStream:
         """Ask for an image; the engine gives up when the stream is not read to its end."""
         repository, tag = utils.parse_repository_tag(reference)
-        registry, _ = auth.resolve_repository_name(repository)
-        header = auth.get_config_header(self, registry)
+        query = {"fromImage": repository, "tag": tag or "latest"}
+        return self._transfer("/images/create", query, auth_header)
+
+    def push_stream(self, reference: str, auth_header: str) -> JsonStream:
+        """Have an image sent; the engine gives up when the stream is not read to its end."""
+        repository, tag = utils.parse_repository_tag(reference)
+        path = f"/images/{quote(repository)}/push"
+        return self._transfer(path, {"tag": tag or "latest"}, auth_header)
+
+    def _transfer(self, path: str, query: Mapping[str, str], auth_header: str) -> JsonStream:
         response = self._send(
             "POST",
-            "/images/create",
-            params={"fromImage": repository, "tag": tag or "latest"},
-            headers={"X-Registry-Auth": header} if header else {},
+            path,
+            params=query,
+            headers={"X-Registry-Auth": auth_header},
             stream=True,
             timeout=(self.timeout, None),
         )

@@ -80,6 +80,7 @@ def image_from_inspect(row: Mapping[str, Any]) -> Image:
         labels=labels,
         architecture=row.get("Architecture") or None,
         config=ImageConfig(env=_environment(config.get("Env")), labels=labels),
+        layers=tuple((row.get("RootFS") or {}).get("Layers") or ()),
     )
 
 

@@ -12,18 +12,16 @@ import hashlib
 import os
 import secrets
 import signal
+import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 
 from jupyter_gpu_containers.errors import (
     ContainerNotFoundError,
     EngineError,
     GpuVanishedError,
-    ImageNotFoundError,
-    InvalidImageReferenceError,
     KernelTimeoutError,
-    RegistryError,
     WorkspaceError,
 )
 from jupyter_gpu_containers.model.container import (
@@ -33,10 +31,12 @@ from jupyter_gpu_containers.model.container import (
     ContainerStatus,
     EngineInfo,
 )
-from jupyter_gpu_containers.model.image import Image, ImageReference
-from jupyter_gpu_containers.ports import ContainerBackend
+from jupyter_gpu_containers.model.image import Image
+from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
+from . import memory_library
 from .docker_facts import plain_text
 from .memory_images import DEMO_IMAGES, host_architecture
 from .memory_process import Process
@@ -54,13 +54,20 @@ class MemoryBackend(ContainerBackend):
         What `images` lists. Ignored where a store is given.
     store : MemoryStore, optional
         To be shared with other backends, as servers share an engine.
+    transfer_seconds : float
+        How long a pull or push takes: long enough to be seen.
     """
 
     demo = True
 
     def __init__(
-        self, images: Iterable[Image] = DEMO_IMAGES, *, store: MemoryStore | None = None
+        self,
+        images: Iterable[Image] = DEMO_IMAGES,
+        *,
+        store: MemoryStore | None = None,
+        transfer_seconds: float = 1.0,
     ) -> None:
+        self._transfer_seconds = transfer_seconds
         self._store = store or MemoryStore(images)
         self._closed = False
         with self._store.lock:
@@ -74,31 +81,72 @@ class MemoryBackend(ContainerBackend):
 
     async def images(self) -> list[Image]:
         """List the images."""
-        return list(self._store.images.values())
+        return [image for image in self._store.images.values() if image.references]
 
     async def image(self, reference: str) -> Image:
         """Look one image up by id or reference. Raises `ImageNotFoundError`."""
-        if image := self._store.images.get(reference):
-            return image
-        wanted = _familiar(reference)
-        for image in self._store.images.values():
-            if wanted in (*image.references, *image.repo_digests):
-                return image
-        raise ImageNotFoundError(
-            f"The image {reference} is not among the images of this demonstration.",
-            "Choose one from the list.",
-        )
+        return memory_library.find(self._store, reference)
 
-    async def pull(self, reference: str) -> None:
-        """Do nothing for an image of the list. Raises `RegistryError` for all others."""
+    async def pull(
+        self,
+        reference: str,
+        *,
+        credential: Credential | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Pretend to fetch an image of `memory_registry`. Raises `RegistryError`."""
+        await self._transfer(memory_library.pull, reference, credential, progress)
+
+    async def push(
+        self,
+        reference: str,
+        *,
+        credential: Credential | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Pretend to send an image, which can be pulled from then on."""
+        await self._transfer(memory_library.push, reference, credential, progress)
+
+    async def _transfer(
+        self,
+        work: Callable[..., None],
+        reference: str,
+        credential: Credential | None,
+        progress: Progress | None,
+    ) -> None:
+        stop = threading.Event()
+        # a thread of its own: the event loop's executor would wait for it when it ends
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()
+
+        def run() -> None:
+            try:
+                work(
+                    self._store,
+                    reference,
+                    progress,
+                    logged_in=credential is not None,
+                    seconds=self._transfer_seconds,
+                    stop=stop,
+                )
+            except BaseException as exc:  # noqa: BLE001  the waiting side gets it
+                future.set_exception(exc)
+            else:
+                future.set_result(None)
+
+        threading.Thread(target=run, name="gpu-containers-transfer", daemon=True).start()
         try:
-            await self.image(reference)
-        except ImageNotFoundError as exc:
-            raise RegistryError(
-                f"The image {reference} cannot be fetched: this is a demonstration without a "
-                "container engine.",
-                "Choose one from the list.",
-            ) from exc
+            await asyncio.wrap_future(future)
+        finally:
+            stop.set()
+
+    async def tag(self, image: str, reference: str) -> None:
+        """Give an image another name. Raises `ImageNotFoundError`."""
+        memory_library.tag(self._store, image, reference)
+
+    async def remove_image(self, reference: str, *, force: bool = False) -> list[str]:
+        """Untag or delete. Raises `ImageNotFoundError`, `ImageInUseError`."""
+        return memory_library.remove(self._store, reference, force)
 
     async def containers(self, label: str) -> list[Container]:
         """List containers with a label, ``key`` or ``key=value``, in every state."""
@@ -268,10 +316,3 @@ def _check_mounts(spec: ContainerSpec) -> None:
                 f"The folder {mount.source} cannot be mounted: it does not exist.",
                 "The folder must exist on this machine.",
             )
-
-
-def _familiar(reference: str) -> str:
-    try:
-        return ImageReference.parse(reference).familiar
-    except InvalidImageReferenceError:
-        return reference

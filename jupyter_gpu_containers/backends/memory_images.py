@@ -53,7 +53,14 @@ def demo_image(
         architecture=host_architecture(),
         config=ImageConfig(env=env),
         probe=ImageProbe(python=python, kernels=(PYTHON_KERNEL,)),
+        layers=_diff_ids(repository, reference),
     )
+
+
+def _diff_ids(repository: str, reference: str) -> tuple[str, ...]:
+    """Six layers, of which the lower two belong to all tags of the repository."""
+    names = (f"{repository}/0", f"{repository}/1", *(f"{reference}/{n}" for n in range(2, 6)))
+    return tuple(f"sha256:{hashlib.sha256(name.encode()).hexdigest()}" for name in names)
 
 
 DEMO_IMAGES: tuple[Image, ...] = (

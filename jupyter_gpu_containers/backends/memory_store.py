@@ -64,6 +64,7 @@ class MemoryStore:
 
     def __init__(self, images: Iterable[Image] = DEMO_IMAGES) -> None:
         self.images = {image.id: image for image in images}
+        self.pushed: dict[str, Image] = {}  # in registries, by familiar name
         self.lock = threading.RLock()
         self.records: dict[str, Record] = {}
         self.users = 0  # backends that are open

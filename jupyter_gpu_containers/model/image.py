@@ -140,6 +140,7 @@ class Image:
     architecture: str | None = None  # Go's name, "amd64"; None = not looked up
     config: ImageConfig | None = None  # None = not looked up
     probe: ImageProbe | None = None  # None = not looked inside
+    layers: tuple[str, ...] = ()  # diff ids, lowest first; () = not looked up
 
     @property
     def name(self) -> str:

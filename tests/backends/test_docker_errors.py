@@ -17,7 +17,7 @@ from jupyter_gpu_containers.backends.docker_errors import (
     translate,
     translated,
 )
-from jupyter_gpu_containers.backends.docker_pull import pull_error
+from jupyter_gpu_containers.backends.docker_refusals import pull_error
 from jupyter_gpu_containers.backends.docker_words import engine_said
 
 
@@ -182,27 +182,31 @@ def test_words_of_the_engine(said: str, expected: type[BaseException], words: st
     [
         (
             "pull access denied for secret/image, repository does not exist or may require login",
-            errors.RegistryError,
+            errors.UnauthorizedError,
             "docker login",
         ),
-        ("unauthorized: authentication required", errors.RegistryError, "docker login"),
+        ("unauthorized: authentication required", errors.UnauthorizedError, "docker login"),
         (
             "manifest for library/debian:nope not found: manifest unknown: manifest unknown",
-            errors.RegistryError,
+            errors.TagUnknownError,
             "Check the name and the tag",
         ),
         (
             'Get "https://r.example/v2/": dial tcp: lookup r.example on 9.9.9.9:53: no such host',
-            errors.RegistryError,
+            errors.RegistryUnreachableError,
             "cannot be reached",
         ),
         (
             'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
-            errors.RegistryError,
+            errors.RegistryUnreachableError,
             "cannot be reached",
         ),
-        ("toomanyrequests: You have reached your pull rate limit.", errors.RegistryError, "limits"),
-        ("write /var/lib/docker/tmp/x: no space left on device", errors.RegistryError, "room"),
+        (
+            "toomanyrequests: You have reached your pull rate limit.",
+            errors.RateLimitedError,
+            "limits",
+        ),
+        ("write /var/lib/docker/tmp/x: no space left on device", errors.DiskFullError, "room"),
         (
             "no matching manifest for linux/amd64 in the manifest list entries",
             errors.WrongArchitectureError,

@@ -168,7 +168,7 @@ async def test_an_image_that_cannot_be_pulled(desk: Desk) -> None:
     failed = await desk.reached(launch.id, Phase.FAILED)
     assert [time.phase for time in failed.phases] == [Phase.QUEUED, Phase.PULLING, Phase.FAILED]
     assert failed.error is not None
-    assert failed.error.code == "registry_error"
+    assert failed.error.code == "tag_unknown"
 
 
 @pytest.mark.parametrize(
