@@ -10,11 +10,9 @@ from collections.abc import Sequence
 
 from jupyter_gpu_containers.errors import GpuContainersError
 
-from .commands import Outcome
+from .outcome import INTERRUPTED, Outcome
 from .parser import Arguments, parse
 from .tables import Style
-
-INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
 
 def main(argv: Sequence[str] | None = None) -> int:

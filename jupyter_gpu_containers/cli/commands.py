@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from jupyter_gpu_containers.model.ending import format_bytes
@@ -14,20 +12,12 @@ from jupyter_gpu_containers.service.environments import environment_problems
 from jupyter_gpu_containers.service.gpu_usage import GpuUse, gpu_usage
 from jupyter_gpu_containers.service.owner import Owner
 from jupyter_gpu_containers.service.services import Services
-from jupyter_gpu_containers.web.serializers import environment_model, gpus_model, image_model
+from jupyter_gpu_containers.web.serializers import environment_model, gpus_model
 
 from .kernels import KernelRow, kernel_rows, select
+from .outcome import Outcome
 from .servers import shut_down
 from .tables import Style, table
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of a command."""
-
-    json: Any  # what --json prints
-    text: Callable[[Style], str]  # what people read
-    status: int = 0
 
 
 async def gpus(services: Services, arguments: Any) -> Outcome:
@@ -62,39 +52,6 @@ def _gpu_row(use: GpuUse) -> tuple[str, ...]:
     else:
         whose = use.problem.message if use.problem else ""
     return str(gpu.index), name, used, use.state.value.replace("_", " "), whose
-
-
-async def images(services: Services, arguments: Any) -> Outcome:
-    """``images``: schema ``Image`` of the contract."""
-    found = await services.images.list()
-    models = [image_model(image, services.images.problem(image)) for image in found]
-
-    def text(style: Style) -> str:
-        if not models:
-            return "There is no image on this machine. Fetch one with `docker pull`."
-        titles = ("IMAGE", "SIZE", "FRAMEWORK", "CUDA", "PYTHON", "KERNELS")
-        return table(titles, [_image_row(model) for model in models], style)
-
-    return Outcome({"images": models}, text)
-
-
-def _image_row(model: dict[str, Any]) -> tuple[str, ...]:
-    framework = model["framework"] or {"name": "", "version": None}
-    kernels = "unknown"  # not looked into yet
-    if model["problem"]:
-        kernels = {"wrong_architecture": f"for {model['architecture']}"}.get(
-            model["problem"]["code"], "none"
-        )
-    elif model["kernels"] is not None:
-        kernels = ", ".join(kernel["name"] for kernel in model["kernels"])
-    return (
-        model["references"][0] if model["references"] else model["id"][7:19],
-        format_bytes(model["size"]),
-        f"{framework['name']} {framework['version'] or ''}".strip(),
-        model["cuda"] or "",
-        model["python"] or "",
-        kernels,
-    )
 
 
 async def environments_list(services: Services, arguments: Any) -> Outcome:

@@ -26,8 +26,8 @@ from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.service.workspace import resolve_workspace
 
 from .checks import Facts, Finding, Level, check_all
-from .commands import Outcome
 from .kernels import kernel_rows
+from .outcome import Outcome
 from .tables import Style
 
 SERVER_EXTENSION = "jupyter_gpu_containers"

@@ -10,9 +10,11 @@ from jupyter_gpu_containers import __version__
 from jupyter_gpu_containers.service.services import Services
 
 from . import commands
+from .image_parser import add_image_words
+from .outcome import Outcome
 
 PROGRAM = "jupyter gpu-containers"
-Command = Callable[[Services, Any], Awaitable[commands.Outcome]]
+Command = Callable[[Services, Any], Awaitable[Outcome]]
 
 
 class Arguments(argparse.Namespace):
@@ -23,7 +25,7 @@ class Arguments(argparse.Namespace):
     config: str | None
 
 
-async def _doctor(services: Services, arguments: Any) -> commands.Outcome:
+async def _doctor(services: Services, arguments: Any) -> Outcome:
     from .doctor import doctor  # loads Jupyter's programs, which takes a while
 
     return await doctor(services, arguments)
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     word("gpus", commands.gpus, "Show the GPUs of this machine and who holds them.")
-    word("images", commands.images, "Show the images on the container engine.")
+    add_image_words(word)
     _environments(words, common)
     word("ps", commands.ps, "Show the containers of kernels.")
     stop = word("stop", commands.stop, "End kernels and remove their containers.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from http.client import responses
 from typing import Any
 
@@ -13,9 +14,13 @@ from tornado.web import HTTPError
 
 from jupyter_gpu_containers.errors import (
     ConflictError,
+    ForbiddenError,
     GpuContainersError,
     InvalidRequestError,
     NotFoundError,
+    RateLimitedError,
+    TagUnknownError,
+    UnauthorizedError,
     UnavailableError,
 )
 from jupyter_gpu_containers.service.services import Services
@@ -25,8 +30,13 @@ from . import contract
 MAX_BODY = 64 << 10  # bytes
 PREFIX = "/gpu-containers"
 
-# RFC 9110 section 15; what is not here is 500: a kernel that did not come up, or a bug
+# RFC 9110 section 15; what is not here is 500: a kernel that did not come up, or a bug. 401 is
+# never a registry's here: to the page it means that Jupyter's own login has ended.
 STATUS = (
+    (TagUnknownError, 404),
+    (UnauthorizedError, 403),
+    (ForbiddenError, 403),
+    (RateLimitedError, 429),
     (InvalidRequestError, 422),
     (NotFoundError, 404),
     (ConflictError, 409),
@@ -87,6 +97,17 @@ class BaseHandler(ExtensionHandlerMixin, APIHandler):
             raise HTTPError(400, "The body is not JSON.") from exc
         return contract.validate(schema, value)
 
+    def query(self, path: str) -> dict[str, Any]:
+        """Return the query's values as the contract has them for a path, with its defaults.
+
+        Raises
+        ------
+        InvalidRequestError
+            One is missing, or not what its schema allows.
+        """
+        method = str(self.request.method).lower()
+        return contract.query(path, method, lambda name: self.get_query_argument(name, None))
+
     def created(self, status: int, model: dict[str, Any], *path: str) -> None:
         """Finish with 201 or 202 and the address of what was made."""
         self.set_status(status)
@@ -106,6 +127,8 @@ class BaseHandler(ExtensionHandlerMixin, APIHandler):
         error = _exception(kwargs)
         if isinstance(error, GpuContainersError):
             model = error.as_dict()
+            if isinstance(error, RateLimitedError) and error.retry_after is not None:
+                self.set_header("Retry-After", str(math.ceil(error.retry_after)))
         else:
             code, message = _HTTP_ERRORS.get(
                 status_code, ("internal_error", f"{responses.get(status_code, 'Error')}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -37,6 +39,45 @@ def validate(schema: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):  # every schema of a request says so; the type checker asks
         raise InvalidRequestError("The body is not a JSON object.", HINT)
     return value
+
+
+def query(path: str, method: str, text_of: Callable[[str], str | None]) -> dict[str, Any]:
+    """Return an operation's query parameters by name, read and checked as the contract has them.
+
+    Parameters
+    ----------
+    path : str
+        As the contract writes it, such as ``/images/{reference}``.
+    method : str
+        In small letters.
+    text_of : callable
+        Gives a parameter as it was sent, None where it was not. Others are not asked for: the
+        server's own (``token``) are in the query, too.
+
+    Raises
+    ------
+    InvalidRequestError
+        One is missing, or not what its schema allows.
+    """
+    values: dict[str, Any] = {}
+    for parameter in document()["paths"][path][method].get("parameters", []):
+        name, schema = parameter["name"], parameter["schema"]
+        text = text_of(name)
+        if text is None and parameter.get("required"):
+            raise InvalidRequestError(f"The query has no {name}.", HINT)
+        values[name] = schema.get("default") if text is None else _read(text, schema["type"])
+        error = best_match(Draft202012Validator(schema).iter_errors(values[name]))
+        if error is not None:
+            raise InvalidRequestError(f"{name}: {error.message[:300]}.", HINT)
+    return values
+
+
+def _read(text: str, kind: str) -> object:
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    if kind == "integer" and re.fullmatch(r"-?[0-9]{1,18}", text):
+        return int(text)
+    return text
 
 
 @cache

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from .base import PREFIX, BaseHandler
+from .catalogue import CatalogueHandler, SearchHandler
 from .environments import EnvironmentHandler, EnvironmentsHandler
 from .gpus import GpusHandler
 from .images import ImageHandler, ImagesHandler
+from .jobs import JobHandler, JobsHandler
 from .launches import LaunchesHandler, LaunchHandler
+from .registries import LoginHandler, RegistriesHandler, TagsHandler
 from .status import ContractHandler, StatusHandler, UnknownHandler
 
 handlers: list[tuple[str, type[BaseHandler]]] = [
@@ -14,6 +17,13 @@ handlers: list[tuple[str, type[BaseHandler]]] = [
     (rf"{PREFIX}/gpus", GpusHandler),
     (rf"{PREFIX}/images", ImagesHandler),
     (rf"{PREFIX}/images/(?P<reference>.+)", ImageHandler),
+    (rf"{PREFIX}/catalogue", CatalogueHandler),
+    (rf"{PREFIX}/search", SearchHandler),
+    (rf"{PREFIX}/registries", RegistriesHandler),
+    (rf"{PREFIX}/registries/(?P<host>[^/]+)/tags", TagsHandler),
+    (rf"{PREFIX}/registries/(?P<host>[^/]+)/login", LoginHandler),
+    (rf"{PREFIX}/jobs", JobsHandler),
+    (rf"{PREFIX}/jobs/(?P<job_id>[^/]+)", JobHandler),
     (rf"{PREFIX}/environments", EnvironmentsHandler),
     (rf"{PREFIX}/environments/(?P<name>[^/]+)", EnvironmentHandler),
     (rf"{PREFIX}/launches", LaunchesHandler),

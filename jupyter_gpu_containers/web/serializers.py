@@ -10,7 +10,9 @@ from jupyter_gpu_containers.model.environment import Environment
 from jupyter_gpu_containers.model.framework import describe
 from jupyter_gpu_containers.model.gpu import Gpu, Problem
 from jupyter_gpu_containers.model.image import Image
+from jupyter_gpu_containers.model.job import Job
 from jupyter_gpu_containers.model.launch import Launch
+from jupyter_gpu_containers.model.verdict import Verdict, verdict_document
 from jupyter_gpu_containers.service.gpu_usage import GpuUsage, GpuUse, Holder
 from jupyter_gpu_containers.service.status import Status
 
@@ -118,6 +120,11 @@ def image_model(image: Image, problem: Problem | None, verdict: Json | None = No
     }
 
 
+def verdict_model(verdict: Verdict | None) -> Json | None:
+    """Schema ``Verdict``, or null."""
+    return None if verdict is None else verdict_document(verdict)
+
+
 def environment_model(environment: Environment, problem: Problem | None) -> Json:
     """Schema ``Environment``."""
     return {
@@ -147,4 +154,32 @@ def launch_model(launch: Launch) -> Json:
         "phase": launch.phase.value,
         "phases": [{"phase": p.phase.value, "at": time_text(p.at)} for p in launch.phases],
         "error": problem_model(launch.error),
+    }
+
+
+def job_model(job: Job) -> Json:
+    """Schema ``Job``; also the data of the event ``job/v1``."""
+    return {
+        "id": job.id,
+        "kind": job.kind.value,
+        "reference": job.reference,
+        "state": job.state.value,
+        "created": time_text(job.created),
+        "ended": None if job.ended is None else time_text(job.ended),
+        "current": job.current,
+        "total": job.total,
+        "speed": job.speed,
+        "eta": job.eta,
+        "image_id": job.image_id,
+        "error": problem_model(job.error),
+        "steps": [
+            {
+                "id": step.id,
+                "status": step.status,
+                "current": step.current,
+                "total": step.total,
+                "done": step.done,
+            }
+            for step in job.steps
+        ],
     }

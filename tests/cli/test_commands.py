@@ -52,7 +52,7 @@ def test_images(terminal: Terminal) -> None:
     ran = terminal("images")
     assert ran.status == 0
     title, newest, *_ = (re.split(r" {2,}", line) for line in ran.out.splitlines())
-    assert title == ["IMAGE", "SIZE", "FRAMEWORK", "CUDA", "PYTHON", "KERNELS"]
+    assert title == ["IMAGE", "SIZE", "FRAMEWORK", "CUDA", "PYTHON", "KERNELS", "VERDICT"]
     assert newest == [
         "nvcr.io/nvidia/pytorch:25.08-py3",
         "12.1 GiB",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -33,8 +34,8 @@ def operation(method: str, path: str) -> dict[str, Any]:
     """
     plain = path.partition("?")[0]
     for template, item in document()["paths"].items():
-        head, brace, _ = template.partition("{")
-        matches = plain == template if not brace else plain.startswith(head) and plain != head
+        pattern = template.replace("{reference}", ".+")  # alone may hold slashes
+        matches = re.fullmatch(re.sub(r"{\w+}", "[^/]+", pattern), plain)
         if matches and method.lower() in item:
             return dict(item[method.lower()])
     raise LookupError(f"openapi.yaml has no {method} {path}")

@@ -16,7 +16,12 @@ from .conftest import Api
 
 METHODS = ("get", "post", "put", "patch", "delete")
 OWN = {(f"{PREFIX}/openapi.yaml", "get")}  # the contract does not describe itself
-EXAMPLES = {"reference": "pytorch/pytorch:2.6.0", "name": "torch", "id": "0" * 8}
+EXAMPLES = {
+    "reference": "pytorch/pytorch:2.6.0",
+    "name": "torch",
+    "id": "0" * 8,
+    "host": "nvcr.io",
+}
 
 
 def contract_operations() -> set[tuple[str, str]]:

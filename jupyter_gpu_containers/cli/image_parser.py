@@ -1,0 +1,67 @@
+"""The words of the command line that are about images and registries."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from . import images, logins, transfers
+
+Word = Callable[[str, Any, str], argparse.ArgumentParser]
+REFERENCE = "[registry/]repository[:tag], such as nvcr.io/nvidia/pytorch:25.08-py3"
+
+
+def add_image_words(word: Word) -> None:
+    """Add them; ``word(name, command, help)`` makes the parser of one."""
+    word("images", images.images, "Show the images on the container engine.")
+    word("catalogue", images.catalogue, "Show curated images, and which of them run here.")
+
+    search = word("search", images.search, "Search Docker Hub.")
+    search.add_argument("query", metavar="TEXT")
+    search.add_argument("--limit", type=_count, default=25, metavar="N", help="default: 25")
+
+    tags = word("tags", images.tags, "List the tags of a repository, newest first.")
+    tags.add_argument("repository", metavar="REPOSITORY", help="such as nvcr.io/nvidia/pytorch")
+    tags.add_argument("--contains", default="", metavar="TEXT", help="only tags with this text")
+    tags.add_argument("--limit", type=_count, default=100, metavar="N", help="default: 100")
+
+    text = "Show what an image is, on this machine or in its registry; no layer is fetched."
+    _reference(word("inspect", images.inspect, text))
+    _reference(word("pull", transfers.pull, "Fetch an image; Ctrl-C cancels."))
+    _reference(word("push", transfers.push, "Send an image to its registry; Ctrl-C cancels."))
+
+    tag = word("tag", images.tag, "Give an image on this machine one more name.")
+    tag.add_argument("source", metavar="IMAGE", help="a reference or id")
+    tag.add_argument("reference", metavar="REF", help=REFERENCE)
+
+    rmi = word("rmi", images.rmi, "Remove an image, or one of its names.")
+    rmi.add_argument("reference", metavar="IMAGE", help="a reference or id")
+    rmi.add_argument(
+        "--force", action="store_true", help="also when an environment or a container uses it"
+    )
+
+    login = word("login", logins.login, "Log in to a registry.")
+    _host(login)
+    login.add_argument("-u", "--username", help="not needed for nvcr.io; asked for elsewhere")
+    login.add_argument(
+        "--password-stdin", action="store_true", help="read the password or key from a pipe"
+    )
+    _host(word("logout", logins.logout, "Log out of a registry."))
+
+
+def _reference(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reference", metavar="REF", help=REFERENCE)
+
+
+def _host(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "host", metavar="HOST", nargs="?", default="docker.io", help="default: docker.io"
+    )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 1000:
+        raise argparse.ArgumentTypeError(f"{number} is not between 1 and 1000")
+    return number

@@ -1,0 +1,149 @@
+"""A job on the terminal: a bar that is drawn over itself, or lines where nobody looks."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from jupyter_gpu_containers.model.ending import format_bytes
+from jupyter_gpu_containers.model.job import Job, JobState
+
+from .tables import Style
+
+if TYPE_CHECKING:
+    from jupyter_gpu_containers.service.jobs import Jobs
+
+BAR = 24  # columns of the bar itself
+ERASE = "\r\x1b[K"  # ECMA-48: to the line's begin, erase to its end
+VERBS = {"pull": "Pulling", "push": "Pushing"}
+
+
+class Progress:
+    """Shows snapshots of one job.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Standard error: what a command prints for others goes to standard output.
+    quiet : bool
+        Show nothing; for ``--json``.
+    """
+
+    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
+        self._stream = stream
+        self._quiet = quiet
+        self._style = Style.of(stream)
+        self._drawn = False
+        self._said: JobState | None = None
+        self._done: set[str] = set()  # steps that were told of
+
+    def show(self, job: Job) -> None:
+        """Draw a snapshot, or write what is new in it."""
+        if self._quiet:
+            return
+        if self._style.width is None:
+            for line in self._news(job):
+                print(line, file=self._stream, flush=True)
+        elif job.state is JobState.RUNNING:
+            self._stream.write(ERASE + bar_line(job, self._style.width - 1))
+            self._stream.flush()
+            self._drawn = True
+
+    def close(self) -> None:
+        """Leave an empty line to what follows."""
+        if self._drawn:
+            self._stream.write(ERASE)
+            self._stream.flush()
+            self._drawn = False
+
+    def _news(self, job: Job) -> Iterator[str]:
+        done = [s for s in job.steps if s.done and s.id and s.id not in self._done]
+        self._done |= {step.id for step in done}
+        layers = [f"{step.id}: {step.status}" for step in done]
+        state = [f"{job.reference}: {job.kind.value} {job.state.value}"]
+        if job.state is self._said:
+            state = []
+        self._said = job.state
+        # an end is told last, everything else before what came of it
+        yield from (*state, *layers) if job.ended is None else (*layers, *state)
+
+
+def bar_line(job: Job, width: int) -> str:
+    """Return one line of at most so many columns: bar, bytes, speed, time left, layers.
+
+    What is less needed goes first where room is short; without a total there is no percentage.
+    """
+    parts = [f"{VERBS[job.kind.value]} {job.reference}"]
+    if job.total:
+        share = min(job.current / job.total, 1.0)
+        full = int(share * BAR)
+        parts.append(f"[{'█' * full}{'░' * (BAR - full)}] {int(share * 100):3d} %")
+        parts.append(f"{format_bytes(job.current)} of {format_bytes(job.total)}")
+    elif job.current:
+        parts.append(format_bytes(job.current))
+    if job.speed:
+        parts.append(f"{format_bytes(int(job.speed))}/s")
+    if job.eta is not None:
+        parts.append(f"{clock(job.eta)} left")
+    layers = [step for step in job.steps if step.id]
+    if layers:
+        parts.append(f"{sum(step.done for step in layers)} of {len(layers)} layers")
+    else:
+        parts += [step.status for step in job.steps[-1:]]
+    while len(parts) > 2 and len("  ".join(parts)) > width:
+        # the name first, which the reader typed; then from the end
+        parts.pop(0 if parts[0].endswith(job.reference) else -1)
+    return "  ".join(parts)[:width]
+
+
+def clock(seconds: float) -> str:
+    """Return a time as people read it.
+
+    >>> clock(7), clock(95), clock(7325)
+    ('0:07', '1:35', '2:02:05')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+async def follow(jobs: Jobs, job: Job, progress: Progress) -> Job:
+    """Show a job to its end and return its last state; Ctrl-C cancels it."""
+
+    def look(snapshot: Job) -> None:
+        if snapshot.id == job.id:
+            progress.show(snapshot)
+
+    jobs.on_change(look)
+    progress.show(job)
+    try:
+        with _cancelling(jobs, job.id):
+            return await jobs.finished(job.id)
+    finally:
+        progress.close()
+
+
+@contextmanager
+def _cancelling(jobs: Jobs, job_id: str) -> Iterator[None]:
+    """Let SIGINT and SIGTERM cancel the job once; the next one ends the program as ever."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    cancelling: list[asyncio.Task[Job]] = []
+
+    def restore() -> None:
+        for signum in signals:
+            loop.remove_signal_handler(signum)
+
+    def cancel() -> None:
+        restore()
+        cancelling.append(asyncio.ensure_future(jobs.cancel(job_id)))
+
+    for signum in signals:
+        loop.add_signal_handler(signum, cancel)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,0 +1,75 @@
+"""Images in registries and the catalogue as openapi.yaml's JSON; pure functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.image import Image, ImageReference
+from jupyter_gpu_containers.model.registry import RemoteImage, SearchResult
+
+from .serializers import image_model, verdict_model
+
+if TYPE_CHECKING:
+    from jupyter_gpu_containers.model.details import CatalogueRow, ImageDetails
+
+Json = dict[str, Any]
+
+
+def details_model(details: ImageDetails, problem: Problem | None) -> Json:
+    """Schema ``ImageDetails``."""
+    verdict = verdict_model(details.verdict)
+    if details.image is not None:
+        model = image_model(details.image, problem, verdict)
+    else:
+        assert details.remote is not None  # one of the two told of it
+        told = image_model(_as_image(details.remote), None, verdict)
+        model = {**told, "references": [], "size": None}
+    remote = details.remote
+    return {
+        **model,
+        "reference": details.reference,
+        "on_engine": details.on_engine,
+        "download": details.download,
+        "platforms": [str(platform) for platform in remote.platforms] if remote else [],
+    }
+
+
+def _as_image(remote: RemoteImage) -> Image:
+    """Return what the engine would say of it, as far as the registry tells."""
+    return Image(
+        id=remote.id,
+        references=(ImageReference.parse(remote.reference).familiar,),  # its tag may tell more
+        created=remote.created,
+        architecture=remote.architecture,
+        config=remote.config,
+    )
+
+
+def catalogue_model(row: CatalogueRow) -> Json:
+    """Schema ``CatalogueEntry``."""
+    entry = row.entry
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "description": entry.description,
+        "reference": entry.reference,
+        "link": entry.link,
+        "licence": entry.licence,
+        "framework": entry.framework,
+        "vendor": entry.vendor,
+        "verdict": verdict_model(row.verdict),
+        "on_engine": row.on_engine,
+        "download": row.download,
+        "tags": list(entry.tags),
+    }
+
+
+def result_model(result: SearchResult) -> Json:
+    """Schema ``SearchResult``."""
+    return {
+        "name": result.name,
+        "description": result.description,
+        "stars": result.stars,
+        "official": result.official,
+    }
