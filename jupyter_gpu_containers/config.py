@@ -17,12 +17,14 @@ from traitlets import Dict, Enum, Float, Int, List, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.application import Application
 
+from .catalogue import curated_entries, nvidia_matrix, own_entries
 from .errors import InvalidRequestError
 from .model.container import Mount, Network
 from .model.launch import Caller, Policy
 from .model.size import parse_size
 from .ports import ContainerBackend, GpuInventory
 from .runtime.facts import FileImageFacts
+from .service.catalogue import Catalogue
 from .service.claims import Claims
 from .service.environments import Environments
 from .service.images import Images
@@ -106,6 +108,17 @@ class GpuContainers(Configurable):
         min=0.0,
         help="""Seconds after which a launched kernel is shut down again when no notebook took it
         (its page was closed meanwhile).""",
+    ).tag(config=True)
+    catalogue_entries = List(
+        Dict(),
+        help="""Images to offer beside the curated ones, each {"name", "reference", "title",
+        "description", "link", "licence", "framework", "vendor", "tags"}; name and reference must
+        be there. One with the name of a curated entry takes its place.""",
+    ).tag(config=True)
+    catalogue_hidden = List(
+        Unicode(),
+        help="""Names of curated entries that are not offered; "ngc-*" and the like are
+        patterns, and "*" leaves only those of catalogue_entries.""",
     ).tag(config=True)
     run_dir = Unicode(
         "",
@@ -259,6 +272,15 @@ def _policy(traits: GpuContainers) -> Policy:
         network=Network(traits.network),
         data_mounts=mounts,
         environment_variables=dict(traits.environment_variables),
+    )
+
+
+def _catalogue(traits: GpuContainers) -> Catalogue:
+    return Catalogue(
+        curated_entries(),
+        nvidia_matrix(),
+        own=own_entries(traits.catalogue_entries),
+        hidden=traits.catalogue_hidden,
     )
 
 
