@@ -128,11 +128,16 @@ def _tag_version(reference: ImageReference) -> str | None:
 def _cuda(image: Image) -> str | None:
     if version := _number(_env(image).get("CUDA_VERSION")):
         return version
-    for reference in _references(image):
-        if match := _TAG_CUDA.search(reference.tag or ""):
-            digits = match[1]  # "cu129" is 12.9
-            return f"{digits[:2]}.{digits[2]}" if len(digits) == 3 and "." not in digits else digits
-    return None
+    return next(filter(None, map(cuda_of_tag, _references(image))), None)
+
+
+def cuda_of_tag(reference: ImageReference) -> str | None:
+    """Return the CUDA version that a tag names: "12.4" of ``cuda12.4``, "12.9" of ``cu129``."""
+    match = _TAG_CUDA.search(reference.tag or "")
+    if match is None:
+        return None
+    digits = match[1]
+    return f"{digits[:2]}.{digits[2]}" if len(digits) == 3 and "." not in digits else digits
 
 
 def _python(image: Image) -> str | None:

@@ -18,24 +18,29 @@ class Rating(str, Enum):
     CPU = "cpu"  # the image wants no GPU
 
 
-# From good to bad, as far as one GPU or one machine goes.
-_ORDER = (
-    Rating.COMPATIBLE,
-    Rating.LIKELY,
-    Rating.UNVERIFIED,
-    Rating.INCOMPATIBLE,
-    Rating.GPU_BROKEN,
-)
+_SEVERITY = {
+    Rating.CPU: 0,
+    Rating.COMPATIBLE: 0,
+    Rating.LIKELY: 1,
+    Rating.UNVERIFIED: 2,
+    Rating.INCOMPATIBLE: 3,
+    Rating.GPU_BROKEN: 4,
+}
+
+
+def severity(rating: Rating) -> int:
+    """Return how bad a rating is, for sorting."""
+    return _SEVERITY[rating]
 
 
 def best(ratings: Iterable[Rating]) -> Rating:
-    """Return the best of some ratings of GPUs: one that fits is enough for a launch."""
-    return min(ratings, key=_ORDER.index)
+    """Return the best of some ratings: of GPUs, one that fits is enough for a launch."""
+    return min(ratings, key=severity)
 
 
 def worst(ratings: Iterable[Rating]) -> Rating:
     """Return the worst of some ratings: each is a condition."""
-    return max(ratings, key=_ORDER.index)
+    return max(ratings, key=severity)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .ending import format_bytes
+from .gpu_fit import arch_fit, driver_fit, requirement_fit
+from .gpu_needs import GpuNeeds, read_needs
+from .host import Host, HostGpu
 from .image import ImageConfig
-from .rating import Rating, Reason
+from .rating import Rating, Reason, best, severity, worst
 
-__all__ = ["GpuVerdict", "ImageClaims", "Rating", "Reason", "Verdict", "verdict_document"]
+__all__ = [
+    "GpuVerdict",
+    "ImageClaims",
+    "Rating",
+    "Reason",
+    "Verdict",
+    "judge",
+    "verdict_document",
+]
+
+ROOM_FACTOR = 2.5  # disk that an image takes while it is fetched and unpacked, by its download
 
 
 @dataclass(frozen=True)
@@ -20,6 +34,7 @@ class ImageClaims:
     architecture: str | None  # Go's name, "amd64"
     download: int | None = None  # bytes still to fetch, compressed; 0 when it is on the engine
     kernels: bool | None = None  # whether a kernel is installed inside
+    source: str = ""  # what `config` was taken from, if not from the image: "support matrix"
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,128 @@ class Verdict:
     rating: Rating
     gpus: tuple[GpuVerdict, ...]
     reasons: tuple[Reason, ...]
+
+
+def judge(image: ImageClaims, host: Host) -> Verdict:
+    """Judge an image on a machine; a pure function of what both say of themselves.
+
+    The machine's rating is that of its best GPU, since one that fits is enough for a launch,
+    unless something that holds for the whole machine is worse.
+
+    Parameters
+    ----------
+    image : ImageClaims
+    host : Host
+    """
+    general = _general(image, host)
+    if general and general[0][0] is Rating.INCOMPATIBLE and general[0][1].code in _WHOLE:
+        return _same_for_all(Rating.INCOMPATIBLE, general, host)
+    needs = read_needs(image.config, image.reference, image.source)
+    if needs.wanted is None:
+        text = "The image asks for no GPU."
+        none = (Rating.CPU, Reason("wants_no_gpu", text, "configuration, tag"))
+        return _same_for_all(Rating.CPU, [*general, none], host)
+    if not host.gpus:
+        return _summary(Rating.INCOMPATIBLE, (), [_no_gpu(needs, host), *general])
+    judged: dict[HostGpu, GpuVerdict] = {}  # a machine's GPUs are mostly of one kind
+    verdicts = []
+    for gpu in host.gpus:
+        kind = replace(gpu, index=0, mig=False)
+        known = judged.get(kind)
+        if known is None:
+            known = judged[kind] = _judge_gpu(needs, host, gpu)
+        verdicts.append(replace(known, index=gpu.index))
+    rating = best(verdict.rating for verdict in verdicts)
+    decisive = next(verdict for verdict in verdicts if verdict.rating is rating)
+    return _summary(rating, tuple(verdicts), general, decisive.reasons)
+
+
+_Rated = tuple[Rating, Reason]
+_WHOLE = ("wrong_architecture",)  # reasons after which no GPU needs to be looked at
+
+
+def _judge_gpu(needs: GpuNeeds, host: Host, gpu: HostGpu) -> GpuVerdict:
+    if gpu.problem is not None:
+        reason = Reason("gpu_broken", gpu.problem, "NVML")
+        return GpuVerdict(gpu.index, Rating.GPU_BROKEN, "", "", "", (reason,))
+    driver = driver_fit(needs, host, gpu)
+    arch = arch_fit(needs, gpu, driver)
+    requirement = requirement_fit(needs, host, gpu)
+    fits = sorted((driver, arch, requirement), key=lambda fit: -severity(fit.rating))
+    return GpuVerdict(
+        index=gpu.index,
+        rating=worst(fit.rating for fit in fits),
+        driver=driver.state,
+        arch=arch.state,
+        requirement=requirement.state,
+        reasons=tuple(fit.reason for fit in fits if fit.reason is not None),
+    )
+
+
+def _general(image: ImageClaims, host: Host) -> list[_Rated]:
+    """What holds for the machine as a whole, the most serious first."""
+    reasons = []
+    if image.architecture and host.architecture and image.architecture != host.architecture:
+        text = (
+            f"The image is for {image.architecture} processors; "
+            f"this machine's is {host.architecture}."
+        )
+        evidence = f"architecture {image.architecture}"
+        reasons.append((Rating.INCOMPATIBLE, Reason("wrong_architecture", text, evidence)))
+    if image.download:
+        reasons.append(_disk(image.download, host.disk_free))
+    if image.kernels is not None:
+        reasons.append((Rating.COMPATIBLE, _kernel(image.kernels)))
+    return sorted(reasons, key=lambda rated: -severity(rated[0]))
+
+
+def _disk(download: int, free: int | None) -> _Rated:
+    needed = int(download * ROOM_FACTOR)
+    text = f"{format_bytes(download)} are to be fetched, which take about {format_bytes(needed)}"
+    evidence = "sizes of the layers"
+    if free is None:
+        return Rating.COMPATIBLE, Reason("disk_unknown", f"{text} of disk.", evidence)
+    text = f"{text} of disk; {format_bytes(free)} are free."
+    if free < needed:
+        return Rating.INCOMPATIBLE, Reason("disk_full", text, evidence)
+    return Rating.COMPATIBLE, Reason("disk_sufficient", text, evidence)
+
+
+def _kernel(inside: bool) -> Reason:
+    if inside:
+        text = "The image has a Jupyter kernel inside."
+        return Reason("kernel_inside", text, "look inside the image")
+    text = "The image has no Jupyter kernel inside: one is carried in for its Python."
+    return Reason("kernel_carried_in", text, "look inside the image")
+
+
+def _no_gpu(needs: GpuNeeds, host: Host) -> _Rated:
+    assert needs.wanted is not None
+    what = "no GPU" if host.driver_version else "no NVIDIA driver, and so no GPU"
+    text = f"The image is made for a GPU; this machine has {what}. It can start on the CPU only."
+    return Rating.INCOMPATIBLE, Reason("no_gpu", text, needs.wanted)
+
+
+def _same_for_all(rating: Rating, rated: list[_Rated], host: Host) -> Verdict:
+    decisive = tuple(reason for own, reason in rated if own is rating)
+    gpus = tuple(GpuVerdict(gpu.index, rating, "", "", "", decisive) for gpu in host.gpus)
+    return _summary(rating, gpus, rated)
+
+
+def _summary(
+    rating: Rating,
+    gpus: tuple[GpuVerdict, ...],
+    general: list[_Rated],
+    decisive: tuple[Reason, ...] = (),
+) -> Verdict:
+    """Put together: serious reasons of the machine, those of its best GPU, then the rest."""
+    bad = [reason for own, reason in general if own is Rating.INCOMPATIBLE]
+    rest = [reason for own, reason in general if own is not Rating.INCOMPATIBLE]
+    return Verdict(
+        rating=Rating.INCOMPATIBLE if bad and rating is not Rating.GPU_BROKEN else rating,
+        gpus=gpus,
+        reasons=(*bad, *decisive, *rest),
+    )
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:
