@@ -64,12 +64,12 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 def _known(row: Mapping[str, Any]) -> KnownImage:
     return KnownImage(
-        reference=familiar(row["reference"]),
+        familiar(row["reference"]),
+        _evidence(row)[0],
         env=row.get("env", {}),
         env_by_architecture=row.get("env_by_architecture", {}),
         python=row.get("python"),
         size=row.get("size"),
-        evidence=_evidence(row)[0],
     )
 
 
@@ -87,12 +87,12 @@ def _release(name: str, row: Mapping[str, Any]) -> Release:
 
 def _matrix_image(reference: str, row: Mapping[str, Any]) -> KnownImage:
     return KnownImage(
-        reference=familiar(reference),
+        familiar(reference),
+        _evidence(row)[0],
         env=nvidia_env(row["cuda"], row.get("driver"), row.get("frameworks", {})),
         python=row.get("python"),
         size=row.get("size"),
         min_capability=_capability(row),
-        evidence=_evidence(row)[0],
     )
 
 

@@ -53,13 +53,13 @@ _EVIDENCE_WORDS = {
 class KnownImage:
     """An image of which something is known beforehand; None and {} are "not known"."""
 
-    reference: str
+    reference: str  # Docker's short form
+    evidence: Evidence
     env: Mapping[str, str] = field(default_factory=dict)
     env_by_architecture: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     python: str | None = None
     size: int | None = None  # bytes to fetch
     min_capability: tuple[int, int] | None = None  # the oldest GPUs that its maker supports
-    evidence: Evidence | None = None  # None: nothing but the name is known
 
     def config(self, architecture: str | None) -> ImageConfig:
         """Return the image's configuration as far as it is known."""
@@ -105,14 +105,14 @@ class Release:
         # evidence from one image of a release is the matrix's word for its others
         told = [one for one in self.evidence if one is not Evidence.IMAGE_ENV]
         return KnownImage(
-            reference=reference.familiar,
+            reference.familiar,
+            min(told, key=list(Evidence).index, default=Evidence.MATRIX),
             env={
                 **nvidia_env(self.cuda, self.driver, self.frameworks),
                 f"NVIDIA_{framework.upper()}_VERSION": self.name,
             },
             python=self.python,
             min_capability=self.min_capability,
-            evidence=min(told, key=list(Evidence).index, default=Evidence.MATRIX),
         )
 
 
@@ -173,17 +173,13 @@ def with_evidence(verdict: Verdict, known: KnownImage, host: Host) -> Verdict:
     GPUs that the image's maker supports.
     """
     evidence = known.evidence
-    if evidence is None:
-        return verdict
     said = Reason(
         "registry_not_asked",
         "This is judged by what the catalogue knows; the registry was not asked.",
         evidence.words,
     )
     capabilities = {gpu.index: gpu.compute_capability for gpu in host.gpus}
-    gpus = tuple(
-        _heed_minimum(gpu, capabilities.get(gpu.index), known, evidence) for gpu in verdict.gpus
-    )
+    gpus = tuple(_heed_minimum(gpu, capabilities.get(gpu.index), known) for gpu in verdict.gpus)
     rating = verdict.rating
     if gpus != verdict.gpus and all(gpu.rating in _NO for gpu in gpus):
         rating = worst((rating, Rating.INCOMPATIBLE))
@@ -196,7 +192,7 @@ _NO = (Rating.INCOMPATIBLE, Rating.GPU_BROKEN)
 
 
 def _heed_minimum(
-    gpu: GpuVerdict, capability: tuple[int, int] | None, known: KnownImage, evidence: Evidence
+    gpu: GpuVerdict, capability: tuple[int, int] | None, known: KnownImage
 ) -> GpuVerdict:
     minimum = known.min_capability
     if minimum is None or capability is None or capability >= minimum or gpu.rating in _NO:
@@ -205,7 +201,7 @@ def _heed_minimum(
         "capability_not_supported",
         f"The image supports compute capability {minimum[0]}.{minimum[1]} and newer; "
         f"this GPU has {capability[0]}.{capability[1]}.",
-        evidence.words,
+        known.evidence.words,
     )
     return replace(
         gpu, rating=Rating.INCOMPATIBLE, arch="no-kernel", reasons=(*gpu.reasons, reason)
