@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from jupyter_gpu_containers.errors import InvalidImageReferenceError
@@ -56,4 +57,12 @@ class Catalogue:
             parsed = ImageReference.parse(reference)
         except InvalidImageReferenceError:
             return None
-        return self._known.get(familiar(reference)) or self._matrix.find(parsed)
+        known, told = self._known.get(familiar(reference)), self._matrix.find(parsed)
+        if known is None or told is None:
+            return known or told
+        return replace(  # the matrix knows what no image tells
+            known,
+            python=known.python or told.python,
+            size=known.size or told.size,
+            min_capability=known.min_capability or told.min_capability,
+        )
