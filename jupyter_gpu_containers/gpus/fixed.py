@@ -16,6 +16,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "name": str,
     "memory_gib": (int, float),
     "compute_capability": (str, float, int),
+    "brand": str,
     "count": int,
     "minor_number": int,
     "mig": (list, tuple),
@@ -34,7 +35,8 @@ class FixedInventory(GpuInventory):
     ----------
     gpus : sequence of mappings
         One for each kind of GPU, all keys optional: ``name`` (product name), ``memory_gib``,
-        ``compute_capability`` ("9.0"), ``count`` (GPUs like this, 1), ``uuid`` (only with count 1;
+        ``compute_capability`` ("9.0"), ``brand`` ("GeForce", "Tesla", "Nvidia"; decides about
+        forward compatibility), ``count`` (GPUs like this, 1), ``uuid`` (only with count 1;
         else made up, the same ones at each start), ``minor_number`` (N of ``/dev/nvidiaN`` of the
         first; else counted from 0), ``mig`` (profiles of its MIG instances, ``["1g.10gb", …]``).
     driver_version, cuda_version : str
@@ -133,6 +135,7 @@ def _devices(position: int, entry: Mapping[str, Any], index: int, number: int) -
             utilization=0,
             compute_capability=capability,
             minor_number=minor,
+            brand=entry.get("brand"),
         )
     for slot, profile in enumerate(entry.get("mig", ())):
         gigabytes = _PROFILE.match(profile)
@@ -143,6 +146,7 @@ def _devices(position: int, entry: Mapping[str, Any], index: int, number: int) -
             memory_total=int(gigabytes["gigabytes"]) * 2**30 if gigabytes else 0,
             compute_capability=capability,
             minor_number=minor,
+            brand=entry.get("brand"),
             parent_uuid=parent,
             mig_profile=profile,
         )

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import pynvml
 from pynvml import NVMLError
 
+from jupyter_gpu_containers.model.cuda import BRANDS
 from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuProcess, GpuSnapshot, Problem
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class _Identity:
     name: str
     minor_number: int | None
     compute_capability: tuple[int, int] | None
+    brand: str | None
 
 
 class NvmlReader:
@@ -151,6 +153,7 @@ class NvmlReader:
             name=pynvml.nvmlDeviceGetName(handle),
             minor_number=_optional(pynvml.nvmlDeviceGetMinorNumber, handle),
             compute_capability=_compute_capability(handle),
+            brand=_brand(handle),
         )
         mig_mode = _optional(pynvml.nvmlDeviceGetMigMode, handle)
         if mig_mode is None or mig_mode[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
@@ -175,6 +178,7 @@ class NvmlReader:
             compute_capability=known.compute_capability,
             minor_number=known.minor_number,
             problem=problem,
+            brand=known.brand,
         )
 
 
@@ -198,6 +202,14 @@ def _compute_capability(handle: Any) -> tuple[int, int] | None:
     return None if pair is None else (int(pair[0]), int(pair[1]))
 
 
+def _brand(handle: Any) -> str | None:
+    """Name the brand as libnvidia-container does: images' conditions compare with that."""
+    number = _optional(pynvml.nvmlDeviceGetBrand, handle)
+    if number is None:
+        return None
+    return BRANDS[number] if number < len(BRANDS) else BRANDS[0]
+
+
 def _leaf(handle: Any, index: int, identity: _Identity) -> Gpu:
     total, used = _memory(handle)
     utilization = _optional(pynvml.nvmlDeviceGetUtilizationRates, handle)
@@ -211,6 +223,7 @@ def _leaf(handle: Any, index: int, identity: _Identity) -> Gpu:
         compute_capability=identity.compute_capability,
         minor_number=identity.minor_number,
         processes=_processes(handle),
+        brand=identity.brand,
     )
 
 

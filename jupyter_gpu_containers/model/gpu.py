@@ -45,6 +45,7 @@ class Gpu:
     mig_profile: str | None = None  # "1g.10gb"
     processes: tuple[GpuProcess, ...] = ()
     problem: Problem | None = None  # set: visible, but not to be given out
+    brand: str | None = None  # product line as libnvidia-container names it: "Tesla", "GeForce"
 
     @property
     def memory_free(self) -> int:

@@ -25,6 +25,7 @@ def test_everything_given() -> None:
         "memory_gib": 141,
         "compute_capability": "9.0",
         "minor_number": 3,
+        "brand": "Nvidia",
     }
     assert snapshot(entry, driver_version="550.54.15", cuda_version="12.4") == GpuSnapshot(
         gpus=(
@@ -36,6 +37,7 @@ def test_everything_given() -> None:
                 utilization=0,
                 compute_capability=(9, 0),
                 minor_number=3,
+                brand="Nvidia",
             ),
         ),
         driver=Driver("550.54.15", "12.4"),

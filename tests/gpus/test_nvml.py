@@ -47,10 +47,17 @@ def test_whole_gpu(tmp_path: Path) -> None:
                 utilization=0,
                 compute_capability=(9, 0),
                 minor_number=0,
+                brand="Nvidia",
             ),
         ),
         driver=Driver("580.159.03", "13.0"),
     )
+
+
+def test_brands_are_named_as_images_name_them(tmp_path: Path) -> None:
+    driver = fake_driver(tmp_path, "2xt4-r470", r470=True)
+    driver.edit("gpu1", brand="99")  # of a later NVML
+    assert [gpu.brand for gpu in run_with(driver, scenarios.read_once).gpus] == ["Tesla", "Unknown"]
 
 
 def test_memory_is_what_the_driver_does_not_reserve(tmp_path: Path) -> None:
@@ -104,6 +111,7 @@ def test_only_leaf_devices_are_listed(tmp_path: Path) -> None:
         parent_uuid=split[1],
         mig_profile="3g.40gb",
         processes=(GpuProcess(os.getpid(), 8975 * MIB),),
+        brand="Nvidia",
     )
 
 

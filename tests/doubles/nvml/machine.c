@@ -91,6 +91,8 @@ static void set_gpu(device_t *gpu, const char *key, char *value) {
         gpu->minor = number(value);
     else if (!strcmp(key, "cc"))
         sscanf(value, "%d.%d", &gpu->capability_major, &gpu->capability_minor);
+    else if (!strcmp(key, "brand"))
+        gpu->brand = number(value);
     else if (!strcmp(key, "mem_mib"))
         gpu->total = mebibytes(value);
     else if (!strcmp(key, "reserved_mib"))

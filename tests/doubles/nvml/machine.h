@@ -37,7 +37,7 @@ typedef struct device {
     int present, is_mig, index;
     int gpu; /* index of the GPU itself, or of a MIG device's parent */
     char name[96], uuid[96];
-    uint32_t minor, utilization, memory_utilization;
+    uint32_t minor, brand, utilization, memory_utilization;
     int capability_major, capability_minor;
     nvmlReturn_t state;
     uint64_t total, reserved, used;                  /* bytes */

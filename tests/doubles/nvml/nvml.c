@@ -181,6 +181,13 @@ API nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *ma
     return leave(NVML_SUCCESS);
 }
 
+API nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, uint32_t *brand) {
+    BEGIN();
+    DEVICE(device, 0);
+    *brand = device->brand;
+    return leave(NVML_SUCCESS);
+}
+
 /* Version 1 counts what the driver reserves as used. */
 API nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) {
     BEGIN();
