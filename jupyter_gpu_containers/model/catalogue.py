@@ -11,7 +11,7 @@ from jupyter_gpu_containers.errors import InvalidImageReferenceError
 
 from .host import Host
 from .image import ImageConfig, ImageReference
-from .rating import Rating, Reason, worst
+from .rating import Rating, Reason
 from .verdict import GpuVerdict, ImageClaims, Verdict
 
 # NVIDIA's frameworks, by the words of nvidia.json, and the variables in which images name them.
@@ -68,7 +68,11 @@ class KnownImage:
     def claims(self, architecture: str | None) -> ImageClaims:
         """Return what is to be judged; that the image exists for the architecture is not said."""
         return ImageClaims(
-            self.reference, self.config(architecture), architecture=None, download=self.size
+            self.reference,
+            self.config(architecture),
+            architecture=None,
+            download=self.size,
+            source=self.evidence.words,
         )
 
 
@@ -180,12 +184,13 @@ def with_evidence(verdict: Verdict, known: KnownImage, host: Host) -> Verdict:
     )
     capabilities = {gpu.index: gpu.compute_capability for gpu in host.gpus}
     gpus = tuple(_heed_minimum(gpu, capabilities.get(gpu.index), known) for gpu in verdict.gpus)
-    rating = verdict.rating
+    rating, reasons = verdict.rating, verdict.reasons
     if gpus != verdict.gpus and all(gpu.rating in _NO for gpu in gpus):
-        rating = worst((rating, Rating.INCOMPATIBLE))
-    if rating is Rating.COMPATIBLE and evidence is not Evidence.IMAGE_ENV:
+        too_old = next(gpu for gpu, was in zip(gpus, verdict.gpus, strict=True) if gpu != was)
+        rating, reasons = Rating.INCOMPATIBLE, (too_old.reasons[0], *reasons)
+    elif rating is Rating.COMPATIBLE and evidence is not Evidence.IMAGE_ENV:
         rating = Rating.LIKELY
-    return Verdict(rating, tuple(_trust(gpu, evidence) for gpu in gpus), (*verdict.reasons, said))
+    return Verdict(rating, tuple(_trust(gpu, evidence) for gpu in gpus), (*reasons, said))
 
 
 _NO = (Rating.INCOMPATIBLE, Rating.GPU_BROKEN)
@@ -204,7 +209,7 @@ def _heed_minimum(
         known.evidence.words,
     )
     return replace(
-        gpu, rating=Rating.INCOMPATIBLE, arch="no-kernel", reasons=(*gpu.reasons, reason)
+        gpu, rating=Rating.INCOMPATIBLE, arch="no-kernel", reasons=(reason, *gpu.reasons)
     )
 
 

@@ -182,13 +182,14 @@ def test_gpus_older_than_the_maker_supports_are_incompatible() -> None:
     found = with_evidence(given, known_by(Evidence.MATRIX), host((7, 0), (8, 0)))
     assert [gpu.rating for gpu in found.gpus] == [Rating.INCOMPATIBLE, Rating.LIKELY]
     assert found.rating is Rating.LIKELY  # one GPU is enough
-    assert found.gpus[0].reasons[-1].message == (
+    assert found.gpus[0].reasons[0].message == (
         "The image supports compute capability 7.5 and newer; this GPU has 7.0."
     )
     alone = with_evidence(
         verdict(Rating.LIKELY, overall=Rating.LIKELY), known_by(Evidence.MATRIX), host((7, 0))
     )
     assert alone.rating is Rating.INCOMPATIBLE
+    assert alone.reasons[0] == found.gpus[0].reasons[0]
 
 
 @pytest.mark.parametrize("rating", [Rating.CPU, Rating.UNVERIFIED, Rating.INCOMPATIBLE])
