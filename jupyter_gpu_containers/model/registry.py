@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from .image import ImageConfig
 
@@ -46,6 +47,18 @@ class RemoteImage:
     def size(self) -> int:
         """Bytes of all its layers as they are fetched, compressed."""
         return sum(layer.size for layer in self.layers)
+
+    def shared(self, present: Iterable[Sequence[str]]) -> int:
+        """Return how many of the lowest layers images with these diff ids have, too.
+
+        An engine knows a layer by itself and all those below it.
+        """
+        longest = 0
+        for diff_ids in present:
+            pairs = zip(self.layers, diff_ids, strict=False)
+            same = takewhile(lambda pair: pair[0].diff_id and pair[0].diff_id == pair[1], pairs)
+            longest = max(longest, sum(1 for _ in same))
+        return longest
 
     def missing(self, diff_ids: Collection[str]) -> int:
         """Bytes to fetch where layers with these diff ids are there already."""

@@ -15,7 +15,8 @@ from jupyter_gpu_containers.errors import (
 )
 from jupyter_gpu_containers.model.gpu import Problem
 from jupyter_gpu_containers.model.image import Image, ImageProbe, ImageReference, is_image_id
-from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore
+from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore, Progress
 from jupyter_gpu_containers.runtime import probe
 
 from .futures import from_thread
@@ -74,11 +75,20 @@ class Images:
             return image
         return image if image.probe else image.with_probe(await self._probe(image))
 
-    async def pull(self, reference: str) -> Image:
-        """Fetch an image, then return it as `get` does. Raises also `RegistryError`."""
+    async def pull(
+        self,
+        reference: str,
+        *,
+        credential: Credential | None = None,
+        progress: Progress | None = None,
+    ) -> Image:
+        """Fetch an image, and return it as the engine has it; nobody looked inside yet.
+
+        Raises `InvalidImageReferenceError`, and what `ContainerBackend.pull` raises.
+        """
         ImageReference.parse(reference)
-        await self._backend.pull(reference)
-        return await self.get(reference)
+        await self._backend.pull(reference, credential=credential, progress=progress)
+        return await self._backend.image(reference)
 
     async def list(self) -> list[Image]:
         """Return all images, newest first, with what is remembered of them."""

@@ -215,7 +215,8 @@ class Launches:
             if not request.pull:
                 raise
             self.advance(launch_id, Phase.PULLING)
-            image = await self._images.pull(reference)
+            await self._images.pull(reference)
+            image = await self._images.get(reference)
         return self._environments.find_or_add(
             image,
             kernel=request.kernel,
