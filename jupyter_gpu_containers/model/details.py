@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .catalogue import Entry
@@ -38,30 +37,3 @@ class CatalogueRow:
     cuda: str | None = None  # toolkit version, where known
     python: str | None = None
     runs_here: str | None = None  # the newest of the entry's tags that this machine can run
-
-
-def bytes_to_fetch(remote: RemoteImage, present: Iterable[Sequence[str]]) -> int:
-    """Return the bytes of the layers that an engine would fetch.
-
-    Parameters
-    ----------
-    remote : RemoteImage
-    present : iterable of sequence of str
-        Of each image on the engine the diff ids, lowest first (`Image.layers`).
-
-    Notes
-    -----
-    An engine knows a layer by itself and all those below it, so an image shares with another the
-    layers from the lowest up to the first that differs, and nothing above. An upper bound: an
-    engine that keeps compressed layers by their digest may need less.
-    """
-    wanted = [layer.diff_id for layer in remote.layers]
-    shared = 0
-    for layers in present:
-        same = 0
-        for mine, theirs in zip(wanted, layers, strict=False):
-            if not mine or mine != theirs:
-                break
-            same += 1
-        shared = max(shared, same)
-    return sum(layer.size for layer in remote.layers[shared:])

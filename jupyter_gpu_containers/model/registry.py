@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -51,7 +51,11 @@ class RemoteImage:
     def shared(self, present: Iterable[Sequence[str]]) -> int:
         """Return how many of the lowest layers images with these diff ids have, too.
 
-        An engine knows a layer by itself and all those below it.
+        Parameters
+        ----------
+        present : iterable of sequence of str
+            Of each image on the engine the diff ids, lowest first (`Image.layers`). An engine knows
+            a layer by itself and all those below it: what lies above a difference is not shared.
         """
         longest = 0
         for diff_ids in present:
@@ -60,9 +64,12 @@ class RemoteImage:
             longest = max(longest, sum(1 for _ in same))
         return longest
 
-    def missing(self, diff_ids: Collection[str]) -> int:
-        """Bytes to fetch where layers with these diff ids are there already."""
-        return sum(layer.size for layer in self.layers if layer.diff_id not in diff_ids)
+    def missing(self, present: Iterable[Sequence[str]]) -> int:
+        """Return the compressed bytes of the layers that `shared` does not count.
+
+        An upper bound: an engine that keeps compressed layers by their digest may need less.
+        """
+        return sum(layer.size for layer in self.layers[self.shared(present) :])
 
 
 @dataclass(frozen=True)

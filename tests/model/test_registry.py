@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.model.details import bytes_to_fetch
 from jupyter_gpu_containers.model.image import ImageConfig
 from jupyter_gpu_containers.model.registry import Layer, RemoteImage
 
@@ -16,25 +15,25 @@ def remote(*diff_ids: str) -> RemoteImage:
 
 
 def test_nothing_is_here() -> None:
-    assert bytes_to_fetch(remote("a", "b", "c"), []) == 111
-    assert bytes_to_fetch(remote("a", "b", "c"), [("x",), ()]) == 111
+    assert remote("a", "b", "c").missing([]) == 111
+    assert remote("a", "b", "c").missing([("x",), ()]) == 111
 
 
 def test_the_longest_common_base_counts() -> None:
     present = [("a", "x"), ("a", "b", "y"), ("b", "c")]
-    assert bytes_to_fetch(remote("a", "b", "c"), present) == 100
+    assert remote("a", "b", "c").missing(present) == 100
 
 
 def test_a_layer_on_top_of_others_is_another_layer() -> None:
-    assert bytes_to_fetch(remote("a", "b"), [("x", "b")]) == 11
+    assert remote("a", "b").missing([("x", "b")]) == 11
 
 
 def test_all_is_here_in_an_image_that_is_made_from_it() -> None:
-    assert bytes_to_fetch(remote("a", "b"), [("a", "b", "mine")]) == 0
+    assert remote("a", "b").missing([("a", "b", "mine")]) == 0
 
 
 def test_layers_without_identity_are_never_taken_for_present() -> None:
-    assert bytes_to_fetch(remote("", ""), [("", "")]) == 11
+    assert remote("", "").missing([("", "")]) == 11
 
 
 @given(
@@ -45,4 +44,4 @@ def test_more_images_never_mean_more_bytes(
     diff_ids: list[str], present: list[tuple[str, ...]]
 ) -> None:
     image = remote(*diff_ids)
-    assert 0 <= bytes_to_fetch(image, present) <= bytes_to_fetch(image, present[1:]) <= image.size
+    assert 0 <= image.missing(present) <= image.missing(present[1:]) <= image.size
