@@ -25,6 +25,7 @@
     │   ├── EngineUnreachableError
     │   ├── EnginePermissionError
     │   ├── EngineError                the engine refused or failed
+    │   ├── RuntimeUnavailableError    the kernel to be carried into an image cannot be had
     │   └── RegistryError              (code registry_error: anything else that a registry said)
     │       ├── RegistryUnreachableError
     │       ├── UnauthorizedError      no login, or a wrong or expired one
@@ -210,6 +211,12 @@ class EngineError(UnavailableError):
     """The engine refused or failed; the sentence holds its own words."""
 
     code = "engine_error"
+
+
+class RuntimeUnavailableError(UnavailableError):
+    """The kernel runtime that an image needs is not prepared, and cannot be fetched."""
+
+    code = "runtime_unavailable"
 
 
 class RegistryError(UnavailableError):

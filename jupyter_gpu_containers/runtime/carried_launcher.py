@@ -1,0 +1,139 @@
+"""Starts the kernel that was carried into an image. Runs inside, by any Python since 3.6.
+
+The runtime's packages come last on ``sys.path``: whatever the image has itself, NumPy as well as
+its own traitlets, wins. The one exception are packages of the image that are too old (or too new)
+for a part of the kernel that the image lacks: those names, and no others, are taken from the
+runtime, and the container's log says so. Otherwise the kernel could not run at all.
+
+``sys.path`` is what ``python -m ipykernel_launcher`` would have, plus the runtime's folder.
+"""
+
+import json
+import os
+import re
+import sys
+from importlib.machinery import PathFinder
+
+TABLE = "distributions.json"  # name -> {"modules": [...], "requires": {name: specifiers}}
+PACKAGES = "lib"
+_METADATA = re.compile(r"(.+?)-(\d[^-]*)(?:-.*)?\.(?:dist|egg)-info")
+_CLAUSE = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)\s*([^\s,]+)\s*")
+
+
+def release(version: str) -> "tuple[int, ...]":
+    """Return the numbers of a version; what follows them (rc1, .dev0, +local) does not count."""
+    match = re.match(r"v?(?:\d+!)?(\d+(?:\.\d+)*)", version)
+    return tuple(int(part) for part in match.group(1).split(".")) if match else ()
+
+
+def fits(version: str, specifiers: str) -> bool:
+    """Tell whether a version satisfies specifiers such as ``>=5.4,!=6.0.0`` (PEP 440)."""
+    have = release(version)
+    for operator, text in _CLAUSE.findall(specifiers):
+        prefix = text.endswith(".*")
+        want = release(text)
+        size = max(len(have), len(want))
+        left = have + (0,) * (size - len(have))
+        right = want + (0,) * (size - len(want))
+        same = left[: len(want)] == want if prefix else left == right
+        good = {
+            "==": same,
+            "===": same,
+            "!=": not same,
+            "<": left < right,
+            ">": left > right,
+            "<=": left <= right,
+            ">=": left >= right,
+            "~=": left >= right and left[: len(want) - 1] == want[:-1],
+        }[operator]
+        if not good:
+            return False
+    return True
+
+
+def installed(folders: "list[str]") -> "dict[str, str]":
+    """Return names and versions of what is installed in folders, the first one found of each."""
+    found = {}  # type: dict[str, str]
+    for folder in folders:
+        try:
+            entries = os.listdir(folder or ".")
+        except OSError:  # a zip file, or nothing at all
+            continue
+        for entry in entries:
+            match = _METADATA.fullmatch(entry)
+            if match:
+                name = re.sub(r"[-_.]+", "-", match.group(1)).lower()
+                found.setdefault(name, match.group(2))
+    return found
+
+
+def conflicts(
+    table: "dict[str, dict[str, object]]", image: "dict[str, str]"
+) -> "dict[str, str]":
+    """Return those of the image's packages that the kernel cannot use, with their versions.
+
+    Parameters
+    ----------
+    table : dict
+        The runtime's distributions; the name "" stands for the runtime as a whole.
+    image : dict
+        What the image has, by name.
+    """
+    ours = {name for name in table if name not in image}
+    while True:
+        wrong = {
+            name
+            for user in ours
+            for name, specifiers in table[user]["requires"].items()  # type: ignore[attr-defined]
+            if name in table and name not in ours and not fits(image[name], specifiers)
+        }
+        if not wrong:
+            return {name: image[name] for name in sorted(ours) if name in image}
+        ours |= wrong
+
+
+class Finder:
+    """Finds some top-level modules in one folder alone, before anybody else is asked."""
+
+    def __init__(self, modules: "set[str]", folder: str) -> None:
+        self.modules = modules
+        self.folder = folder
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        """See `importlib.abc.MetaPathFinder.find_spec`."""
+        return PathFinder.find_spec(name, [self.folder]) if name in self.modules else None
+
+
+def prepare(here: str) -> None:
+    """Make the runtime's packages importable, behind the image's own."""
+    packages = os.path.join(here, PACKAGES)
+    # The script's folder comes first, unless Python was told to be safe (-P, PYTHONSAFEPATH).
+    if sys.path and os.path.realpath(sys.path[0]) == here:
+        del sys.path[0]
+    with open(os.path.join(here, TABLE), encoding="utf-8") as file:
+        table = json.load(file)
+    wrong = conflicts(table, installed(sys.path))
+    if wrong:
+        modules = {module for name in wrong for module in table[name]["modules"]}
+        sys.meta_path.insert(0, Finder(modules, packages))  # type: ignore[arg-type]
+        for name, version in wrong.items():
+            print(
+                "kernel runtime: {} {} of this image does not fit the kernel, which brings "
+                "its own".format(name, version),
+                file=sys.stderr,
+            )
+    sys.path.append(packages)
+    # Libraries look here for the word "ipykernel".
+    sys.argv[0] = os.path.join(packages, "ipykernel_launcher.py")
+
+
+def main() -> None:
+    """Start the kernel."""
+    prepare(os.path.dirname(os.path.realpath(__file__)))
+    from ipykernel import kernelapp  # noqa: PLC0415
+
+    kernelapp.launch_new_instance()
+
+
+if __name__ == "__main__":
+    main()
