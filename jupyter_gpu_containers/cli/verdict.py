@@ -11,13 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gpu_containers.errors import InvalidRequestError
+from jupyter_gpu_containers.errors import ImageNotFoundError, InvalidRequestError
 from jupyter_gpu_containers.model.host import Host
 from jupyter_gpu_containers.model.host_document import go_architecture, parse_host
 from jupyter_gpu_containers.model.image_document import parse_image_config
-from jupyter_gpu_containers.model.verdict import Verdict, judge, verdict_document
+from jupyter_gpu_containers.model.verdict import ImageClaims, Verdict, judge, verdict_document
 from jupyter_gpu_containers.service.services import Services
-from jupyter_gpu_containers.service.verdicts import Verdicts
 
 from .outcome import Outcome
 from .tables import Style
@@ -27,8 +26,12 @@ _KINDS = {"compatible": "good", "likely": "good", "incompatible": "bad", "gpu-br
 
 
 def add_verdict_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what a rehearsal needs: an image and a machine as documents."""
-    parser.add_argument(
+    """Add an image, somewhere or as a document, and a machine as a document."""
+    image = parser.add_mutually_exclusive_group(required=True)
+    image.add_argument(
+        "reference", metavar="REF", nargs="?", help="an image on this machine or in a registry"
+    )
+    image.add_argument(
         "--image-config",
         metavar="FILE",
         help="OCI image configuration, or what `docker image inspect` says; - is standard input",
@@ -42,25 +45,44 @@ def add_verdict_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def verdict(services: Services, arguments: Any) -> Outcome:
-    """``verdict --image-config FILE``: schema ``Verdict`` of the contract."""
+    """``verdict``: schema ``Verdict`` of the contract."""
+    if arguments.reference is not None and arguments.host is None:
+        details = await services.inspection.details(arguments.reference)
+        return _outcome(details.verdict, arguments.reference)
     if arguments.image_config == arguments.host == _STDIN:
         raise InvalidRequestError("Standard input cannot be image and host at once.")
-    image = parse_image_config(await read_json(arguments.image_config))
-    found = judge(image, await chosen_host(services, arguments.host))
-    return verdict_outcome(found, image.reference)
+    host = await _host(services, arguments.host)
+    if arguments.reference is not None:
+        image = await _claims(services, arguments.reference, host)
+    else:
+        image = parse_image_config(await _read_json(arguments.image_config))
+    return _outcome(judge(image, host), image.reference)
 
 
-async def chosen_host(services: Services, file: str | None) -> Host:
+async def _host(services: Services, file: str | None) -> Host:
     """Return the machine to judge for: the one in a file, else this one."""
     if file is not None:
-        return parse_host(await read_json(file))
-    host = await Verdicts(services.backend, services.inventory).host()
+        return parse_host(await _read_json(file))
+    host = await services.verdicts.host()
     if host.architecture is None:  # the engine is away; a rehearsal does not need it
         host = replace(host, architecture=go_architecture(platform.machine()))
     return host
 
 
-async def read_json(file: str) -> Any:
+async def _claims(services: Services, reference: str, host: Host) -> ImageClaims:
+    """Look an image up for another machine: its variant for that processor, with all its bytes."""
+    try:
+        image = await services.backend.image(reference)
+    except ImageNotFoundError:
+        image = None
+    if image is not None and image.config and host.architecture in (None, image.architecture):
+        return ImageClaims(reference, image.config, image.architecture)
+    architecture = host.architecture or go_architecture(platform.machine())
+    remote = await services.registry.image(reference, architecture)
+    return ImageClaims(reference, remote.config, remote.architecture, download=remote.size)
+
+
+async def _read_json(file: str) -> Any:
     """Read a JSON file, or standard input for ``-``. Raises `InvalidRequestError`."""
     name = "Standard input" if file == _STDIN else f"“{file}”"
     try:
@@ -77,13 +99,13 @@ def _read(file: str) -> str:
     return data.decode()
 
 
-def verdict_outcome(found: Verdict, name: str) -> Outcome:
-    """Return a verdict as the end of a command."""
+def _outcome(found: Verdict, name: str) -> Outcome:
     document = verdict_document(found)
-    return Outcome(document, lambda style: _text(document, name, style))
+    return Outcome(document, lambda style: verdict_text(document, name, style))
 
 
-def _text(document: dict[str, Any], name: str, style: Style) -> str:
+def verdict_text(document: dict[str, Any], name: str, style: Style) -> str:
+    """Return a verdict (schema ``Verdict``) for people, with each reason once."""
     rating = style.paint(document["verdict"], _KINDS.get(document["verdict"], "dim"))
     lines = [f"{style.paint(name, 'bold')}: {rating}" if name else rating]
     lines += [_reason(reason) for reason in document["reasons"]]
