@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from jupyter_gpu_containers.model import labels
 from .page import NotebookPage
 from .server import ASSETS, LabServer, lab_server
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")  # ./run says which one it found
 H100 = {"name": "NVIDIA H100 80GB HBM3", "memory_gib": 80, "compute_capability": "9.0"}
 ATTACH_TIMEOUT = 8.0  # seconds; long enough for a page to attach, short enough to wait for
 
@@ -41,7 +42,7 @@ def base_url() -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Debian's Chromium, which needs no download."""
+    """The browser that ./run found: mostly Debian's Chromium, which needs no download."""
     return {
         **browser_type_launch_args,
         "executable_path": CHROMIUM,
