@@ -40,7 +40,12 @@ def begin(room: Room, *cells: str, gpus: int = 0) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(CHILD), ENGINE_IMAGE, *cells],
         cwd=room.workspace,
-        env={**room.environ(), "PYTHONPATH": str(ROOT), "JGC_TEST_GPUS": str(gpus)},
+        env={
+            **room.environ(),
+            "PYTHONPATH": str(ROOT),
+            "JGC_TEST_GPUS": str(gpus),
+            "TMPDIR": str(room.runtime),  # what a killed one leaves there goes with the room
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -74,7 +79,7 @@ async def test_killed(engine_room: Room, programs: list[subprocess.Popen[str]]) 
     programs[1].send_signal(signal.SIGINT)
     programs[1].wait(30)
     assert engine_room.containers() == []
-    for path in engine_room.runtime.glob("kernel-*.json"):  # of the killed one, Jupyter's own
+    for path in engine_room.runtime.glob("*.json"):  # of the killed one, Jupyter's own
         path.unlink()
 
 
