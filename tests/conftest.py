@@ -2,11 +2,12 @@
 
 `./run test` provides an engine, Chromium and the images of tests/images. A test that needs one of
 them fails where it is absent; it is never skipped. Only tests of real GPU hardware are left out
-where there is none.
+where there is none, and those marked `root` for other users: `./run test` runs them with sudo.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -52,11 +53,13 @@ def _stage(item: pytest.Item) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order the run; leave out tests of real GPUs where the driver offers none."""
-    if not any(Path("/dev").glob("nvidia[0-9]*")):
-        hardware = [item for item in items if item.get_closest_marker("hardware")]
-        config.hook.pytest_deselected(items=hardware)
-        items[:] = [item for item in items if item not in hardware]
+    """Order the run; leave out what cannot run: without real GPUs, or by others than root."""
+    cannot = [] if any(Path("/dev").glob("nvidia[0-9]*")) else ["hardware"]
+    if os.geteuid() != 0:
+        cannot.append("root")
+    out = {item for item in items if any(map(item.get_closest_marker, cannot))}
+    config.hook.pytest_deselected(items=list(out))
+    items[:] = [item for item in items if item not in out]
     items.sort(key=_stage)
 
 

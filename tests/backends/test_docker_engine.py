@@ -139,6 +139,7 @@ async def test_images_take_one_request(engine_host: str) -> None:
 # -- mounts ------------------------------------------------------------------------------------
 
 
+@pytest.mark.root
 async def test_files_belong_to_the_kernels_user(docker: Bench, open_folder: Path) -> None:
     os.chown(open_folder, 12345, 23456)
     await run(

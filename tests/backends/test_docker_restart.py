@@ -15,7 +15,7 @@ from jupyter_gpu_containers.model.container import ContainerExit, ContainerStatu
 from tests.backends.conftest import TIMEOUT, Bench
 from tests.engines import PrivateEngine
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
 @pytest.fixture(scope="module")

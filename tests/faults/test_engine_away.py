@@ -20,7 +20,7 @@ from tests.engines import PrivateEngine
 from tests.kernels import running
 from tests.rooms import Room
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
 @pytest.fixture(scope="module")

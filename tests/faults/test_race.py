@@ -190,6 +190,7 @@ def race(
 
 
 @pytest.mark.engine
+@pytest.mark.root
 def test_no_gpu_is_given_twice(engine: PrivateEngine, images: SimpleNamespace) -> None:
     history = race(engine, images.debian12, "protocol")
     assert history.doubles == []
@@ -197,6 +198,7 @@ def test_no_gpu_is_given_twice(engine: PrivateEngine, images: SimpleNamespace) -
 
 
 @pytest.mark.engine
+@pytest.mark.root
 def test_the_rig_shows_doubles(engine: PrivateEngine, images: SimpleNamespace) -> None:
     """The obvious order fails on the same rig, so the test above could have failed."""
     assert race(engine, images.debian12, "naive", until_first_double=True).doubles

@@ -102,6 +102,7 @@ def one_gpu(
         engine.remove()
 
 
+@pytest.mark.root
 def test_two_race_for_the_last_gpu(one_gpu: Room, programs: list[subprocess.Popen[str]]) -> None:
     """One wins; the other reads that none is free, and what holds it."""
     programs += [begin(one_gpu, "--hold", gpus=1) for _ in range(2)]

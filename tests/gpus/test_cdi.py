@@ -13,7 +13,7 @@ from tests.doubles.nvml import uuid_of
 from tests.gpus.assertions import sees_exactly
 from tests.gpus.conftest import MACHINE, GpuRig, devices, rig_on
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
 def test_engine_lists_its_devices(cdi_rig: GpuRig) -> None:

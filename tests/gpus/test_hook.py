@@ -15,7 +15,7 @@ from tests.doubles.nvml import uuid_of
 from tests.gpus.assertions import sees_exactly
 from tests.gpus.conftest import MACHINE, GpuRig, devices
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
 def test_two_of_eight(hook_rig: GpuRig) -> None:

@@ -16,7 +16,7 @@ from tests.gpus import kernel_scenarios
 from tests.gpus.child import run_with
 from tests.rooms import Room, enter
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 CLAIMED = GpuState.CLAIMED
 

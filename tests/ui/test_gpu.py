@@ -16,7 +16,7 @@ from .conftest import OpenNotebook, shut_down_kernels
 from .page import OLD_OR_NEW, NotebookPage
 from .server import LabServer, lab_server
 
-pytestmark = [pytest.mark.ui, pytest.mark.engine]
+pytestmark = [pytest.mark.ui, pytest.mark.engine, pytest.mark.root]
 
 MACHINE = "dgx-a100-mig"  # 8 GPUs, two of them split into 11 MIG instances
 NODES = "import glob; print(len(glob.glob('/dev/nvidia[0-9]*')))"
