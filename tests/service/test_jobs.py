@@ -377,7 +377,7 @@ async def test_unpacking_may_be_silent_for_long(tmp_path: Path) -> None:
         ) -> None:
             await super().pull(HERE, credential=credential)
             for step in (Step("a", "Downloading", 5, 5), Step("a", "Extracting", 1, 5)):
-                options["progress"](step)
+                progress(step)
             await release.wait()
 
     desk = Desk(tmp_path, Slow(), registry=None, stall_timeout=0.05, interval=0.01)
