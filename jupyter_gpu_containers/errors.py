@@ -32,6 +32,7 @@
     │       ├── ForbiddenError         the login is right, but has no access
     │       ├── RateLimitedError
     │       ├── TagUnknownError        no such repository or tag (or a private one)
+    │       ├── WrongDigestError       what came is not what its digest says: damaged on its way
     │       └── TransferStalledError   nothing came for two minutes
     └── KernelStartError               the container ran, but no kernel came of it
         ├── KernelTimeoutError
@@ -257,6 +258,12 @@ class TagUnknownError(RegistryError):
     """The registry has no such repository or tag, or does not show it."""
 
     code = "tag_unknown"
+
+
+class WrongDigestError(RegistryError):
+    """What came is not what its digest says: damaged, or changed on its way."""
+
+    code = "wrong_digest"
 
 
 class TransferStalledError(RegistryError):
