@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_core.paths import jupyter_config_path, jupyter_data_dir
+from jupyter_core.paths import jupyter_config_path, jupyter_data_dir, jupyter_path
 from traitlets import Dict, Enum, Float, Int, List, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.application import Application
@@ -23,6 +23,7 @@ from .model.container import Mount, Network
 from .model.launch import Caller, Policy
 from .model.size import parse_size
 from .ports import ContainerBackend, GpuInventory
+from .runtime import carried
 from .runtime.facts import FileImageFacts
 from .service.catalogue import Catalogue
 from .service.claims import Claims
@@ -31,6 +32,7 @@ from .service.images import Images
 from .service.kernels import Kernels
 from .service.launches import Launches
 from .service.owner import Owner
+from .service.runtimes import KernelRuntimes
 from .service.seats import Seats
 from .service.services import Services
 
@@ -164,7 +166,18 @@ def build_services(
         env_names=traits.passed_variables,
         log=log,
     )
-    kernels = Kernels(backend, claims, seats, policy, start_timeout=traits.start_timeout, log=log)
+    store = carried.RuntimeStore(
+        data / carried.FOLDER, shared=[Path(p) for p in jupyter_path(str(carried.FOLDER))]
+    )
+    kernels = Kernels(
+        backend,
+        claims,
+        seats,
+        policy,
+        start_timeout=traits.start_timeout,
+        runtimes=KernelRuntimes(backend, store, caller, owner, log=log),
+        log=log,
+    )
     images = Images(
         backend,
         FileImageFacts(data / "gpu_containers" / "images"),

@@ -41,6 +41,7 @@ class ContainerProvisioner(KernelProvisionerBase):
     memory = AnyTrait(None, allow_none=True)
     shm_size = AnyTrait(None, allow_none=True)
     repo_digest = Unicode("")
+    runtime = Unicode("")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -13,6 +13,7 @@ from typing import Any
 from jupyter_gpu_containers.errors import InvalidRequestError
 
 from .image import ImageKernel
+from .kernel_runtime import RuntimeTag
 
 PROVISIONER_NAME = "gpu-container-provisioner"
 METADATA_KEY = "gpu_containers"
@@ -43,6 +44,7 @@ class Environment:
             "memory": self.memory,
             "shm_size": self.shm_size,
             "repo_digest": self.repo_digest,
+            "runtime": self.kernel.runtime,
         }
         config = {key: value for key, value in config.items() if value is not None}
         return {
@@ -86,13 +88,14 @@ class Environment:
                     argv=tuple(str(arg) for arg in spec["argv"]),
                     debugger=bool(metadata.get("debugger", False)),
                     interrupt_mode=str(spec.get("interrupt_mode", "signal")),
+                    runtime=_optional_tag(config.get("runtime")),
                 ),
                 gpus=int(config.get("gpus", 0)),
                 memory=_optional_int(config.get("memory")),
                 shm_size=_optional_int(config.get("shm_size")),
                 repo_digest=config.get("repo_digest"),
             )
-        except (KeyError, TypeError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError, InvalidRequestError) as exc:
             raise InvalidRequestError(
                 f"The kernelspec of environment “{name}” is damaged: {exc!r}.",
                 f"Remove it with `jupyter gpu-containers environments remove {name}` "
@@ -102,6 +105,10 @@ class Environment:
 
 def _optional_int(value: object) -> int | None:
     return None if value is None else int(str(value))
+
+
+def _optional_tag(value: object) -> str | None:
+    return None if value is None else str(RuntimeTag.parse(str(value)))
 
 
 def environment_name(reference: str, kernel: str, gpus: int) -> str:

@@ -109,14 +109,26 @@ class ImageKernel:
     argv: tuple[str, ...]
     debugger: bool = False
     interrupt_mode: str = "signal"  # or "message": SIGINT would end the kernel (those on a JVM)
+    runtime: str | None = None  # `RuntimeTag` of what must be carried in; None = all is inside
+
+
+@dataclass(frozen=True)
+class ImagePython:
+    """A Python found inside an image."""
+
+    version: str  # "3.11.2"
+    executable: str
+    ipykernel: bool = False  # it can be a kernel by itself
+    runtime: str | None = None  # `RuntimeTag` of what fits it; None = nothing does
 
 
 @dataclass(frozen=True)
 class ImageProbe:
     """What one look inside an image found; a fact about its id for ever."""
 
-    python: str | None = None  # "3.11.2"
+    python: str | None = None  # "3.11.2", the one that people mean
     kernels: tuple[ImageKernel, ...] = ()
+    pythons: tuple[ImagePython, ...] = ()
 
 
 @dataclass(frozen=True)

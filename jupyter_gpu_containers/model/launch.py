@@ -11,6 +11,7 @@ from . import labels
 from .container import ContainerSpec, Mount, Network
 from .environment import Environment
 from .gpu import Gpu, Problem
+from .kernel_runtime import RUNTIME_FOLDER
 
 HOME = "/home/kernel"
 CONNECTION_FILE = "connection.json"
@@ -120,7 +121,12 @@ class Seat:
 
 
 def make_container_spec(
-    environment: Environment, gpus: tuple[Gpu, ...], seat: Seat, policy: Policy, name: str
+    environment: Environment,
+    gpus: tuple[Gpu, ...],
+    seat: Seat,
+    policy: Policy,
+    name: str,
+    runtime: str | None = None,
 ) -> ContainerSpec:
     """Turn intent into mechanism: the only place that decides what a container gets.
 
@@ -134,6 +140,8 @@ def make_container_spec(
     policy : Policy
     name : str
         A fresh container name.
+    runtime : str, optional
+        Folder on the host with the kernel that is carried into the image.
     """
     caller = seat.caller
     connection_file = f"{seat.run_dir}/{CONNECTION_FILE}"
@@ -146,6 +154,8 @@ def make_container_spec(
     if policy.network is Network.NONE:
         # Without a network the engine writes no /etc/hosts, and "localhost" would not resolve.
         mounts.append(Mount(f"{seat.run_dir}/{HOSTS_FILE}", "/etc/hosts", read_only=True))
+    if runtime is not None:
+        mounts.append(Mount(runtime, RUNTIME_FOLDER, read_only=True))
     uuids = tuple(gpu.uuid for gpu in gpus)
     return ContainerSpec(
         image=environment.image_id,

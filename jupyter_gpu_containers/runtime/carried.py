@@ -139,7 +139,9 @@ class RuntimeStore:
             compiled = any((copy / "lib" / "ipykernel").glob("__pycache__/*.pyc"))
             return self._place(copy, runtime.tag, runtime.ipykernel, compiled, image_id)
 
-    def add(self, source: Path, tag: RuntimeTag, ipykernel: str, *, compiled: bool) -> KernelRuntime:
+    def add(
+        self, source: Path, tag: RuntimeTag, ipykernel: str, *, compiled: bool
+    ) -> KernelRuntime:
         """Put a folder that was unpacked below `directory` in its place."""
         return self._place(source, tag, ipykernel, compiled, None)
 
@@ -156,15 +158,17 @@ class RuntimeStore:
     # --- inside -------------------------------------------------------------------------------
 
     def _work(self, tag: RuntimeTag, future: concurrent.futures.Future[KernelRuntime]) -> None:
+        failure: BaseException | None = None
         try:
             result = self._prepare(tag)
         except BaseException as exc:  # noqa: BLE001  whoever waits is told
-            outcome: Callable[[], None] = lambda exc=exc: future.set_exception(exc)  # type: ignore[misc]
-        else:
-            outcome = lambda: future.set_result(result)  # noqa: E731
+            failure = exc
         with self._lock:
             del self._preparing[tag]
-        outcome()
+        if failure is None:
+            future.set_result(result)
+        else:
+            future.set_exception(failure)
 
     def _prepare(self, tag: RuntimeTag) -> KernelRuntime:
         with self._locked(str(tag)), self._nest(str(tag)) as nest:

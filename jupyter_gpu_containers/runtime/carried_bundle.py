@@ -16,7 +16,9 @@ from .carried import ABOUT, KernelRuntime, RuntimeStore
 LARGEST = 4 << 30  # bytes unpacked; a runtime has about 0.1
 
 
-def write_bundle(store: RuntimeStore, file: Path, tags: Sequence[RuntimeTag]) -> list[KernelRuntime]:
+def write_bundle(
+    store: RuntimeStore, file: Path, tags: Sequence[RuntimeTag]
+) -> list[KernelRuntime]:
     """Write runtimes into a file; without tags all that are prepared. Returns them.
 
     Raises

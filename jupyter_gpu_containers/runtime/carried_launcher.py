@@ -67,9 +67,7 @@ def installed(folders: "list[str]") -> "dict[str, str]":
     return found
 
 
-def conflicts(
-    table: "dict[str, dict[str, object]]", image: "dict[str, str]"
-) -> "dict[str, str]":
+def conflicts(table: "dict[str, dict[str, object]]", image: "dict[str, str]") -> "dict[str, str]":
     """Return those of the image's packages that the kernel cannot use, with their versions.
 
     Parameters
@@ -117,11 +115,8 @@ def prepare(here: str) -> None:
         modules = {module for name in wrong for module in table[name]["modules"]}
         sys.meta_path.insert(0, Finder(modules, packages))  # type: ignore[arg-type]
         for name, version in wrong.items():
-            print(
-                "kernel runtime: {} {} of this image does not fit the kernel, which brings "
-                "its own".format(name, version),
-                file=sys.stderr,
-            )
+            text = f"{name} {version} of this image does not fit the kernel, which uses its own"
+            print(f"kernel runtime: {text}", file=sys.stderr)
     sys.path.append(packages)
     # Libraries look here for the word "ipykernel".
     sys.argv[0] = os.path.join(packages, "ipykernel_launcher.py")
@@ -130,7 +125,7 @@ def prepare(here: str) -> None:
 def main() -> None:
     """Start the kernel."""
     prepare(os.path.dirname(os.path.realpath(__file__)))
-    from ipykernel import kernelapp  # noqa: PLC0415
+    from ipykernel import kernelapp
 
     kernelapp.launch_new_instance()
 

@@ -96,7 +96,11 @@ def table(packages: Path, requirement: str) -> dict[str, Any]:
         rows[canonical(metadata["Name"])] = {
             "version": metadata["Version"],
             "modules": sorted(
-                {top.partition(".")[0] for top in tops if re.fullmatch(r"\w+(\.\w+\.so|\.py)?", top)}
+                {
+                    top.partition(".")[0]
+                    for top in tops
+                    if re.fullmatch(r"\w+(\.\w+\.so|\.py)?", top)
+                }
             ),
             "requires": needs(metadata.get_all("Requires-Dist", [])),
         }
@@ -117,9 +121,7 @@ def main() -> int:
         unpack(wheel, packages)
     shutil.rmtree(wheels)
     rows = table(packages, job["requirement"])
-    missing = {
-        need for row in rows.values() for need in row["requires"] if need not in rows
-    }
+    missing = {need for row in rows.values() for need in row["requires"] if need not in rows}
     if missing:
         print(f"not fetched, though needed: {', '.join(sorted(missing))}", file=sys.stderr)
         return 1

@@ -16,13 +16,14 @@ from jupyter_gpu_containers.model.image import (
     ImageConfig,
     ImageKernel,
     ImageProbe,
+    ImagePython,
     is_image_id,
 )
 from jupyter_gpu_containers.ports import ImageFactsStore
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2  # a file of another format is unknown, and written anew after the next look
+FORMAT = 3  # a file of another format is unknown, and written anew after the next look
 
 
 class FileImageFacts(ImageFactsStore):
@@ -134,7 +135,17 @@ def _probe(value: Mapping[str, Any] | None) -> ImageProbe | None:
             argv=tuple(_text(arg) for arg in kernel["argv"]),
             debugger=bool(kernel["debugger"]),
             interrupt_mode=_text(kernel["interrupt_mode"]),
+            runtime=_text_or_none(kernel["runtime"]),
         )
         for kernel in value["kernels"]
     )
-    return ImageProbe(python=_text_or_none(value["python"]), kernels=kernels)
+    pythons = tuple(
+        ImagePython(
+            version=_text(python["version"]),
+            executable=_text(python["executable"]),
+            ipykernel=bool(python["ipykernel"]),
+            runtime=_text_or_none(python["runtime"]),
+        )
+        for python in value["pythons"]
+    )
+    return ImageProbe(_text_or_none(value["python"]), kernels, pythons)

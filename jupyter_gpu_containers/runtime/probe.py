@@ -15,9 +15,11 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any
 
+from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import ContainerSpec, Network
-from jupyter_gpu_containers.model.image import ImageKernel, ImageProbe
+from jupyter_gpu_containers.model.image import ImageKernel, ImageProbe, ImagePython
+from jupyter_gpu_containers.model.kernel_runtime import MACHINES, RuntimeTag
 
 SCRIPT = files(__package__).joinpath("probe.sh").read_text(encoding="utf-8")
 TIMEOUT = 60.0  # seconds; the first container of a large image reads much from a cold disk
@@ -30,6 +32,9 @@ MAX_TEXT = 256
 
 _RECORD = "\x1e"
 _VERSION = re.compile(r"\d{1,3}(?:\.\d{1,3}){1,2}", re.ASCII)
+_GLIBC = re.compile(r"glibc 2\.(\d{1,3})", re.ASCII)
+OLDEST_GLIBC = 17  # 2.17, what the wheels of a runtime were built for
+_DISTRIBUTION = "/usr"  # prefix of the distribution's own Python
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 # Jupyter reads these as "the Python of this installation", not as names to be searched for.
@@ -60,12 +65,14 @@ class _Interpreter:
     executable: str
     ipykernel: bool
     debugpy: bool
+    runtime: RuntimeTag | None  # what could be carried in
 
 
 def parse_probe(output: str) -> ImageProbe:
     """Read what the probe printed; whatever does not look right is left out.
 
-    An image without a shell or without Python printed nothing: it has no kernels.
+    An image without a shell or without Python printed nothing: it has no kernels. A Python that has
+    no kernel of its own gets the one that is carried in, where one fits.
     """
     records = list(_records(output[:MAX_OUTPUT]))
     interpreters = [i for word, rest in records if word == "python" and (i := _interpreter(rest))]
@@ -78,9 +85,26 @@ def parse_probe(output: str) -> ImageProbe:
         if word == "kernelspec" and (kernel := _kernelspec(directory, text, own)):
             found.append((kernel, prefix))
     found += [(_synthesised(i), i.prefix) for i in interpreters if _lacks_kernelspec(i, found)]
+    own_python = any(kernel.language == "python" for kernel, _ in found)
+    found += [
+        (_carried(i, i.runtime), i.prefix)
+        for i in interpreters
+        if i.runtime is not None and not _has_kernel(i, found)
+        # an image whose kernels are in conda does not mean the distribution's Python beside it
+        if not (own_python and i.prefix == _DISTRIBUTION)
+    ]
     # stable: the kernels of the first interpreter lead, since `python3` there is what people mean
     found.sort(key=lambda pair: first is None or pair[1] != first.prefix)
-    return ImageProbe(python=first.version if first else None, kernels=_distinct(found))
+    return ImageProbe(
+        python=first.version if first else None,
+        kernels=_distinct(found),
+        pythons=tuple(
+            ImagePython(
+                i.version, i.executable, i.ipykernel, None if i.runtime is None else str(i.runtime)
+            )
+            for i in interpreters
+        ),
+    )
 
 
 def _records(output: str) -> Iterator[tuple[str, str]]:
@@ -130,7 +154,23 @@ def _interpreter(text: str) -> _Interpreter | None:
         executable=executable,
         ipykernel=facts.get("ipykernel") is True,
         debugpy=facts.get("debugpy") is True,
+        runtime=_runtime(facts, version),
     )
+
+
+def _runtime(facts: dict[str, Any], version: str) -> RuntimeTag | None:
+    """Return the runtime that fits a Python; None where none does."""
+    if facts.get("implementation") != "cpython" or facts.get("abiflags") not in ("", "m"):
+        return None
+    libc, machine = facts.get("libc"), facts.get("machine")
+    arch = next((arch for arch, name in MACHINES.items() if name == machine), "")
+    glibc = _GLIBC.match(libc) if isinstance(libc, str) else None
+    if glibc is not None:
+        libc = "glibc" if int(glibc[1]) >= OLDEST_GLIBC else ""
+    try:
+        return RuntimeTag.make(version, libc if isinstance(libc, str) else "", arch)
+    except InvalidRequestError:
+        return None
 
 
 def _kernelspec(directory: str, text: str, own: _Interpreter | None) -> ImageKernel | None:
@@ -206,6 +246,23 @@ def _synthesised(interpreter: _Interpreter) -> ImageKernel:
     )
 
 
+def _has_kernel(interpreter: _Interpreter, found: list[tuple[ImageKernel, str]]) -> bool:
+    return interpreter.ipykernel or any(
+        interpreter.executable in kernel.argv for kernel, _ in found
+    )
+
+
+def _carried(interpreter: _Interpreter, runtime: RuntimeTag) -> ImageKernel:
+    return ImageKernel(
+        name="python3",
+        display_name=f"Python {runtime.python} (kernel carried in)",
+        language="python",
+        argv=runtime.argv(interpreter.executable),
+        debugger=runtime.debugger,
+        runtime=str(runtime),
+    )
+
+
 def _distinct(found: list[tuple[ImageKernel, str]]) -> tuple[ImageKernel, ...]:
     """Give kernels of the same name the name of their prefix, as conda's environments have it."""
     kernels: dict[str, ImageKernel] = {}
@@ -215,6 +272,9 @@ def _distinct(found: list[tuple[ImageKernel, str]]) -> tuple[ImageKernel, ...]:
             continue
         commands.add(kernel.argv)
         name, title = kernel.name, kernel.display_name
+        if name in kernels and kernel.runtime and prefix == found[0][1]:
+            # a second Python of the same installation: only its version tells them apart
+            name = f"{name}.{RuntimeTag.parse(kernel.runtime).minor}"
         if name in kernels:
             place = re.sub(r"[^a-z0-9._-]+", "-", PurePosixPath(prefix).name.lower()) or "2"
             name, title = f"{name}-{place}", f"{title} [{place}]"[:MAX_TEXT]

@@ -4,7 +4,7 @@
 #   kernelspec <directory> <NL> kernel.json as it is
 
 PYTHON='
-import json, sys
+import json, os, platform, sys
 try:
     from importlib.util import find_spec
 except ImportError:
@@ -14,12 +14,30 @@ def has(name):
         return find_spec is not None and find_spec(name) is not None
     except Exception:
         return False
+def libc():
+    try:
+        version = os.confstr("CS_GNU_LIBC_VERSION")
+    except (ValueError, OSError, AttributeError):
+        version = None
+    if version:
+        return version
+    with open(sys.executable, "rb") as file:
+        return "musl" if b"ld-musl-" in file.read(65536) else ""
+def quietly(function):
+    try:
+        return function()
+    except Exception:
+        return ""
 print(json.dumps({
     "version": ".".join(str(part) for part in sys.version_info[:3]),
     "prefix": sys.prefix,
     "executable": sys.executable,
     "ipykernel": has("ipykernel_launcher"),
     "debugpy": has("debugpy"),
+    "implementation": quietly(lambda: sys.implementation.name),
+    "abiflags": quietly(lambda: sys.abiflags),
+    "machine": platform.machine() if sys.maxsize > 2**32 else "",
+    "libc": quietly(libc),
 }))
 '
 
@@ -36,10 +54,12 @@ kernelspecs() {
 seen=:
 # $1: an interpreter
 interpreter() {
+    name=$("$1" -c 'import sys; sys.stdout.write("%s %s.%s" % ((sys.prefix,) + sys.version_info[:2]))' \
+        2>/dev/null) || return 0
+    case "$seen" in *":$name:"*) return 0 ;; esac
+    seen="$seen$name:"
     facts=$("$1" -c "$PYTHON" 2>/dev/null) || return 0
-    prefix=$("$1" -c 'import sys; sys.stdout.write(sys.prefix)' 2>/dev/null) || return 0
-    case "$seen" in *":$prefix:"*) return 0 ;; esac
-    seen="$seen$prefix:"
+    prefix=${name% *}
     printf '\036python %s\n' "$facts"
     kernelspecs "$prefix/share/jupyter/kernels"
 }
@@ -51,7 +71,9 @@ done
 kernelspecs /usr/local/share/jupyter/kernels
 kernelspecs /usr/share/jupyter/kernels
 for path in /opt/conda/bin/python /opt/conda/envs/*/bin/python /opt/venv/bin/python \
-    /opt/*/bin/python3 /venv/bin/python /usr/local/bin/python3 /usr/bin/python3; do
+    /opt/*/bin/python3 /opt/*/envs/*/bin/python /venv/bin/python \
+    /usr/local/bin/python3 /usr/local/bin/python3.[0-9] /usr/local/bin/python3.[0-9][0-9] \
+    /usr/bin/python3 /usr/bin/python3.[0-9] /usr/bin/python3.[0-9][0-9]; do
     [ -x "$path" ] && interpreter "$path"
 done
 exit 0

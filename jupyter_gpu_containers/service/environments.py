@@ -266,9 +266,17 @@ def _free(base: str, taken: Iterable[str], suffix: str) -> str:
 
 def _same(one: Environment, other: Environment) -> bool:
     """Whether both start the same container."""
-    return (one.image_id, one.kernel.argv, one.gpus, one.memory, one.shm_size) == (
+    return (
+        one.image_id,
+        one.kernel.argv,
+        one.kernel.runtime,
+        one.gpus,
+        one.memory,
+        one.shm_size,
+    ) == (
         other.image_id,
         other.kernel.argv,
+        other.kernel.runtime,
         other.gpus,
         other.memory,
         other.shm_size,

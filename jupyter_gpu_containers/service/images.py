@@ -162,8 +162,10 @@ class Images:
 def no_kernel(name: str) -> KernelNotInImageError:
     """Return the error for an image without any Jupyter kernel."""
     return KernelNotInImageError(
-        f"“{name}” has no Jupyter kernel inside.",
-        f"Add one in a Dockerfile: `FROM {name}`, then `RUN python3 -m pip install ipykernel`.",
+        f"“{name}” has no Jupyter kernel inside, and no Python (3.6 or newer) that one could be "
+        "carried into.",
+        f"Add one in a Dockerfile: `FROM {name}`, then install Python and "
+        "`RUN python3 -m pip install ipykernel`.",
     )
 
 

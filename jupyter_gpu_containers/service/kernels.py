@@ -28,6 +28,7 @@ from jupyter_gpu_containers.runtime.threads import in_thread
 
 from .claims import Claims
 from .futures import from_thread
+from .runtimes import KernelRuntimes
 from .seats import Seats
 
 Progress = Callable[..., None]  # (phase, **changes of the launch)
@@ -53,6 +54,8 @@ class Kernels:
     ----------
     start_timeout : float
         Seconds from the container's start to the kernel's first answer.
+    runtimes : KernelRuntimes, optional
+        What carries a kernel into images that have none.
     """
 
     def __init__(
@@ -63,9 +66,11 @@ class Kernels:
         policy: Policy,
         *,
         start_timeout: float = 60.0,
+        runtimes: KernelRuntimes | None = None,
         log: logging.Logger | None = None,
     ) -> None:
         self._backend = backend
+        self.runtimes = runtimes
         self._claims = claims
         self.seats = seats
         self._policy = policy
@@ -186,10 +191,14 @@ class Kernels:
     ) -> KernelContainer:
         replaced = self._running.get(replaces) if replaces else None
         progress(Phase.CREATING)
+        # before any GPU is claimed: nobody shall wait for one that only waits for a download
+        runtime = await self.runtimes.folder(environment) if self.runtimes else None
         try:
             claim = await self._claims.claim(
                 GpuRequest(environment.gpus),
-                lambda gpus, name: make_container_spec(environment, gpus, seat, self._policy, name),
+                lambda gpus, name: make_container_spec(
+                    environment, gpus, seat, self._policy, name, runtime
+                ),
                 handover=replaced.container_id if replaced else None,
             )
         except ImageNotFoundError as exc:

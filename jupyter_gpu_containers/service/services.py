@@ -29,5 +29,7 @@ class Services:
 
     def close(self) -> None:
         """Release threads and connections; containers stay as they are."""
+        if self.kernels.runtimes is not None:
+            self.kernels.runtimes.close()
         self.backend.close()
         self.inventory.close()

@@ -1,6 +1,7 @@
 """The look inside an image: what its script prints, and what is believed of it."""
 
 import json
+import platform
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.model.container import ContainerSpec, Network
-from jupyter_gpu_containers.model.image import ImageKernel, ImageProbe
+from jupyter_gpu_containers.model.image import ImageKernel, ImageProbe, ImagePython
 from jupyter_gpu_containers.runtime.probe import (
     MAX_KERNELS,
     MAX_TEXT,
@@ -104,12 +105,17 @@ def test_the_scripts_python_part_tells_facts() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert json.loads(ran.stdout) == {
+    found = json.loads(ran.stdout)
+    assert found.pop("libc").startswith(("glibc 2.", "musl"))
+    assert found == {
         "version": ".".join(map(str, sys.version_info[:3])),
         "prefix": sys.prefix,
         "executable": sys.executable,
         "ipykernel": True,
         "debugpy": True,
+        "implementation": "cpython",
+        "abiflags": "",
+        "machine": platform.machine(),
     }
 
 
@@ -122,6 +128,7 @@ def test_an_ordinary_image() -> None:
     )
     assert parse_probe(output) == ImageProbe(
         python="3.11.2",
+        pythons=(ImagePython("3.11.2", "/usr/bin/python3", ipykernel=True),),
         kernels=(
             ImageKernel(
                 "python3",
@@ -149,6 +156,84 @@ def test_ipykernel_without_a_kernelspec_is_a_kernel() -> None:
 @pytest.mark.parametrize("output", ["", "sh: 1: python3: not found\n", python("/usr")])
 def test_no_kernel_is_an_answer(output: str) -> None:
     assert parse_probe(output).kernels == ()
+
+
+def bare(prefix: str, **facts: object) -> str:
+    """Return the record of an interpreter that a kernel can be carried into."""
+    able = {"implementation": "cpython", "abiflags": "", "machine": "x86_64", "libc": "glibc 2.36"}
+    return python(prefix, **{**able, **facts})
+
+
+def test_a_python_without_a_kernel_gets_one_that_is_carried_in() -> None:
+    assert parse_probe(bare("/usr", version="3.11.2")) == ImageProbe(
+        python="3.11.2",
+        kernels=(
+            ImageKernel(
+                "python3",
+                "Python 3.11 (kernel carried in)",
+                "python",
+                (
+                    "/usr/bin/python3",
+                    "-Xfrozen_modules=off",
+                    "/opt/jupyter-gpu-containers/runtime/launch.py",
+                    "-f",
+                    "{connection_file}",
+                ),
+                debugger=True,
+                runtime="cpython-311-glibc-amd64",
+            ),
+        ),
+        pythons=(ImagePython("3.11.2", "/usr/bin/python3", runtime="cpython-311-glibc-amd64"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "runtime"),
+    [
+        ({"version": "3.6.9", "abiflags": "m"}, "cpython-36-glibc-amd64"),
+        ({"version": "3.13.0", "libc": "musl"}, "cpython-313-musl-amd64"),
+        ({"machine": "aarch64"}, "cpython-312-glibc-arm64"),
+        ({"libc": "glibc 2.17"}, "cpython-312-glibc-amd64"),
+        ({"libc": "glibc 2.12"}, None),
+        ({"libc": ""}, None),
+        ({"libc": ["glibc"]}, None),
+        ({"machine": "ppc64le"}, None),
+        ({"machine": ""}, None),
+        ({"version": "3.5.3"}, None),
+        ({"version": "2.7.18", "implementation": ""}, None),
+        ({"implementation": "pypy"}, None),
+        ({"version": "3.14.0", "abiflags": "t"}, None),
+    ],
+)
+def test_which_kernel_fits_a_python(facts: dict[str, object], runtime: str | None) -> None:
+    probe = parse_probe(bare("/usr", **facts))
+    assert [kernel.runtime for kernel in probe.kernels] == [runtime] * (runtime is not None)
+    assert [one.runtime for one in probe.pythons] == [runtime]
+
+
+def test_a_kernel_of_its_own_is_taken_as_it_is() -> None:
+    own = bare("/opt/conda", ipykernel=True) + kernelspec(
+        "/opt/conda/share/jupyter/kernels/python3"
+    )
+    found = parse_probe(
+        own + bare("/opt/conda/envs/torch") + bare("/usr", version="3.10.1")
+    ).kernels
+    assert [(kernel.name, kernel.runtime) for kernel in found] == [
+        ("python3", None),
+        ("python3-torch", "cpython-312-glibc-amd64"),
+    ]
+
+
+def test_kernels_of_other_languages_leave_python_its_own() -> None:
+    output = bare("/usr", version="3.9.2") + kernelspec(
+        "/usr/share/jupyter/kernels/ir", argv=["R", "{connection_file}"], language="R"
+    )
+    assert names(output) == ["ir", "python3"]
+
+
+def test_two_pythons_of_one_installation() -> None:
+    output = bare("/usr", version="3.11.2") + bare("/usr", version="3.9.5", executable="/usr/bin/p")
+    assert names(output) == ["python3", "python3.9"]
 
 
 def test_python_in_a_kernelspec_means_the_python_of_its_own_prefix() -> None:
