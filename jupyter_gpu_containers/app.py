@@ -13,15 +13,17 @@ from traitlets.config import Config
 
 from .config import CONFIG_NAME, GpuContainers, build_services, share_services
 from .errors import GpuContainersError
+from .model.job import Job
 from .model.launch import Launch
 from .service.services import Services
 from .web.kernel_manager import CancellingKernelManager
 from .web.routes import handlers
-from .web.serializers import launch_model
+from .web.serializers import job_model, launch_model
 from .web.websocket import PatientWebsocketConnection
 
-EVENTS = Path(__file__).parent / "events" / "launch.v1.yaml"
+EVENTS = Path(__file__).parent / "events"
 LAUNCH_EVENT = "https://events.jupyter-gpu-containers.dev/launch/v1"
+JOB_EVENT = "https://events.jupyter-gpu-containers.dev/job/v1"
 MANAGERS = ("AsyncMappingKernelManager", "MappingKernelManager", "AsyncMultiKernelManager")
 RECONCILE_INTERVAL = 30.0  # seconds
 
@@ -73,11 +75,13 @@ class GpuContainersApp(ExtensionApp):
             self.config, workspace=os.path.abspath(self._server.root_dir), log=self.log
         )
         services.launches.door = ServerKernels(self._server)
-        services.launches.on_change(self._emit)
+        services.launches.on_change(self._emit_launch)
+        services.jobs.on_change(self._emit_job)
         share_services(services)
         self.services = services
         self.settings["gpu_containers"] = services
-        self._server.event_logger.register_event_schema(EVENTS)
+        for schema in ("launch.v1.yaml", "job.v1.yaml"):
+            self._server.event_logger.register_event_schema(EVENTS / schema)
 
     def initialize_handlers(self) -> None:
         """Add the REST resources."""
@@ -94,6 +98,7 @@ class GpuContainersApp(ExtensionApp):
         jupyter_client keeps a failed start among its pending kernels, and jupyter_server then fails
         to shut down at all (seen with jupyter_server 2.21, jupyter_client 8.10).
         """
+        await self.services.jobs.close()  # and with them the engine's transfers
         await self.services.launches.close()
         await self.services.kernels.cancel_all()  # starts that pages asked Jupyter for
         for task in self._background:
@@ -105,8 +110,11 @@ class GpuContainersApp(ExtensionApp):
                 start.cancel()
                 manager._pending_kernels.pop(kernel_id, None)
 
-    def _emit(self, launch: Launch) -> None:
+    def _emit_launch(self, launch: Launch) -> None:
         self._server.event_logger.emit(schema_id=LAUNCH_EVENT, data=launch_model(launch))
+
+    def _emit_job(self, job: Job) -> None:
+        self._server.event_logger.emit(schema_id=JOB_EVENT, data=job_model(job))
 
 
 async def reconcile_for_ever(services: Services, log: Any) -> None:

@@ -22,19 +22,24 @@ from .errors import InvalidRequestError
 from .model.container import Mount, Network
 from .model.launch import Caller, Policy
 from .model.size import parse_size
-from .ports import ContainerBackend, GpuInventory
+from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
+from .registries.credentials import DockerCredentials
 from .runtime import carried
 from .runtime.facts import FileImageFacts
 from .service.catalogue import Catalogue
 from .service.claims import Claims
 from .service.environments import Environments
 from .service.images import Images
+from .service.inspection import Inspection
+from .service.jobs import Jobs
 from .service.kernels import Kernels
 from .service.launches import Launches
+from .service.logins import Logins
 from .service.owner import Owner
 from .service.runtimes import KernelRuntimes
 from .service.seats import Seats
 from .service.services import Services
+from .service.verdicts import Verdicts
 
 CONFIG_NAME = "jupyter_gpu_containers_config"
 DATA_FOLDER = "/data"  # where named data mounts appear in a container
@@ -110,6 +115,17 @@ class GpuContainers(Configurable):
         min=0.0,
         help="""Seconds after which a launched kernel is shut down again when no notebook took it
         (its page was closed meanwhile).""",
+    ).tag(config=True)
+    registry_mirrors = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help="""Addresses to ask for images of a registry before the registry itself, as the engine
+        is set up to do: {"docker.io": ["https://mirror.example.org"]}.""",
+    ).tag(config=True)
+    insecure_registries = List(
+        Unicode(),
+        help="""Hosts of registries whose certificate is not checked, or that speak plain HTTP;
+        loopback ones may do so anyway. The engine has a setting of its own.""",
     ).tag(config=True)
     catalogue_entries = List(
         Dict(),
@@ -188,7 +204,25 @@ def build_services(
     launches = Launches(
         environments, images, kernels, attach_timeout=traits.attach_timeout, log=log
     )
-    return Services(backend, inventory, policy, claims, images, environments, kernels, launches)
+    catalogue = _catalogue(traits)
+    credentials = DockerCredentials()
+    registry = _registry(traits, credentials, catalogue)
+    verdicts = Verdicts(backend, inventory)
+    return Services(
+        backend,
+        inventory,
+        policy,
+        claims,
+        images,
+        environments,
+        kernels,
+        launches,
+        registry,
+        Logins(registry, credentials),
+        verdicts,
+        Inspection(backend, images, environments, registry, verdicts, catalogue),
+        Jobs(backend, images, registry, credentials, log=log),
+    )
 
 
 def load_config(config_file: str | None = None) -> Config:
@@ -254,6 +288,25 @@ def _backend(traits: GpuContainers) -> ContainerBackend:
 
     injection = cast('Literal["auto", "cdi", "nvidia"]', traits.gpu_injection)
     return DockerBackend(traits.engine_url or None, injection=injection)
+
+
+def _registry(
+    traits: GpuContainers, credentials: CredentialStore, catalogue: Catalogue
+) -> Registry:
+    if traits.backend == "memory":
+        from .backends.memory_remote import MemoryRegistry
+
+        return MemoryRegistry(
+            [tag for entry in catalogue.entries() for tag in entry.tags], credentials
+        )
+    from .registries.client import RegistryClient
+
+    return RegistryClient(
+        credentials,
+        mirrors=traits.registry_mirrors,
+        insecure=traits.insecure_registries,
+        cache=Path(jupyter_data_dir()) / "gpu_containers" / "registries",
+    )
 
 
 def _inventory(traits: GpuContainers) -> GpuInventory:

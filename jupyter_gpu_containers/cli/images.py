@@ -11,10 +11,11 @@ from jupyter_gpu_containers.web.image_serializers import (
     details_model,
     result_model,
 )
-from jupyter_gpu_containers.web.serializers import image_model
+from jupyter_gpu_containers.web.serializers import image_model, verdict_model
 
 from .outcome import Outcome
 from .tables import Style, table
+from .verdict import verdict_text
 
 Json = dict[str, Any]
 
@@ -22,7 +23,11 @@ Json = dict[str, Any]
 async def images(services: Services, arguments: Any) -> Outcome:
     """``images``: schema ``Image`` of the contract."""
     found = await services.images.list()
-    models = [image_model(one, services.images.problem(one)) for one in found]
+    verdicts = await services.inspection.rate(found)
+    models = [
+        image_model(one, services.images.problem(one), verdict_model(verdicts.get(one.id)))
+        for one in found
+    ]
 
     def text(style: Style) -> str:
         if not models:
@@ -104,8 +109,7 @@ async def tags(services: Services, arguments: Any) -> Outcome:
 async def inspect(services: Services, arguments: Any) -> Outcome:
     """``inspect``: schema ``ImageDetails`` of the contract."""
     details = await services.inspection.details(arguments.reference)
-    problem = details.image and services.images.problem(details.image)
-    model = details_model(details, problem)
+    model = details_model(details, services.images.problem)
     return Outcome(model, lambda style: _details_text(model, style))
 
 
@@ -129,20 +133,7 @@ def _details_text(model: Json, style: Style) -> str:
     width = max(map(len, facts)) + 2
     lines = [style.paint(model["reference"], "bold")]
     lines += [f"{name:<{width}}{value}" for name, value in facts.items() if value]
-    return "\n".join([*lines, *verdict_lines(model["verdict"], style)])
-
-
-def verdict_lines(verdict: Json, style: Style) -> list[str]:
-    """Return a verdict (schema ``Verdict``) for people, with each reason once."""
-    kinds = {"compatible": "good", "likely": "good", "incompatible": "bad", "gpu-broken": "bad"}
-    rating = verdict["verdict"]
-    lines = ["verdict".ljust(11) + style.paint(rating, kinds.get(rating, "dim"))]
-    lines += [f"  {reason['message']}" for reason in verdict["reasons"]]
-    for gpu in verdict["gpus"]:
-        kind = kinds.get(gpu["verdict"], "dim")
-        lines.append(f"  GPU {gpu['index']}: {style.paint(gpu['verdict'], kind)}")
-        lines += [f"    {reason['message']}" for reason in gpu["reasons"]]
-    return lines
+    return "\n".join([*lines, verdict_text(model["verdict"], "verdict", style)])
 
 
 async def catalogue(services: Services, arguments: Any) -> Outcome:
@@ -170,7 +161,7 @@ def _catalogue_row(model: Json) -> tuple[str, ...]:
 async def tag(services: Services, arguments: Any) -> Outcome:
     """``tag``: schema ``Tag`` of the contract."""
     source, reference = arguments.source, arguments.reference
-    await services.images.tag(source, reference)
+    await services.backend.tag(source, reference)
     model = {"source": source, "reference": reference}
     return Outcome(model, lambda style: f"{source} is now {reference}, too.")
 

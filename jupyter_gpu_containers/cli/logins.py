@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
+from jupyter_gpu_containers.model.registry_host import default_username, parse_registry_host
 from jupyter_gpu_containers.service.services import Services
 
 from .outcome import Outcome
@@ -18,8 +19,8 @@ LONGEST = 16384  # characters of a secret, as in the contract
 
 async def login(services: Services, arguments: Any) -> Outcome:
     """``login``: schema ``Login`` of the contract. The registry is asked before it is kept."""
-    host = arguments.host
-    username = arguments.username or services.logins.default_username(host)
+    host = parse_registry_host(arguments.host)
+    username = arguments.username or default_username(host)
     asks_key = username is not None and not arguments.username
     if username is None:
         username = await asyncio.to_thread(_ask, f"User name for {host}: ", hidden=False)
@@ -40,9 +41,10 @@ async def login(services: Services, arguments: Any) -> Outcome:
 
 async def logout(services: Services, arguments: Any) -> Outcome:
     """``logout``: without a login it says so, and is no failure."""
-    erased = await services.logins.logout(arguments.host)
-    text = f"Logged out of {arguments.host}." if erased else f"No login to {arguments.host}."
-    return Outcome({"host": arguments.host, "erased": erased}, lambda style: text)
+    host = parse_registry_host(arguments.host)
+    erased = await services.logins.logout(host)
+    text = f"Logged out of {host}." if erased else f"There is no login to {host}."
+    return Outcome({"host": host, "erased": erased}, lambda style: text)
 
 
 def _ask(prompt: str, *, hidden: bool) -> str:

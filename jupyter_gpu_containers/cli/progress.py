@@ -6,15 +6,13 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from jupyter_gpu_containers.model.ending import format_bytes
 from jupyter_gpu_containers.model.job import Job, JobState
+from jupyter_gpu_containers.service.jobs import Jobs
 
 from .tables import Style
-
-if TYPE_CHECKING:
-    from jupyter_gpu_containers.service.jobs import Jobs
 
 BAR = 24  # columns of the bar itself
 ERASE = "\r\x1b[K"  # ECMA-48: to the line's begin, erase to its end

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jupyter_gpu_containers.model.launch import Policy
-from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
+from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory, Registry
 
 from .claims import Claims
 from .environments import Environments
 from .images import Images
+from .inspection import Inspection
+from .jobs import Jobs
 from .kernels import Kernels
 from .launches import Launches
+from .logins import Logins
+from .verdicts import Verdicts
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,15 @@ class Services:
     environments: Environments
     kernels: Kernels
     launches: Launches
+    registry: Registry
+    logins: Logins
+    verdicts: Verdicts
+    inspection: Inspection
+    jobs: Jobs
 
     def close(self) -> None:
         """Release threads and connections; containers stay as they are."""
+        self.registry.close()
         if self.kernels.runtimes is not None:
             self.kernels.runtimes.close()
         self.backend.close()

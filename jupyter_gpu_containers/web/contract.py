@@ -35,7 +35,8 @@ def validate(schema: str, value: object) -> dict[str, Any]:
     """
     error = best_match(_validator(schema).iter_errors(value))
     if error is not None:
-        raise InvalidRequestError(_sentence(error), HINT)
+        secret = _has_secrets(schema) and error.validator != "required"
+        raise InvalidRequestError(_discreet(error) if secret else _sentence(error), HINT)
     if not isinstance(value, dict):  # every schema of a request says so; the type checker asks
         raise InvalidRequestError("The body is not a JSON object.", HINT)
     return value
@@ -85,6 +86,20 @@ def _validator(schema: str) -> Draft202012Validator:
     # OpenAPI 3.1 schemas are JSON Schema 2020-12; references point into "components"
     root = {"$ref": f"#/components/schemas/{schema}", "components": document()["components"]}
     return Draft202012Validator(root, format_checker=FormatChecker())
+
+
+@cache
+def _has_secrets(schema: str) -> bool:
+    properties = document()["components"]["schemas"][schema].get("properties", {})
+    return any(one.get("writeOnly") for one in properties.values())
+
+
+def _discreet(error: ValidationError) -> str:
+    """Say what is wrong without a word of what was sent: errors are logged."""
+    place = {"username": "The user name", "secret": "The secret"}.get(
+        str(next(iter(error.absolute_path), "")), "The body"
+    )
+    return f"{place} is not as the contract has it ({error.validator})."
 
 
 def _sentence(error: ValidationError) -> str:

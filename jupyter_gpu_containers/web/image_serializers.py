@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from jupyter_gpu_containers.model.details import CatalogueRow, ImageDetails
 from jupyter_gpu_containers.model.gpu import Problem
 from jupyter_gpu_containers.model.image import Image, ImageReference
 from jupyter_gpu_containers.model.registry import RemoteImage, SearchResult
 
 from .serializers import image_model, verdict_model
 
-if TYPE_CHECKING:
-    from jupyter_gpu_containers.model.details import CatalogueRow, ImageDetails
-
 Json = dict[str, Any]
 
 
-def details_model(details: ImageDetails, problem: Problem | None) -> Json:
-    """Schema ``ImageDetails``."""
+def details_model(details: ImageDetails, problem_of: Callable[[Image], Problem | None]) -> Json:
+    """Schema ``ImageDetails``; ``problem_of`` tells why an image cannot be started here."""
     verdict = verdict_model(details.verdict)
     if details.image is not None:
-        model = image_model(details.image, problem, verdict)
+        model = image_model(details.image, problem_of(details.image), verdict)
     else:
         assert details.remote is not None  # one of the two told of it
         told = image_model(_as_image(details.remote), None, verdict)
@@ -62,6 +61,9 @@ def catalogue_model(row: CatalogueRow) -> Json:
         "on_engine": row.on_engine,
         "download": row.download,
         "tags": list(entry.tags),
+        "cuda": row.cuda,
+        "python": row.python,
+        "runs_here": row.runs_here,
     }
 
 

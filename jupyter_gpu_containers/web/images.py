@@ -7,7 +7,7 @@ from tornado import web
 
 from .base import BaseHandler
 from .image_serializers import details_model
-from .serializers import image_model
+from .serializers import image_model, verdict_model
 
 
 class ImagesHandler(BaseHandler):
@@ -18,7 +18,12 @@ class ImagesHandler(BaseHandler):
     async def get(self) -> None:
         """Return all images, newest first, each with its verdict."""
         images = self.services.images
-        models = [image_model(image, images.problem(image)) for image in await images.list()]
+        found = await images.list()
+        verdicts = await self.services.inspection.rate(found)
+        models = [
+            image_model(one, images.problem(one), verdict_model(verdicts.get(one.id)))
+            for one in found
+        ]
         self.finish({"images": models})
 
     @web.authenticated
@@ -26,7 +31,7 @@ class ImagesHandler(BaseHandler):
     async def post(self) -> None:
         """Give an image one more name."""
         wanted = self.body("NewTag")
-        await self.services.images.tag(wanted["source"], wanted["reference"])
+        await self.services.backend.tag(wanted["source"], wanted["reference"])
         self.created(201, wanted, "images", wanted["reference"])
 
 
@@ -38,8 +43,7 @@ class ImageHandler(BaseHandler):
     async def get(self, reference: str) -> None:
         """Return an image of the engine (the first time that means a look inside), or a remote."""
         details = await self.services.inspection.details(reference)
-        problem = details.image and self.services.images.problem(details.image)
-        self.finish(details_model(details, problem))
+        self.finish(details_model(details, self.services.images.problem))
 
     @web.authenticated
     @authorized

@@ -5,6 +5,8 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from jupyter_gpu_containers.model.registry_host import default_username, parse_registry_host
+
 from .base import BaseHandler
 
 
@@ -42,9 +44,9 @@ class LoginHandler(BaseHandler):
     async def post(self, host: str) -> None:
         """Keep a login that the registry takes."""
         wanted = self.body("NewLogin")
-        logins = self.services.logins
-        username = wanted.get("username") or logins.default_username(host)
-        kept_in = await logins.login(host, username, wanted["secret"])
+        host = parse_registry_host(host)
+        username = wanted.get("username") or default_username(host)
+        kept_in = await self.services.logins.login(host, username, wanted["secret"])
         self.finish({"host": host, "username": username, "kept_in": kept_in})
 
     @web.authenticated

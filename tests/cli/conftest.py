@@ -109,6 +109,7 @@ def terminal(
     for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
         monkeypatch.setenv(f"JUPYTER_{name}", str(tmp_path / name.lower()))
     monkeypatch.setenv("JUPYTER_PATH", "")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     run_dir = Path(tempfile.mkdtemp(prefix="jgc-"))  # short: Unix sockets are to fit
@@ -117,7 +118,11 @@ def terminal(
     config_file.write_text(json.dumps({"GpuContainers": traits}))
     store = MemoryStore()
     backend = MemoryBackend(store=store)  # stays open, as an engine does
-    monkeypatch.setattr(config, "_backend", lambda traits: MemoryBackend(store=store))
+
+    def open_backend(traits: object) -> MemoryBackend:
+        return MemoryBackend(store=store, transfer_seconds=0)
+
+    monkeypatch.setattr(config, "_backend", open_backend)
     yield Terminal(capsys, backend, config_file)
     backend.close()
     shutil.rmtree(run_dir)

@@ -60,6 +60,7 @@ def test_images(terminal: Terminal) -> None:
         "13.0.0",
         "3.12.3",
         "python3",
+        "likely",
     ]
     for image in terminal("images", "--json").json["images"]:
         validate("Image", image)

@@ -108,6 +108,14 @@ def run_dir() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
+@pytest.fixture(autouse=True)
+def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of logins of the test's own."""
+    folder = tmp_path / "docker"
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    return folder
+
+
 @pytest.fixture
 def jp_server_config(run_dir: Path) -> dict[str, Any]:
     return {

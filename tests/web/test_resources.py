@@ -78,6 +78,8 @@ async def test_an_image_by_reference_or_id(api: Api, spelling: str) -> None:
 
 async def test_images_that_are_not_there(api: Api) -> None:
     missing = await api("GET", "/images/no/such:1")
+    assert (missing.status, missing.json["code"]) == (404, "tag_unknown")
+    missing = await api("GET", f"/images/sha256:{'0' * 64}")  # no registry can be asked for an id
     assert (missing.status, missing.json["code"]) == (404, "image_not_found")
     nonsense = await api("GET", "/images/No%20Such")
     assert (nonsense.status, nonsense.json["code"]) == (422, "invalid_image_reference")
