@@ -13,6 +13,7 @@ from . import commands
 from .image_parser import add_image_words
 from .outcome import Outcome
 from .runtime import add_runtime_words
+from .verdict import add_verdict_arguments, verdict
 
 PROGRAM = "jupyter gpu-containers"
 Command = Callable[[Services, Any], Awaitable[Outcome]]
@@ -56,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
 
     word("gpus", commands.gpus, "Show the GPUs of this machine and who holds them.")
     add_image_words(word)
+    text = "Tell whether an image runs on this machine, or on one that is planned."
+    add_verdict_arguments(word("verdict", verdict, text))
     _environments(words, common)
     add_runtime_words(words, common)
     word("ps", commands.ps, "Show the containers of kernels.")
