@@ -2,6 +2,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { TranslationBundle, nullTranslator } from '@jupyterlab/translation';
+import { Requests } from './requests';
 import { DOMAIN } from './tokens';
 import {
   IEnvironment,
@@ -9,74 +10,68 @@ import {
   IImage,
   ILaunch,
   INewLaunch,
-  IProblem,
   IStatus
 } from './wire';
+import {
+  ICatalogueEntry,
+  IImageDetails,
+  IJob,
+  ILogin,
+  INewLogin,
+  ISearchResult,
+  ITags,
+  JobKind
+} from './wireImages';
 
-/** An answer that is not a success, in the server's words. */
-export class RequestError extends Error implements IProblem {
-  constructor(
-    problem: IProblem,
-    /** HTTP status; 0 when there was no answer. */
-    readonly status: number
-  ) {
-    super(problem.message);
-    this.name = 'RequestError';
-    this.code = problem.code;
-    this.hint = problem.hint;
-  }
-
-  readonly code: string;
-  readonly hint: string;
-
-  /** Whether Jupyter Server answers, but without our server extension. */
-  get isMissingServer(): boolean {
-    return this.status === 404 && this.code === 'http_404';
-  }
-}
-
-/** Turns whatever was thrown into a problem to show. */
-export function toProblem(reason: unknown): IProblem {
-  if (reason instanceof RequestError) {
-    const { code, message, hint } = reason;
-    return { code, message, hint };
-  }
-  const message = reason instanceof Error ? reason.message : String(reason);
-  return { code: 'unexpected', message, hint: '' };
-}
-
-/** Speaks to `/gpu-containers/`. Every method rejects with a {@link RequestError}. */
+/** Speaks to `/gpu-containers/`. Every method rejects with a `RequestError`. */
 export class GpuContainersClient {
   constructor(settings: ServerConnection.ISettings, trans?: TranslationBundle) {
-    this._settings = settings;
-    this._trans = trans ?? nullTranslator.load(DOMAIN);
+    this._requests = new Requests(
+      settings,
+      trans ?? nullTranslator.load(DOMAIN)
+    );
   }
 
   /** The engine, and whether it answers. */
   status(): Promise<IStatus> {
-    return this._request<IStatus>('status');
+    return this._requests.get<IStatus>('status');
   }
 
   /** The GPUs and who holds them. */
   gpus(): Promise<IGpus> {
-    return this._request<IGpus>('gpus');
+    return this._requests.get<IGpus>('gpus');
   }
 
   /** The images on the engine. */
   async images(): Promise<IImage[]> {
-    return (await this._request<{ images: IImage[] }>('images')).images;
+    const answer = await this._requests.get<{ images: IImage[] }>('images');
+    return answer.images;
   }
 
-  /** One image, looked into for its kernels. */
-  image(reference: string): Promise<IImage> {
-    return this._request<IImage>(
-      URLExt.join('images', URLExt.encodeParts(reference))
+  /** One image, on the engine (then looked into for its kernels) or in its registry. */
+  image(reference: string): Promise<IImageDetails> {
+    return this._requests.get<IImageDetails>(imagePath(reference));
+  }
+
+  /** Give an image another name. */
+  async tag(source: string, reference: string): Promise<void> {
+    await this._requests.post<unknown>('images', { source, reference });
+  }
+
+  /** Take a name off an image, and delete it with its last one; returns what went. */
+  async removeImage(reference: string, force: boolean): Promise<string[]> {
+    const query: Record<string, string> = force ? { force: 'true' } : {};
+    const path = imagePath(reference);
+    const answer = await this._requests.delete<{ removed: string[] }>(
+      path,
+      query
     );
+    return answer.removed;
   }
 
   /** The environments. */
   async environments(): Promise<IEnvironment[]> {
-    const answer = await this._request<{ environments: IEnvironment[] }>(
+    const answer = await this._requests.get<{ environments: IEnvironment[] }>(
       'environments'
     );
     return answer.environments;
@@ -84,69 +79,94 @@ export class GpuContainersClient {
 
   /** The launches of this server, newest first. */
   async launches(): Promise<ILaunch[]> {
-    return (await this._request<{ launches: ILaunch[] }>('launches')).launches;
+    const answer = await this._requests.get<{ launches: ILaunch[] }>(
+      'launches'
+    );
+    return answer.launches;
   }
 
   /** Ask for a kernel; answers at once. */
   launch(request: INewLaunch): Promise<ILaunch> {
-    const body = JSON.stringify(request);
-    return this._request<ILaunch>('launches', { method: 'POST', body });
+    return this._requests.post<ILaunch>('launches', request);
   }
 
   /** Cancel a launch, or end its kernel. */
   async cancel(id: string): Promise<void> {
-    const path = URLExt.join('launches', encodeURIComponent(id));
-    await this._request<null>(path, { method: 'DELETE' });
+    await this._requests.delete<null>(
+      URLExt.join('launches', encodeURIComponent(id))
+    );
   }
 
-  private async _request<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const url = URLExt.join(this._settings.baseUrl, 'gpu-containers', path);
-    let response: Response;
-    try {
-      response = await ServerConnection.makeRequest(url, init, this._settings);
-    } catch (reason) {
-      if (!(reason instanceof ServerConnection.NetworkError)) {
-        throw reason;
-      }
-      const message = this._trans.__('Jupyter Server does not answer.');
-      const hint = this._trans.__('Is it still running?');
-      throw new RequestError({ code: 'no_answer', message, hint }, 0);
-    }
-    const body: unknown = await parseJson(response);
-    if (!response.ok) {
-      throw new RequestError(this._problem(response, body), response.status);
-    }
-    return body as T;
+  /** The pulls and pushes of this server, newest first. */
+  async jobs(): Promise<IJob[]> {
+    return (await this._requests.get<{ jobs: IJob[] }>('jobs')).jobs;
   }
 
-  private _problem(response: Response, body: unknown): IProblem {
-    const { code, message, hint } = (body ?? {}) as Partial<IProblem>;
-    return {
-      code: code ?? `http_${response.status}`,
-      message:
-        message ??
-        this._trans.__(
-          'Jupyter Server answered %1 %2.',
-          response.status,
-          response.statusText
-        ),
-      hint: hint ?? ''
-    };
+  /** Begin a pull or push; the same one again is the same job. */
+  startJob(kind: JobKind, reference: string): Promise<IJob> {
+    return this._requests.post<IJob>('jobs', { kind, reference });
   }
 
-  private readonly _settings: ServerConnection.ISettings;
-  private readonly _trans: TranslationBundle;
+  /** Cancel a job. */
+  cancelJob(id: string): Promise<IJob> {
+    return this._requests.delete<IJob>(
+      URLExt.join('jobs', encodeURIComponent(id))
+    );
+  }
+
+  /** The images that are recommended. */
+  async catalogue(): Promise<ICatalogueEntry[]> {
+    const answer = await this._requests.get<{ entries: ICatalogueEntry[] }>(
+      'catalogue'
+    );
+    return answer.entries;
+  }
+
+  /** Search Docker Hub. */
+  async search(query: string): Promise<ISearchResult[]> {
+    const answer = await this._requests.get<{ results: ISearchResult[] }>(
+      'search',
+      { q: query }
+    );
+    return answer.results;
+  }
+
+  /** Tags of a repository, newest first; with a text, those that contain it. */
+  tags(host: string, repository: string, contains = ''): Promise<ITags> {
+    const query = { repository, ...(contains ? { contains } : {}) };
+    return this._requests.get<ITags>(
+      URLExt.join('registries', encodeURIComponent(host), 'tags'),
+      query
+    );
+  }
+
+  /** The registries that this user is logged in to. */
+  async logins(): Promise<ILogin[]> {
+    const answer = await this._requests.get<{ registries: ILogin[] }>(
+      'registries'
+    );
+    return answer.registries;
+  }
+
+  /** Log in to a registry, which is asked whether it accepts the secret. */
+  login(host: string, secret: string, username?: string): Promise<INewLogin> {
+    const body = username ? { username, secret } : { secret };
+    return this._requests.post<INewLogin>(loginPath(host), body);
+  }
+
+  /** Forget a login. */
+  async logout(host: string): Promise<void> {
+    await this._requests.delete<null>(loginPath(host));
+  }
+
+  private readonly _requests: Requests;
 }
 
-/** The body as JSON; null where it is empty or something else. */
-async function parseJson(response: Response): Promise<unknown> {
-  const text = await response.text();
-  try {
-    return text ? JSON.parse(text) : null;
-  } catch (reason) {
-    if (reason instanceof SyntaxError) {
-      return null;
-    }
-    throw reason;
-  }
+/** References hold slashes, which stay. */
+function imagePath(reference: string): string {
+  return URLExt.join('images', URLExt.encodeParts(reference));
+}
+
+function loginPath(host: string): string {
+  return URLExt.join('registries', encodeURIComponent(host), 'login');
 }

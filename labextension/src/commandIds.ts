@@ -14,6 +14,24 @@ export namespace CommandIDs {
   export const showLaunch = 'gpu-containers:show-launch';
   /** Cancel a launch; of a running one, shut the kernel down. */
   export const stop = 'gpu-containers:stop';
-  /** Open the notebook of a kernel. */
+  /** Open the notebook or console of a kernel. */
   export const openNotebook = 'gpu-containers:open-notebook';
+  /** Look for an image to pull. */
+  export const addImage = 'gpu-containers:add-image';
+  /** Show all that is known of an image. */
+  export const showImage = 'gpu-containers:show-image';
+  /** Fetch an image. */
+  export const pull = 'gpu-containers:pull';
+  /** Send an image to its registry. */
+  export const push = 'gpu-containers:push';
+  /** Give an image one more name. */
+  export const tag = 'gpu-containers:tag';
+  /** Remove an image, or one of its names. */
+  export const removeImage = 'gpu-containers:remove-image';
+  /** Cancel a pull or push; of a failed one, show it no longer. */
+  export const cancelJob = 'gpu-containers:cancel-job';
+  /** Log in to a registry. */
+  export const login = 'gpu-containers:login';
+  /** Log out of a registry. */
+  export const logout = 'gpu-containers:logout';
 }

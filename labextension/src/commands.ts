@@ -5,8 +5,11 @@ import { CommandRegistry } from '@lumino/commands';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { DisposableSet, IDisposable } from '@lumino/disposable';
 import { CommandIDs } from './commandIds';
+import { PALETTE, PATH, findImage, text } from './commandTools';
+import { imageTitle } from './format';
 import { chipIcon } from './icons';
 import { IGpuContainersModel, IKernelSwitcher } from './tokens';
+import { needsWarning } from './verdicts';
 import { INewLaunch } from './wire';
 
 /** What the commands work on. */
@@ -28,6 +31,17 @@ export function addCommands(options: ICommandOptions): IDisposable {
     enabled() && findNotebook(text(args.path)) !== null;
   const added = new DisposableSet();
 
+  /** Warn of an image that does not run here, and let the user decide. */
+  const mayStart = async ({ image: wanted }: INewLaunch) => {
+    const image = findImage(model, { image: wanted });
+    if (!image?.verdict || !needsWarning(image.verdict)) {
+      return true;
+    }
+    const { warnOfVerdict } = await import('./imageDialogs');
+    const action = trans.__('Start Anyway');
+    return warnOfVerdict(trans, imageTitle(image), image.verdict, action);
+  };
+
   added.add(
     commands.addCommand(CommandIDs.openPanel, {
       label: trans.__('GPUs and Containers'),
@@ -48,7 +62,10 @@ export function addCommands(options: ICommandOptions): IDisposable {
   );
   added.add(
     commands.addCommand(CommandIDs.selectEnvironment, {
-      label: trans.__('Select Environment…'),
+      label: args =>
+        args.image
+          ? trans.__('Start for the Notebook…')
+          : trans.__('Select Environment…'),
       caption: trans.__('Choose image, kernel and GPUs for the notebook'),
       icon: args => (args.isPalette ? undefined : chipIcon),
       isEnabled: onNotebook,
@@ -73,7 +90,8 @@ export function addCommands(options: ICommandOptions): IDisposable {
         if (!panel) {
           return;
         }
-        const { OTHER_KERNEL, askForLaunch } = await import('./dialogs');
+        const { ADD_IMAGE, OTHER_KERNEL, askForLaunch } =
+          await import('./dialogs');
         const request = await askForLaunch(
           options,
           panel.sessionContext,
@@ -81,7 +99,9 @@ export function addCommands(options: ICommandOptions): IDisposable {
         );
         if (request === OTHER_KERNEL) {
           await commands.execute('notebook:change-kernel');
-        } else if (request) {
+        } else if (request === ADD_IMAGE) {
+          await commands.execute(CommandIDs.addImage);
+        } else if (request && (await mayStart(request))) {
           const path = panel.context.path;
           void commands.execute(CommandIDs.launch, { ...request, path });
         }
@@ -147,26 +167,29 @@ export function addCommands(options: ICommandOptions): IDisposable {
   );
   added.add(
     commands.addCommand(CommandIDs.openNotebook, {
-      label: trans.__('Open Notebook of Kernel'),
+      label: trans.__('Open Notebook or Console of Kernel'),
       describedBy: {
-        args: { type: 'object', required: ['path'], properties: { path: PATH } }
+        args: {
+          type: 'object',
+          required: ['path'],
+          properties: {
+            path: PATH,
+            type: {
+              type: 'string',
+              description: trans.__('Of its session: notebook or console')
+            }
+          }
+        }
       },
-      execute: args =>
-        commands.execute('docmanager:open', { path: text(args.path) ?? '' })
+      execute: args => {
+        const path = text(args.path) ?? '';
+        const isConsole = args.type === 'console';
+        return commands.execute(
+          isConsole ? 'console:open' : 'docmanager:open',
+          { path }
+        );
+      }
     })
   );
   return added;
-}
-
-/** Arguments that the palette gives. */
-const PALETTE = { isPalette: { type: 'boolean' } } as const;
-
-/** A notebook's path; without it, the current notebook is meant. */
-const PATH = {
-  type: 'string',
-  description: 'Path of the notebook; by default the current one'
-} as const;
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

@@ -1,16 +1,18 @@
 // The dialogs of the commands: choose an environment, follow its start, read why it failed.
 import { Dialog, ISessionContext } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import * as React from 'react';
+import { FormDialog } from './formDialog';
+import { showProblem } from './problemDialog';
 import { IGpuContainersModel, IKernelSwitcher } from './tokens';
 import { INewLaunch, IProblem } from './wire';
 import { LaunchForm } from './widgets/launchForm';
 import { LaunchProgress } from './widgets/launchProgress';
-import { Problem } from './widgets/problem';
 
 /** Instead of an environment, JupyterLab's own choice of kernels is asked for. */
 export const OTHER_KERNEL = 'other-kernel';
+
+/** Instead of an environment, an image that is not here yet is asked for. */
+export const ADD_IMAGE = 'add-image';
 
 /** What the dialogs show and speak. */
 export interface IDialogOptions {
@@ -23,13 +25,13 @@ export interface IDialogOptions {
  * Ask for image, kernel and GPUs of a notebook.
  *
  * @param image - the image to begin with; by default the notebook's present one
- * @returns what was chosen, {@link OTHER_KERNEL}, or null
+ * @returns what was chosen, {@link OTHER_KERNEL}, {@link ADD_IMAGE}, or null
  */
 export async function askForLaunch(
   { model, switcher, trans }: IDialogOptions,
   context: ISessionContext,
   image?: string
-): Promise<INewLaunch | typeof OTHER_KERNEL | null> {
+): Promise<INewLaunch | typeof OTHER_KERNEL | typeof ADD_IMAGE | null> {
   const kernel = context.session?.kernel;
   const present = switcher.environment(kernel?.name ?? '');
   const body = new LaunchForm({
@@ -38,9 +40,14 @@ export async function askForLaunch(
     image: image ?? present?.image,
     gpus: present?.gpus,
     kernelId: kernel?.id,
-    onSubmit: () => dialog.resolve(2)
+    onSubmit: () => dialog.resolve(2),
+    onAddImage: () => {
+      wantsImage = true;
+      dialog.reject();
+    }
   });
-  const dialog = new Dialog<INewLaunch | null>({
+  let wantsImage = false;
+  const dialog = new FormDialog<INewLaunch | null>({
     title: trans.__('Environment for %1', context.name),
     body,
     buttons: [
@@ -58,6 +65,9 @@ export async function askForLaunch(
   const { button, value } = await dialog
     .launch()
     .finally(() => watching.dispose());
+  if (wantsImage) {
+    return ADD_IMAGE;
+  }
   if (button.actions.includes(OTHER_KERNEL)) {
     return OTHER_KERNEL;
   }
@@ -92,11 +102,15 @@ export async function showProgress(
   }
 }
 
-/** Say why a notebook did not get its kernel. */
+/**
+ * Say why a notebook did not get its kernel.
+ *
+ * @returns whether its image, which is missing, is to be fetched
+ */
 export async function showFailure(
   trans: TranslationBundle,
-  { context, displayName, problem }: IKernelSwitcher.IFailure
-): Promise<void> {
+  { context, displayName, image, problem }: IKernelSwitcher.IFailure
+): Promise<boolean> {
   const title = displayName
     ? trans.__('%1 could not be started', displayName)
     : trans.__('The environment could not be started');
@@ -106,7 +120,9 @@ export async function showFailure(
         context.name
       )
     : trans.__('Cells of %1 that were waiting were not run.', context.name);
-  await showProblem(trans, title, problem, consequence);
+  const isMissing = problem.code === 'image_not_found' && image !== '';
+  const remedy = isMissing ? trans.__('Get the Image…') : undefined;
+  return showProblem(trans, title, problem, { consequence, remedy });
 }
 
 /** Say why the kernel of a notebook died. */
@@ -116,23 +132,4 @@ export async function showDeath(
   problem: IProblem
 ): Promise<void> {
   await showProblem(trans, trans.__('The kernel of %1 died', name), problem);
-}
-
-async function showProblem(
-  trans: TranslationBundle,
-  title: string,
-  problem: IProblem,
-  consequence = ''
-): Promise<void> {
-  const body = React.createElement(
-    'div',
-    { className: 'jp-GpuContainers-failure' },
-    React.createElement(Problem, { problem }),
-    React.createElement('p', null, consequence)
-  );
-  await new Dialog<void>({
-    title,
-    body: ReactWidget.create(body),
-    buttons: [Dialog.okButton({ label: trans.__('Close') })]
-  }).launch();
 }

@@ -44,6 +44,24 @@ export function formatShare(
   return trans.__('%1 of %2', share, formatBytes(total));
 }
 
+/**
+ * A time that is still to be waited, roughly.
+ *
+ * @param seconds - 0 or more
+ */
+export function formatDuration(
+  trans: TranslationBundle,
+  seconds: number
+): string {
+  if (seconds < 60) {
+    return trans.__('%1 s', Math.max(1, Math.round(seconds)));
+  }
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60
+    ? trans.__('%1 min', minutes)
+    : trans.__('%1 h %2 min', Math.floor(minutes / 60), minutes % 60);
+}
+
 /** The first two numbers of a version. */
 export function shortVersion(version: string): string {
   return version.split('.').slice(0, 2).join('.');
@@ -77,7 +95,9 @@ export function gpuCount(trans: TranslationBundle, count: number): string {
 }
 
 /** What an image is called by people: its framework, else the end of its reference. */
-export function imageTitle(image: IImage): string {
+export function imageTitle(
+  image: Pick<IImage, 'framework' | 'id' | 'references'>
+): string {
   const { framework, references } = image;
   if (framework) {
     return [framework.name, framework.version].filter(Boolean).join(' ');
@@ -89,7 +109,7 @@ export function imageTitle(image: IImage): string {
 }
 
 /** What to call an image by in a request. */
-export function imageKey(image: IImage): string {
+export function imageKey(image: Pick<IImage, 'id' | 'references'>): string {
   return image.references[0] ?? image.id;
 }
 

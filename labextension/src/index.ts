@@ -1,6 +1,7 @@
 // The extension's plugins.
 import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { attach } from './plugins/attach';
+import { images, jobs, registries } from './plugins/images';
 import { model, switcher } from './plugins/model';
 import { cellExecutor, sessionDialogs } from './plugins/notebooks';
 import { commands, panel, toolbar } from './plugins/ui';
@@ -12,6 +13,9 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   sessionDialogs,
   attach,
   commands,
+  jobs,
+  registries,
+  images,
   panel,
   toolbar
 ];

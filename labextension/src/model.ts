@@ -4,8 +4,10 @@ import { TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
-import { GpuContainersClient, RequestError, toProblem } from './client';
-import { isFinal, isInProgress, isNews } from './launches';
+import { GpuContainersClient } from './client';
+import { LaunchStore } from './launchStore';
+import { isInProgress } from './launches';
+import { RequestError, toProblem } from './requests';
 import { DOMAIN, IGpuContainersModel } from './tokens';
 import {
   IEnvironment,
@@ -16,6 +18,7 @@ import {
   IProblem,
   IStatus
 } from './wire';
+import { IImageDetails } from './wireImages';
 
 /** Schema of the events that carry launches. */
 export const LAUNCH_SCHEMA =
@@ -31,7 +34,10 @@ export class GpuContainersModel implements IGpuContainersModel {
   constructor(options: GpuContainersModel.IOptions) {
     this._client = options.client;
     this._events = options.events;
-    this._trans = options.trans ?? nullTranslator.load(DOMAIN);
+    this._launches = new LaunchStore(
+      options.trans ?? nullTranslator.load(DOMAIN)
+    );
+    this._launches.changed.connect(this._onLaunch, this);
     this._events?.stream.connect(this._onEvent, this);
     this._watchPoll = new Poll({
       name: 'jupyter-gpu-containers:watch',
@@ -77,7 +83,7 @@ export class GpuContainersModel implements IGpuContainersModel {
   }
 
   get launches(): readonly ILaunch[] {
-    return [...this._launches.values()].sort((a, b) => began(b) - began(a));
+    return this._launches.all;
   }
 
   get changed(): ISignal<this, void> {
@@ -100,6 +106,7 @@ export class GpuContainersModel implements IGpuContainersModel {
     this._events?.stream.disconnect(this._onEvent, this);
     this._watchPoll.dispose();
     this._progressPoll.dispose();
+    this._launches.dispose();
     Signal.clearData(this);
   }
 
@@ -138,18 +145,32 @@ export class GpuContainersModel implements IGpuContainersModel {
     });
   }
 
-  async probe(reference: string): Promise<IImage> {
-    const image = await this._client.image(reference);
+  async details(reference: string): Promise<IImageDetails> {
+    const details = await this._client.image(reference);
     this._images =
-      this._images?.map(other => (other.id === image.id ? image : other)) ??
-      null;
+      this._images?.map(image =>
+        image.id === details.id
+          ? { ...image, ...details, size: image.size }
+          : image
+      ) ?? null;
     this._changed.emit();
-    return image;
+    return details;
+  }
+
+  async tag(source: string, reference: string): Promise<void> {
+    await this._client.tag(source, reference);
+    await this._refreshImages();
+  }
+
+  async remove(reference: string, force = false): Promise<string[]> {
+    const removed = await this._client.removeImage(reference, force);
+    await this._refreshImages();
+    return removed;
   }
 
   async launch(request: INewLaunch): Promise<ILaunch> {
     const launch = await this._client.launch(request);
-    this._accept(launch);
+    this._launches.accept(launch);
     return launch;
   }
 
@@ -165,19 +186,7 @@ export class GpuContainersModel implements IGpuContainersModel {
   }
 
   settled(id: string): Promise<ILaunch> {
-    const now = this._launches.get(id);
-    if (now && !isInProgress(now)) {
-      return Promise.resolve(now);
-    }
-    return new Promise(resolve => {
-      const onChanged = (_: unknown, launch: ILaunch) => {
-        if (launch.id === id && !isInProgress(launch)) {
-          this._launchChanged.disconnect(onChanged, this);
-          resolve(launch);
-        }
-      };
-      this._launchChanged.connect(onChanged, this);
-    });
+    return this._launches.settled(id);
   }
 
   /** Find out whether the server half is there, and what it is starting. */
@@ -199,7 +208,12 @@ export class GpuContainersModel implements IGpuContainersModel {
   }
 
   private get _inProgress(): boolean {
-    return [...this._launches.values()].some(isInProgress);
+    return this._launches.all.some(isInProgress);
+  }
+
+  private async _refreshImages(): Promise<void> {
+    this._images = await this._client.images();
+    this._changed.emit();
   }
 
   private async _refreshLaunches(): Promise<void> {
@@ -208,11 +222,8 @@ export class GpuContainersModel implements IGpuContainersModel {
   }
 
   private async _loadLaunches(): Promise<void> {
-    const asked = [...this._launches.keys()];
-    const launches = await this._client.launches();
-    const present = new Set(launches.map(launch => launch.id));
-    launches.forEach(launch => this._accept(launch));
-    asked.filter(id => !present.has(id)).forEach(id => this._lose(id));
+    const asked = this._launches.ids;
+    this._launches.acceptAll(await this._client.launches(), asked);
   }
 
   private _onEvent(_: Event.IManager, event: Event.Emission): void {
@@ -220,45 +231,15 @@ export class GpuContainersModel implements IGpuContainersModel {
     if (schema_id !== LAUNCH_SCHEMA) {
       return;
     }
-    this._accept(data as unknown as ILaunch);
+    this._launches.accept(data as unknown as ILaunch);
     if (this._watchers > 0) {
       void this._watchPoll.refresh();
     }
   }
 
-  /** Take a launch in, unless what we know of it is newer. */
-  private _accept(launch: ILaunch): void {
-    if (this._isDisposed || !isNews(this._launches.get(launch.id), launch)) {
-      return;
-    }
-    this._launches.set(launch.id, launch);
+  private _onLaunch(_: LaunchStore, launch: ILaunch): void {
     this._launchChanged.emit(launch);
     this._changed.emit();
-  }
-
-  /** The server no longer knows a launch: it was restarted, or forgot an ended one. */
-  private _lose(id: string): void {
-    const launch = this._launches.get(id);
-    if (!launch) {
-      return;
-    }
-    this._launches.delete(id);
-    if (isFinal(launch.phase)) {
-      return;
-    }
-    const at = new Date().toISOString();
-    this._launchChanged.emit({
-      ...launch,
-      phase: 'failed',
-      phases: [...launch.phases, { phase: 'failed', at }],
-      error: {
-        code: 'launch_lost',
-        message: this._trans.__('Jupyter Server no longer knows this launch.'),
-        hint: this._trans.__(
-          'It was probably restarted. Start the environment again.'
-        )
-      }
-    });
   }
 
   private _available: boolean | null = null;
@@ -270,11 +251,10 @@ export class GpuContainersModel implements IGpuContainersModel {
   private _images: IImage[] | null = null;
   private _isDisposed = false;
   private _launchChanged = new Signal<this, ILaunch>(this);
-  private _launches = new Map<string, ILaunch>();
+  private _launches: LaunchStore;
   private _problem: IProblem | null = null;
   private _progressPoll: Poll<void, unknown>;
   private _status: IStatus | null = null;
-  private _trans: TranslationBundle;
   private _watchers = 0;
   private _watchPoll: Poll<void, unknown>;
 }
@@ -288,9 +268,4 @@ export namespace GpuContainersModel {
     events?: Event.IManager;
     trans?: TranslationBundle;
   }
-}
-
-/** Milliseconds since the epoch. */
-function began(launch: ILaunch): number {
-  return Date.parse(launch.phases[0]?.at ?? '') || 0;
 }

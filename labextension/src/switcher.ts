@@ -3,7 +3,7 @@ import { ISessionContext } from '@jupyterlab/apputils';
 import { KernelSpec } from '@jupyterlab/services';
 import { PromiseDelegate } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
-import { toProblem } from './client';
+import { toProblem } from './requests';
 import { IGpuContainersModel, IKernelSwitcher } from './tokens';
 import { ILaunch, INewLaunch, IProblem } from './wire';
 
@@ -41,7 +41,7 @@ export class KernelSwitcher implements IKernelSwitcher {
   }
 
   start(context: ISessionContext, what: INewLaunch): Promise<boolean> {
-    return this._switch(context, null, () => {
+    return this._switch(context, null, what.image, () => {
       const path = this._localPath(context.path);
       const replaces = this._ownKernelId(context);
       return this._model.launch({ ...what, path, replaces });
@@ -53,7 +53,9 @@ export class KernelSwitcher implements IKernelSwitcher {
     if (pending?.launch?.id === launch.id) {
       return pending.done;
     }
-    return this._switch(context, launch, () => Promise.resolve(launch));
+    return this._switch(context, launch, launch.image, () =>
+      Promise.resolve(launch)
+    );
   }
 
   pending(context: ISessionContext): IKernelSwitcher.ISwitch | null {
@@ -69,6 +71,7 @@ export class KernelSwitcher implements IKernelSwitcher {
   private async _switch(
     context: ISessionContext,
     launch: ILaunch | null,
+    wanted: string | undefined,
     begin: () => Promise<ILaunch>
   ): Promise<boolean> {
     const previous = this._pending.get(context);
@@ -96,7 +99,8 @@ export class KernelSwitcher implements IKernelSwitcher {
     this._changed.emit(context);
     if (problem && isLast && problem.code !== 'launch_cancelled') {
       const displayName = current.launch?.display_name ?? '';
-      this._failed.emit({ context, displayName, problem });
+      const image = current.launch?.image ?? wanted ?? '';
+      this._failed.emit({ context, displayName, image, problem });
     }
     return problem === null;
   }

@@ -12,6 +12,16 @@ import {
   IProblem,
   IStatus
 } from './wire';
+import {
+  ICatalogueEntry,
+  IImageDetails,
+  IJob,
+  ILogin,
+  INewLogin,
+  ISearchResult,
+  ITags,
+  JobKind
+} from './wireImages';
 
 /** Translation domain of the extension. */
 export const DOMAIN = 'jupyter_gpu_containers';
@@ -45,8 +55,12 @@ export interface IGpuContainersModel extends IDisposable {
   refresh(): Promise<void>;
   /** Keep the state fresh until the returned object is disposed of. */
   watch(): IDisposable;
-  /** Look into an image for its kernels. */
-  probe(reference: string): Promise<IImage>;
+  /** One image, on the engine (then looked into for its kernels) or in its registry. */
+  details(reference: string): Promise<IImageDetails>;
+  /** Give an image another name. */
+  tag(source: string, reference: string): Promise<void>;
+  /** Take a name off an image, and delete it with its last one; returns what went. */
+  remove(reference: string, force?: boolean): Promise<string[]>;
   /** Ask for a kernel. */
   launch(request: INewLaunch): Promise<ILaunch>;
   /** Cancel a launch; of a running one, shut the kernel down. One that is gone is fine. */
@@ -109,6 +123,62 @@ export namespace IKernelSwitcher {
     context: ISessionContext;
     /** What was to be started, or empty where not known. */
     displayName: string;
+    /** Reference of the image, or empty where not known. */
+    image: string;
     problem: IProblem;
   }
+}
+
+/** Pulls and pushes. */
+export const IJobsModel = new Token<IJobsModel>(
+  'jupyter-gpu-containers:IJobsModel',
+  'The pulls and pushes of this server.'
+);
+
+/** The jobs of the server, whoever asked for them. */
+export interface IJobsModel extends IDisposable {
+  /** Newest first. */
+  readonly jobs: readonly IJob[];
+  /** Emitted after any change. */
+  readonly changed: ISignal<IJobsModel, void>;
+  /** Emitted when a job that was seen in progress has ended. */
+  readonly ended: ISignal<IJobsModel, IJob>;
+  /** Begin a pull or push; where the same one is in progress, that one is meant. */
+  start(kind: JobKind, reference: string): Promise<IJob>;
+  /** Cancel a job. One that is gone is fine. */
+  cancel(id: string): Promise<void>;
+  /** Resolves with the job once it succeeded, failed or was cancelled. */
+  settled(id: string): Promise<IJob>;
+  /** Whether a job was asked for in this page. */
+  isOwn(id: string): boolean;
+  /** Show an ended job no longer. */
+  dismiss(id: string): void;
+}
+
+/** Registries, and what can be had from them. */
+export const IRegistriesModel = new Token<IRegistriesModel>(
+  'jupyter-gpu-containers:IRegistriesModel',
+  'Registries of images: logins, catalogue, search and tags.'
+);
+
+/** What can be had from registries; answers are not kept, except the list of logins. */
+export interface IRegistriesModel extends IDisposable {
+  /** null until loaded. */
+  readonly logins: readonly ILogin[] | null;
+  /** Why the logins could not be loaded, or null. */
+  readonly problem: IProblem | null;
+  /** Emitted when the logins have changed. */
+  readonly changed: ISignal<IRegistriesModel, void>;
+  /** Load the logins; failures are in `problem`. */
+  refresh(): Promise<void>;
+  /** Log in; the registry is asked whether it accepts the secret. */
+  login(host: string, secret: string, username?: string): Promise<INewLogin>;
+  /** Forget a login. */
+  logout(host: string): Promise<void>;
+  /** The images that are recommended. */
+  catalogue(): Promise<ICatalogueEntry[]>;
+  /** Search Docker Hub. */
+  search(query: string): Promise<ISearchResult[]>;
+  /** Tags of a reference's repository, newest first. */
+  tags(reference: string): Promise<ITags>;
 }

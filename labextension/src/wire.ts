@@ -1,4 +1,5 @@
 // The wire format of `/gpu-containers/`, as `jupyter_gpu_containers/web/openapi.yaml` lays it down.
+import { IVerdict } from './wireImages';
 
 /** A failure in words. */
 export interface IProblem {
@@ -83,6 +84,8 @@ export interface IImage {
   kernels: IImageKernel[] | null;
   /** Why it cannot be started here. */
   problem: IProblem | null;
+  /** Whether it runs here; null = too little is known of it yet. */
+  verdict: IVerdict | null;
 }
 
 /** An environment: a kernelspec of ours. */

@@ -4,7 +4,10 @@ import { Event, KernelSpec, ServerConnection } from '@jupyterlab/services';
 import { Signal, Stream } from '@lumino/signaling';
 import { GpuContainersClient } from '../client';
 import { GpuContainersModel, LAUNCH_SCHEMA } from '../model';
+import { JOB_SCHEMA, JobsModel } from '../jobsModel';
+import { RegistriesModel } from '../registriesModel';
 import { ILaunch, IProblem, Phase } from '../wire';
+import { IJob, IVerdict } from '../wireImages';
 
 /** An answer: a body with status 200, or a whole response. */
 type Answer = object | Response;
@@ -30,7 +33,10 @@ export class FakeServer {
     ['GET gpus', { driver: null, problem: null, gpus: [] }],
     ['GET images', { images: [] }],
     ['GET environments', { environments: [] }],
-    ['GET launches', { launches: [] }]
+    ['GET launches', { launches: [] }],
+    ['GET jobs', { jobs: [] }],
+    ['GET registries', { registries: [] }],
+    ['GET catalogue', { entries: [] }]
   ]);
   /** What was asked: "POST launches" with its body. */
   readonly requests: { what: string; body: unknown }[] = [];
@@ -46,8 +52,11 @@ export class FakeServer {
   }
 
   private async _answer(request: Request): Promise<Response> {
-    const { pathname } = new URL(request.url);
-    const what = `${request.method} ${pathname.replace('/gpu-containers/', '')}`;
+    // JupyterLab adds the time to what it does not want from a cache
+    const { pathname, search } = new URL(request.url);
+    const query = search.replace(/[?&]\d+$/, '');
+    const path = pathname.replace('/gpu-containers/', '');
+    const what = `${request.method} ${path}${query}`;
     const text = await request.text();
     this.requests.push({ what, body: text ? JSON.parse(text) : null });
     const found = this.answers.get(what);
@@ -81,6 +90,12 @@ export class FakeEvents {
     const data = launch as unknown as Omit<Event.Emission, 'schema_id'>;
     this.stream.emit({ schema_id: LAUNCH_SCHEMA, ...data });
   }
+
+  /** Tell of a job. */
+  emitJob(job: IJob): void {
+    const data = job as unknown as Omit<Event.Emission, 'schema_id'>;
+    this.stream.emit({ schema_id: JOB_SCHEMA, ...data });
+  }
 }
 
 /** A model over a server and an event bus. */
@@ -97,6 +112,70 @@ export async function makeModel(server = new FakeServer()): Promise<{
   await model.ready;
   return { model, server, events };
 }
+
+/** The state of jobs and registries, over a server and an event bus. */
+export async function makeJobs(server = new FakeServer()): Promise<{
+  jobs: JobsModel;
+  registries: RegistriesModel;
+  server: FakeServer;
+  events: FakeEvents;
+}> {
+  const events = new FakeEvents();
+  const client = server.client();
+  const jobs = new JobsModel({
+    client,
+    events: events as unknown as Event.IManager
+  });
+  await jobs.ready;
+  return { jobs, registries: new RegistriesModel(client), server, events };
+}
+
+/** A pull in progress, or what is left of it. */
+export function makeJob(more: Partial<IJob> = {}): IJob {
+  return {
+    id: 'j1',
+    kind: 'pull',
+    reference: 'nvcr.io/nvidia/pytorch:25.08-py3',
+    state: 'running',
+    created: '2026-11-22T08:00:00.000Z',
+    ended: null,
+    current: 0,
+    total: null,
+    speed: null,
+    eta: null,
+    image_id: null,
+    error: null,
+    steps: [],
+    ...more
+  };
+}
+
+/** A registry that wants a login, as the server puts it. */
+export const UNAUTHORIZED: IProblem = {
+  code: 'registry_unauthorized',
+  message: 'nvcr.io wants a login.',
+  hint: 'Log in.'
+};
+
+/** An image that is too new for the driver of one of two GPUs. */
+export const TOO_OLD: IVerdict = {
+  verdict: 'incompatible',
+  gpus: [0, 1].map(index => ({
+    index,
+    verdict: 'incompatible',
+    driver: 'too-old',
+    arch: 'ok',
+    requirement: 'fail',
+    reasons: [
+      {
+        code: 'driver_too_old',
+        message: 'needs driver >= 570.26; this machine has 535.161',
+        evidence: 'NVIDIA_REQUIRE_CUDA'
+      }
+    ]
+  })),
+  reasons: []
+};
 
 const PHASES: Phase[] = ['queued', 'creating', 'starting', 'running'];
 

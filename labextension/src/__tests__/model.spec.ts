@@ -106,14 +106,14 @@ describe('GpuContainersModel', () => {
     await expect(model.cancel('l1')).rejects.toThrow(BUSY.message);
   });
 
-  it('#probe() puts the kernels into the list', async () => {
+  it('#details() puts the kernels into the list', async () => {
     const { model, server } = await makeModel();
     const image = { id: 'sha256:1', references: ['a:1'], kernels: null };
     const kernels = [{ name: 'ir', display_name: 'R', language: 'R' }];
     server.answers.set('GET images', { images: [image] });
     server.answers.set('GET images/sha256%3A1', { ...image, kernels });
     await model.refresh();
-    await model.probe('sha256:1');
+    await model.details('sha256:1');
     expect(model.images?.[0].kernels).toEqual(kernels);
   });
 });

@@ -1,213 +1,26 @@
-// What people see, for each state of the server.
+// What people see in the toolbar and in the dialog, for each state of the server.
 import { CommandRegistry } from '@lumino/commands';
-import { MessageLoop } from '@lumino/messaging';
-import { Widget } from '@lumino/widgets';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import { nullTranslator } from '@jupyterlab/translation';
-import { CommandIDs } from '../commandIds';
-import { formatBytes, formatShare, imageTitle } from '../format';
-import { DOMAIN, IKernelSwitcher } from '../tokens';
-import { EnvironmentButton } from '../widgets/environmentButton';
-import { LaunchForm } from '../widgets/launchForm';
-import { GpuContainersPanel } from '../widgets/panel';
 import { GpuContainersModel } from '../model';
 import { KernelSwitcher } from '../switcher';
-import { IGpu, IImage } from '../wire';
+import { IKernelSwitcher } from '../tokens';
+import { EnvironmentButton } from '../widgets/environmentButton';
+import { LaunchForm } from '../widgets/launchForm';
 import {
-  BUSY,
   FakeContext,
   FakeServer,
+  TOO_OLD,
   makeKernelspecs,
   makeLaunch,
   makeModel
 } from './fakes';
-
-const trans = nullTranslator.load(DOMAIN);
-const GIB = 1024 ** 3;
-
-const IMAGE: IImage = {
-  id: 'sha256:1',
-  references: ['nvcr.io/nvidia/pytorch:25.08-py3'],
-  size: 12.1 * GIB,
-  created: '2026-11-21T05:00:00.000Z',
-  architecture: 'amd64',
-  framework: { name: 'PyTorch', version: '25.08' },
-  cuda: '13.0.0',
-  python: '3.12.3',
-  kernels: [
-    { name: 'python3', display_name: 'Python 3', language: 'python' },
-    { name: 'ir', display_name: 'R', language: 'R' }
-  ],
-  problem: null
-};
-
-const GPU: IGpu = {
-  uuid: 'GPU-1',
-  index: 0,
-  name: 'NVIDIA H100 80GB HBM3',
-  memory_total: 80 * GIB,
-  memory_used: 12.3 * GIB,
-  memory_free: 67.7 * GIB,
-  utilization: 0,
-  compute_capability: '9.0',
-  mig_profile: null,
-  parent_uuid: null,
-  state: 'free',
-  problem: null,
-  holder: null
-};
-
-const HOLDER = {
-  container_id: 'c1',
-  kernel_id: 'k1',
-  environment: 'pytorch-1gpu',
-  display_name: 'PyTorch 25.08 · 1 GPU',
-  notebook: 'work/train.ipynb',
-  owner: 'ada',
-  mine: true
-};
-
-let shown: Widget[] = [];
-
-/** Attach a widget and wait until React has rendered it. */
-async function show<T extends ReactWidget>(widget: T): Promise<T> {
-  Widget.attach(widget, document.body);
-  shown.push(widget);
-  return rendered(widget);
-}
-
-async function rendered<T extends ReactWidget>(widget: T): Promise<T> {
-  MessageLoop.flush();
-  await widget.renderPromise;
-  await new Promise(resolve => requestAnimationFrame(resolve));
-  return widget;
-}
-
-afterEach(() => {
-  shown.forEach(widget => widget.dispose());
-  shown = [];
-});
-
-describe('GpuContainersPanel', () => {
-  async function panel(server: FakeServer): Promise<GpuContainersPanel> {
-    const { model } = await makeModel(server);
-    await model.refresh();
-    return show(new GpuContainersPanel({ model, commands, trans }));
-  }
-
-  let commands: CommandRegistry;
-  let executed: unknown[];
-
-  beforeEach(() => {
-    commands = new CommandRegistry();
-    executed = [];
-    for (const id of [CommandIDs.selectEnvironment, CommandIDs.stop]) {
-      commands.addCommand(id, {
-        label: id,
-        describedBy: { args: { type: 'object', properties: {} } },
-        execute: args => executed.push([id, args])
-      });
-    }
-  });
-
-  it('shows GPUs with memory and who holds them', async () => {
-    const server = new FakeServer();
-    const gpus = [
-      GPU,
-      { ...GPU, uuid: 'GPU-2', index: 1, state: 'claimed', holder: HOLDER },
-      {
-        ...GPU,
-        uuid: 'GPU-3',
-        index: 2,
-        state: 'claimed',
-        holder: { ...HOLDER, mine: false }
-      },
-      { ...GPU, uuid: 'GPU-4', index: 3, state: 'in_use' }
-    ];
-    server.answers.set('GET gpus', { driver: null, problem: null, gpus });
-    const { node } = await panel(server);
-    const states = [...node.querySelectorAll('.jp-GpuContainers-state')];
-    expect(states.map(({ textContent }) => textContent)).toEqual([
-      'free',
-      'train.ipynb',
-      'user ada',
-      'other program'
-    ]);
-    expect(node.textContent).toContain('1 of 4 free');
-    expect(node.textContent).toContain('12.3 of 80 GiB');
-    const meter = node.querySelector('meter')!;
-    expect(meter.getAttribute('aria-label')).toBe('Memory of GPU 0');
-    expect(Number(meter.getAttribute('value'))).toBeCloseTo(12.3 * GIB, -3);
-  });
-
-  it('shows an engine that does not answer, with the fix', async () => {
-    const server = new FakeServer();
-    server.answers.set('GET status', {
-      version: '0.1.0',
-      backend: 'docker',
-      demo: false,
-      engine: null,
-      problem: {
-        code: 'engine_permission',
-        message: 'No permission.',
-        hint: 'usermod'
-      }
-    });
-    const { node } = await panel(server);
-    expect(node.querySelector('[role=alert]')!.textContent).toBe(
-      'No permission.usermod'
-    );
-  });
-
-  it('says that it is a demonstration', async () => {
-    const server = new FakeServer();
-    server.answers.set('GET status', {
-      version: '0.1.0',
-      backend: 'memory',
-      demo: true,
-      engine: null,
-      problem: null
-    });
-    const { node } = await panel(server);
-    expect(node.querySelector('[role=note]')!.textContent).toMatch(/^Demo/);
-  });
-
-  it('shows names as text, whatever they hold', async () => {
-    const server = new FakeServer();
-    const references = ['<img src=x onerror=alert(1)>:1'];
-    const image = { ...IMAGE, references, framework: null };
-    server.answers.set('GET images', { images: [image] });
-    const { node } = await panel(server);
-    expect(node.querySelector('img')).toBeNull();
-    expect(node.textContent).toContain('<img src=x onerror=alert(1)> 1');
-  });
-
-  it('acts through commands', async () => {
-    const server = new FakeServer();
-    server.answers.set('GET images', { images: [IMAGE] });
-    server.answers.set('GET launches', { launches: [makeLaunch('running')] });
-    const { node } = await panel(server);
-    node.querySelector<HTMLElement>('.jp-GpuContainers-image button')!.click();
-    node
-      .querySelector<HTMLElement>(
-        '[title="Shut down the kernel of train.ipynb"]'
-      )!
-      .click();
-    expect(executed).toEqual([
-      [CommandIDs.selectEnvironment, { image: IMAGE.id }],
-      [CommandIDs.stop, { id: 'l1' }]
-    ]);
-  });
-
-  it('leaves out what has ended', async () => {
-    const server = new FakeServer();
-    server.answers.set('GET launches', {
-      launches: [makeLaunch('failed', { error: BUSY })]
-    });
-    const { node } = await panel(server);
-    expect(node.textContent).toContain('No kernel runs in a container.');
-  });
-});
+import {
+  GPU,
+  IMAGE,
+  button as buttonOf,
+  rendered,
+  show,
+  trans
+} from './screen';
 
 describe('EnvironmentButton', () => {
   async function button(
@@ -268,7 +81,13 @@ describe('LaunchForm', () => {
     const { model } = await makeModel(server);
     await model.refresh();
     return show(
-      new LaunchForm({ model, trans, onSubmit: jest.fn(), ...options })
+      new LaunchForm({
+        model,
+        trans,
+        onSubmit: jest.fn(),
+        onAddImage: jest.fn(),
+        ...options
+      })
     );
   }
 
@@ -324,31 +143,23 @@ describe('LaunchForm', () => {
     );
     expect(kernels).toEqual(expect.arrayContaining(['Python 3', 'R']));
   });
-});
 
-describe('format', () => {
-  it.each([
-    [0, '0 B'],
-    [512, '512 B'],
-    [329 * 1024 ** 2, '329 MiB'],
-    [1023.9 * 1024 ** 2, '1 GiB'],
-    [12.14 * GIB, '12.1 GiB'],
-    [141 * GIB, '141 GiB']
-  ])('%d bytes are %s', (bytes, text) => {
-    expect(formatBytes(bytes)).toBe(text);
+  it('warns of an image that does not run here, and leaves the choice', async () => {
+    const image = { ...IMAGE, verdict: TOO_OLD };
+    server.answers.set('GET images', { images: [image] });
+    const widget = await form(server);
+    const alert = widget.node.querySelector('[role=alert]')!;
+    expect(alert.textContent).toContain('needs driver >= 570.26');
+    expect(alert.textContent).toContain('GPUs 0, 1');
+    expect(widget.getValue()).toEqual({ image: IMAGE.references[0], gpus: 1 });
   });
 
-  it('gives a share in one unit', () => {
-    expect(formatShare(trans, 512 * 1024 ** 2, 80 * GIB)).toBe('0.5 of 80 GiB');
-  });
-
-  it.each([
-    [IMAGE, 'PyTorch 25.08'],
-    [{ ...IMAGE, framework: { name: 'RAPIDS', version: null } }, 'RAPIDS'],
-    [{ ...IMAGE, framework: null }, 'pytorch 25.08-py3'],
-    [{ ...IMAGE, framework: null, references: ['lab/r:latest'] }, 'r'],
-    [{ ...IMAGE, framework: null, references: [] }, 'sha256:1']
-  ])('calls an image by its name (%#)', (image, title) => {
-    expect(imageTitle(image)).toBe(title);
+  it('leads to images that are not here yet', async () => {
+    const onAddImage = jest.fn();
+    server.answers.set('GET images', { images: [] });
+    const widget = await form(server, { onAddImage });
+    buttonOf(widget.node, 'Add another image…').click();
+    expect(onAddImage).toHaveBeenCalledTimes(1);
+    expect(widget.getValue()).toBeNull();
   });
 });

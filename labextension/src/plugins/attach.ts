@@ -6,6 +6,7 @@ import {
 import { ISessionContext, Notification } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { CommandIDs } from '../commandIds';
 import { hasRun, isFinal } from '../launches';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
 
@@ -51,20 +52,26 @@ export const attach: JupyterFrontEndPlugin<void> = {
     tracker.widgetAdded.connect((_, panel) => void takeUp(panel), attach);
 
     switcher.failed.connect((_, failure) => {
-      void import('../dialogs').then(({ showFailure }) =>
-        showFailure(trans, failure)
-      );
+      void import('../dialogs').then(async ({ showFailure }) => {
+        if (await showFailure(trans, failure)) {
+          const reference = failure.image;
+          await app.commands.execute(CommandIDs.addImage, { reference });
+        }
+      });
     }, attach);
 
     model.launchChanged.connect((_, launch) => {
       const { error, path, phase } = launch;
-      const isOpen = tracker.find(
-        ({ context }) => contents.localPath(context.path) === path
+      // by its kernel: the notebook may have been renamed since
+      const panel = tracker.find(
+        ({ context, sessionContext }) =>
+          sessionContext.session?.kernel?.id === launch.kernel_id ||
+          contents.localPath(context.path) === path
       );
-      if (phase !== 'failed' || !error || !hasRun(launch) || !isOpen) {
+      if (phase !== 'failed' || !error || !hasRun(launch) || !panel) {
         return;
       }
-      const name = path.slice(path.lastIndexOf('/') + 1);
+      const { name } = panel.sessionContext;
       const details = async () => {
         const { showDeath } = await import('../dialogs');
         await showDeath(trans, name, error);

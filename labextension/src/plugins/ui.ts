@@ -10,7 +10,13 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CommandIDs } from '../commandIds';
 import { addCommands } from '../commands';
-import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
+import {
+  DOMAIN,
+  IGpuContainersModel,
+  IJobsModel,
+  IKernelSwitcher,
+  IRegistriesModel
+} from '../tokens';
 import { EnvironmentButton } from '../widgets/environmentButton';
 import { GpuContainersPanel } from '../widgets/panel';
 
@@ -62,11 +68,13 @@ export const panel: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-gpu-containers:panel',
   description: 'Shows GPUs, images and kernels in containers at the left.',
   autoStart: true,
-  requires: [IGpuContainersModel],
+  requires: [IGpuContainersModel, IJobsModel, IRegistriesModel],
   optional: [ITranslator, ILayoutRestorer],
   activate: (
     app: JupyterFrontEnd,
     model: IGpuContainersModel,
+    jobs: IJobsModel,
+    registries: IRegistriesModel,
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null
   ): void => {
@@ -76,6 +84,9 @@ export const panel: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const widget = new GpuContainersPanel({
       model,
+      jobs,
+      registries,
+      sessions: app.serviceManager.sessions,
       commands: app.commands,
       trans
     });

@@ -1,4 +1,5 @@
 // The kernels in containers: which notebook, which environment, which GPUs; and those on their way.
+import { Session } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ToolbarButtonComponent, closeIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
@@ -8,13 +9,18 @@ import { phaseLabel } from '../format';
 import { isInProgress } from '../launches';
 import { IGpu, ILaunch } from '../wire';
 
-/** The kernels section of the panel. */
-export function Kernels(props: {
-  launches: readonly ILaunch[];
+interface IKernelsProps {
   gpus: readonly IGpu[];
+  /** The sessions of this server: a notebook that was renamed is known to them alone. */
+  sessions: readonly Session.IModel[];
   commands: CommandRegistry;
   trans: TranslationBundle;
-}): React.JSX.Element {
+}
+
+/** The kernels section of the panel. */
+export function Kernels(
+  props: IKernelsProps & { launches: readonly ILaunch[] }
+): React.JSX.Element {
   const { launches, trans } = props;
   if (launches.length === 0) {
     return (
@@ -32,25 +38,42 @@ export function Kernels(props: {
   );
 }
 
-function Kernel(props: {
-  launch: ILaunch;
-  gpus: readonly IGpu[];
-  commands: CommandRegistry;
-  trans: TranslationBundle;
-}): React.JSX.Element {
-  const { launch, gpus, commands, trans } = props;
+/** What uses a kernel. */
+interface IUser {
+  /** What people call it. */
+  name: string;
+  path: string;
+  /** Of the session: notebook or console. */
+  type: string;
+}
+
+/** The session that has a launch's kernel; else the notebook that it was started for. */
+export function userOf(
+  launch: ILaunch,
+  sessions: readonly Session.IModel[]
+): IUser {
+  const session = sessions.find(
+    ({ kernel }) => kernel && kernel.id === launch.kernel_id
+  );
+  const { path, type } = session ?? { path: launch.path, type: 'notebook' };
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const isConsole = type === 'console';
+  return { name: (isConsole && session?.name) || name, path, type };
+}
+
+function Kernel(props: IKernelsProps & { launch: ILaunch }): React.JSX.Element {
+  const { launch, gpus, sessions, commands, trans } = props;
   const busy = isInProgress(launch);
-  const name =
-    launch.path.slice(launch.path.lastIndexOf('/') + 1) ||
-    trans.__('Kernel without a notebook');
+  const { path, type, ...user } = userOf(launch, sessions);
+  const name = user.name || trans.__('Kernel without a notebook');
   return (
     <li className="jp-GpuContainers-kernel" data-state={launch.phase}>
       <button
         className="jp-GpuContainers-rowButton"
-        disabled={!launch.path}
-        title={launch.path}
+        disabled={!path}
+        title={path}
         onClick={() => {
-          void commands.execute(CommandIDs.openNotebook, { path: launch.path });
+          void commands.execute(CommandIDs.openNotebook, { path, type });
         }}
       >
         <span className="jp-GpuContainers-title">{name}</span>

@@ -7,10 +7,8 @@ import {
   UseSignal
 } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { toProblem } from '../client';
 import {
   allocatable,
-  formatBytes,
   gpuCount,
   imageKey,
   imageTitle,
@@ -18,10 +16,12 @@ import {
   usualGpus
 } from '../format';
 import { IGpuContainersModel } from '../tokens';
-import { IImage, INewLaunch, IProblem } from '../wire';
+import { needsWarning } from '../verdicts';
+import { IImage, INewLaunch } from '../wire';
 import { freeGpus } from './gpus';
-import { ImageDetail } from './images';
+import { Choice, KernelField } from './launchFields';
 import { Problem } from './problem';
+import { VerdictReasons } from './verdict';
 
 /** From this many images on, there is a box to filter them. */
 const FILTER_FROM = 8;
@@ -70,6 +70,8 @@ export namespace LaunchForm {
     kernelId?: string;
     /** Called when a row's own button is used. */
     onSubmit: () => void;
+    /** Called when an image is wanted that is not in the list. */
+    onAddImage: () => void;
   }
 }
 
@@ -153,7 +155,18 @@ function Form(
             {trans.__('There is no image on this machine yet.')}
           </p>
         )}
+        <button
+          className="jp-GpuContainers-link jp-GpuContainers-other"
+          onClick={props.onAddImage}
+        >
+          {trans.__('Add another image…')}
+        </button>
       </div>
+      {image?.verdict && needsWarning(image.verdict) && (
+        <div className="jp-GpuContainers-problem" role="alert">
+          <VerdictReasons verdict={image.verdict} trans={trans} />
+        </div>
+      )}
       {image && (
         <div className="jp-GpuContainers-fields">
           <KernelField
@@ -185,101 +198,6 @@ function Form(
           </label>
         </div>
       )}
-    </>
-  );
-}
-
-/** One image of the list, with a button that starts it at once. */
-function Choice(props: {
-  image: IImage;
-  trans: TranslationBundle;
-  isChosen: boolean;
-  onChoose: () => void;
-  onStart: () => void;
-}): React.JSX.Element {
-  const { image, trans, isChosen } = props;
-  const title = imageTitle(image);
-  return (
-    <div
-      className="jp-GpuContainers-choice"
-      data-chosen={isChosen || undefined}
-    >
-      <label>
-        <input
-          type="radio"
-          name="jp-GpuContainers-image"
-          checked={isChosen}
-          disabled={image.problem !== null}
-          onChange={props.onChoose}
-        />
-        <span className="jp-GpuContainers-choiceText">
-          <span className="jp-GpuContainers-title">{title}</span>
-          <ImageDetail image={image} trans={trans} />
-        </span>
-        <span className="jp-GpuContainers-detail">
-          {formatBytes(image.size)}
-        </span>
-      </label>
-      <button
-        className="jp-Button jp-GpuContainers-start"
-        disabled={image.problem !== null}
-        aria-label={trans.__('Start %1', title)}
-        onClick={props.onStart}
-      >
-        {trans.__('Start')}
-      </button>
-    </div>
-  );
-}
-
-/** The kernels of an image; it is looked into when it is chosen for the first time. */
-function KernelField(props: {
-  image: IImage;
-  model: IGpuContainersModel;
-  trans: TranslationBundle;
-  kernel: string;
-  onChange: (kernel: string) => void;
-}): React.JSX.Element {
-  const { image, model, trans, kernel, onChange } = props;
-  const [problem, setProblem] = React.useState<IProblem | null>(null);
-  const isKnown = image.kernels !== null;
-  React.useEffect(() => {
-    let isCurrent = true;
-    setProblem(null);
-    if (!isKnown) {
-      model.probe(image.id).catch((reason: unknown) => {
-        if (isCurrent) {
-          setProblem(toProblem(reason));
-        }
-      });
-    }
-    return () => {
-      isCurrent = false;
-    };
-  }, [image.id, isKnown]);
-  const kernels = image.kernels ?? [];
-  const chosen = kernels.find(({ name }) => name === kernel) ?? kernels[0];
-  return (
-    <>
-      <label>
-        <span>{trans.__('Kernel')}</span>
-        <HTMLSelect
-          value={chosen?.name ?? ''}
-          disabled={kernels.length === 0}
-          onChange={event => onChange(event.target.value)}
-        >
-          {kernels.map(({ name, display_name }) => (
-            <option key={name} value={name}>
-              {display_name}
-            </option>
-          ))}
-        </HTMLSelect>
-        <span className="jp-GpuContainers-detail" role="status">
-          {!isKnown && !problem ? trans.__('looking into the image…') : ''}
-          {isKnown && kernels.length === 0 ? trans.__('has none') : ''}
-        </span>
-      </label>
-      {problem && <Problem problem={problem} />}
     </>
   );
 }

@@ -1,9 +1,11 @@
-// The panel at the side: GPUs, kernels and images.
+// The panel at the side: GPUs, kernels, transfers, images and registries.
+import { Session } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import {
   ReactWidget,
   ToolbarButtonComponent,
   UseSignal,
+  addIcon,
   refreshIcon
 } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
@@ -13,14 +15,20 @@ import * as React from 'react';
 import { CommandIDs } from '../commandIds';
 import { chipIcon } from '../icons';
 import { isFinal } from '../launches';
-import { IGpuContainersModel } from '../tokens';
+import { IGpuContainersModel, IJobsModel, IRegistriesModel } from '../tokens';
 import { Gpus, freeGpus } from './gpus';
 import { Images } from './images';
+import { Jobs, isShown } from './jobs';
 import { Kernels } from './kernels';
 import { Problem } from './problem';
+import { Registries } from './registries';
 
 interface IPanelProps {
   model: IGpuContainersModel;
+  jobs: IJobsModel;
+  registries: IRegistriesModel;
+  /** The sessions of this server. */
+  sessions: Session.IManager;
   commands: CommandRegistry;
   trans: TranslationBundle;
 }
@@ -42,7 +50,9 @@ export class GpuContainersPanel extends ReactWidget {
   }
 
   protected override onAfterShow(msg: Message): void {
-    this._watching ??= this._props.model.watch();
+    const { model, registries } = this._props;
+    this._watching ??= model.watch();
+    void registries.refresh();
   }
 
   protected override onAfterHide(msg: Message): void {
@@ -55,11 +65,7 @@ export class GpuContainersPanel extends ReactWidget {
   }
 
   protected render(): React.JSX.Element {
-    return (
-      <UseSignal signal={this._props.model.changed}>
-        {() => <Panel {...this._props} />}
-      </UseSignal>
-    );
+    return <Panel {...this._props} />;
   }
 
   private _stopWatching(): void {
@@ -70,10 +76,88 @@ export class GpuContainersPanel extends ReactWidget {
   private _watching: IDisposable | null = null;
 }
 
-function Panel({ model, commands, trans }: IPanelProps): React.JSX.Element {
+function Panel(props: IPanelProps): React.JSX.Element {
+  const { model, jobs, registries, sessions, commands, trans } = props;
+  return (
+    <>
+      <UseSignal signal={model.changed}>
+        {() => (
+          <>
+            <Status {...props} />
+            <UseSignal signal={sessions.runningChanged}>
+              {() => <Machine {...props} />}
+            </UseSignal>
+          </>
+        )}
+      </UseSignal>
+      <UseSignal signal={jobs.changed}>
+        {() => {
+          const shown = jobs.jobs.filter(isShown);
+          return (
+            shown.length > 0 && (
+              <Section title={trans.__('Transfers')}>
+                <Jobs jobs={shown} commands={commands} trans={trans} />
+              </Section>
+            )
+          );
+        }}
+      </UseSignal>
+      <UseSignal signal={model.changed}>
+        {() =>
+          model.images && (
+            <Section
+              title={trans.__('Images')}
+              button={
+                <ToolbarButtonComponent
+                  icon={addIcon}
+                  label={trans.__('Add image…')}
+                  tooltip={trans.__('Find an image and pull it')}
+                  onClick={() => {
+                    void commands.execute(CommandIDs.addImage);
+                  }}
+                />
+              }
+            >
+              <Images images={model.images} commands={commands} trans={trans} />
+            </Section>
+          )
+        }
+      </UseSignal>
+      <UseSignal signal={registries.changed}>
+        {() =>
+          (registries.logins ?? registries.problem) && (
+            <Section
+              title={trans.__('Registries')}
+              button={
+                <ToolbarButtonComponent
+                  icon={addIcon}
+                  label={trans.__('Log in…')}
+                  tooltip={trans.__('Log in to a registry')}
+                  onClick={() => {
+                    void commands.execute(CommandIDs.login);
+                  }}
+                />
+              }
+            >
+              {registries.problem && <Problem problem={registries.problem} />}
+              {registries.logins && (
+                <Registries
+                  logins={registries.logins}
+                  commands={commands}
+                  trans={trans}
+                />
+              )}
+            </Section>
+          )
+        }
+      </UseSignal>
+    </>
+  );
+}
+
+/** The heading, and what stands in the way of everything else. */
+function Status({ model, commands, trans }: IPanelProps): React.JSX.Element {
   const problem = model.status?.problem ?? model.problem;
-  const { gpus, images } = model;
-  const launches = model.launches.filter(({ phase }) => !isFinal(phase));
   return (
     <>
       <header className="jp-GpuContainers-header">
@@ -99,6 +183,17 @@ function Panel({ model, commands, trans }: IPanelProps): React.JSX.Element {
           {trans.__('Loading…')}
         </p>
       )}
+    </>
+  );
+}
+
+/** The GPUs, and the kernels that have them. */
+function Machine(props: IPanelProps): React.JSX.Element {
+  const { model, sessions, commands, trans } = props;
+  const { gpus } = model;
+  const launches = model.launches.filter(({ phase }) => !isFinal(phase));
+  return (
+    <>
       {gpus && (
         <Section
           title={trans.__('GPUs')}
@@ -112,14 +207,10 @@ function Panel({ model, commands, trans }: IPanelProps): React.JSX.Element {
           <Kernels
             launches={launches}
             gpus={gpus?.gpus ?? []}
+            sessions={[...sessions.running()]}
             commands={commands}
             trans={trans}
           />
-        </Section>
-      )}
-      {images && (
-        <Section title={trans.__('Images')}>
-          <Images images={images} commands={commands} trans={trans} />
         </Section>
       )}
     </>
@@ -129,16 +220,18 @@ function Panel({ model, commands, trans }: IPanelProps): React.JSX.Element {
 function Section(props: {
   title: string;
   detail?: string;
+  button?: React.ReactNode;
   children: React.ReactNode;
 }): React.JSX.Element {
   return (
     <section className="jp-GpuContainers-section" aria-label={props.title}>
-      <h3>
-        {props.title}
+      <header>
+        <h3>{props.title}</h3>
         {props.detail && (
           <span className="jp-GpuContainers-detail">{props.detail}</span>
         )}
-      </h3>
+        {props.button}
+      </header>
       {props.children}
     </section>
   );

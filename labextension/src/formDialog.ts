@@ -1,0 +1,17 @@
+// A dialog whose body has buttons and text fields of its own, which keep the Enter key.
+import { Dialog } from '@jupyterlab/apputils';
+
+/** JupyterLab's dialog; Enter on a button or a search field of the body is not for the dialog. */
+export class FormDialog<T> extends Dialog<T> {
+  protected override _evtKeydown(event: KeyboardEvent): void {
+    const { target } = event;
+    const isOfBody =
+      target instanceof Element &&
+      target.closest('.jp-Dialog-body') !== null &&
+      target.matches('button, summary, a, [data-keeps-enter]');
+    if (event.key === 'Enter' && isOfBody) {
+      return;
+    }
+    super._evtKeydown(event);
+  }
+}

@@ -1,0 +1,61 @@
+// Pure questions about jobs.
+import { TranslationBundle } from '@jupyterlab/translation';
+import { formatBytes, formatDuration, formatShare } from './format';
+import { IJob } from './wireImages';
+
+/** Whether nothing more will happen. */
+export function hasEnded({ state }: IJob): boolean {
+  return state === 'succeeded' || state === 'failed' || state === 'cancelled';
+}
+
+/** Whether an answer, which may be older than an event, tells more of a job than `known`. */
+export function isFresher(known: IJob | undefined, answer: IJob): boolean {
+  if (!known || hasEnded(answer)) {
+    return !known || !hasEnded(known);
+  }
+  const hasBegun = answer.state === 'running' || known.state === 'queued';
+  return !hasEnded(known) && hasBegun && answer.current >= known.current;
+}
+
+/** Whether a job failed for want of a login. */
+export function wantsLogin(code: string | undefined): boolean {
+  return code === 'registry_unauthorized' || code === 'registry_forbidden';
+}
+
+/** The share that is done, from 0 to 1; null where the total is not known. */
+export function fraction({ current, total }: IJob): number | null {
+  return total ? Math.min(current / total, 1) : null;
+}
+
+/** How many parts are done, of those that are known. */
+export function layersDone({ steps }: IJob): { done: number; all: number } {
+  const layers = steps.filter(({ id }) => id);
+  return { done: layers.filter(({ done }) => done).length, all: layers.length };
+}
+
+/** How a job gets on: "1.2 of 4.5 GiB · 45 MiB/s · 1 min left". Says only what is known. */
+export function progressText(trans: TranslationBundle, job: IJob): string {
+  const { current, eta, kind, speed, state, total } = job;
+  if (state === 'queued') {
+    return trans.__('Waiting');
+  }
+  if (total !== null && current >= total) {
+    return kind === 'pull' ? trans.__('Unpacking') : trans.__('Finishing');
+  }
+  if (total === null && current === 0) {
+    return kind === 'pull'
+      ? trans.__('Asking the registry')
+      : trans.__('Preparing');
+  }
+  const facts = [
+    total === null ? formatBytes(current) : formatShare(trans, current, total),
+    speed ? trans.__('%1/s', formatBytes(speed)) : '',
+    eta === null ? '' : trans.__('%1 left', formatDuration(trans, eta))
+  ];
+  return facts.filter(Boolean).join(' · ');
+}
+
+/** Newest first. */
+export function byAge(a: IJob, b: IJob): number {
+  return (Date.parse(b.created) || 0) - (Date.parse(a.created) || 0);
+}

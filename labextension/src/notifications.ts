@@ -1,0 +1,66 @@
+// Word of pulls and pushes that have ended, wherever in JupyterLab one is.
+import { Notification } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { CommandIDs } from './commandIds';
+import { wantsLogin } from './jobs';
+import { registryHost } from './references';
+import { IJobsModel } from './tokens';
+import { IJob } from './wireImages';
+
+/** What is needed to tell of jobs. */
+export interface INotifyOptions {
+  commands: CommandRegistry;
+  jobs: IJobsModel;
+  trans: TranslationBundle;
+}
+
+/** Tell of every job that ends while the page is open. */
+export function notifyOfJobs(options: INotifyOptions): void {
+  options.jobs.ended.connect((_, job) => notify(options, job), options.jobs);
+}
+
+function notify({ commands, jobs, trans }: INotifyOptions, job: IJob): void {
+  const { error, image_id, kind, reference, state } = job;
+  const isPull = kind === 'pull';
+  if (state === 'cancelled') {
+    const message = isPull
+      ? trans.__('The pull of %1 was cancelled.', reference)
+      : trans.__('The push of %1 was cancelled.', reference);
+    Notification.info(message, { autoClose: 5000 });
+  } else if (state === 'succeeded') {
+    const message = isPull
+      ? trans.__('%1 was pulled.', reference)
+      : trans.__('%1 was pushed.', reference);
+    const image = image_id ?? reference;
+    const start = {
+      label: trans.__('Start'),
+      caption: trans.__('Start it for the current notebook'),
+      callback: () => {
+        void commands.execute(CommandIDs.selectEnvironment, { image });
+      }
+    };
+    const actions = isPull ? [start] : [];
+    Notification.success(message, { autoClose: 10000, actions });
+  } else if (error && !(wantsLogin(error.code) && jobs.isOwn(job.id))) {
+    // who asked for it here is asked for a login in a dialog
+    const login = {
+      label: trans.__('Log In…'),
+      callback: () => {
+        const host = registryHost(reference);
+        void commands.execute(CommandIDs.login, { host });
+      }
+    };
+    const show = {
+      label: trans.__('Show'),
+      callback: () => {
+        void commands.execute(CommandIDs.openPanel);
+      }
+    };
+    const message = isPull
+      ? trans.__('%1 was not pulled: %2', reference, error.message)
+      : trans.__('%1 was not pushed: %2', reference, error.message);
+    const actions = [wantsLogin(error.code) ? login : show];
+    Notification.error(message, { autoClose: false, actions });
+  }
+}

@@ -1,0 +1,119 @@
+// Requests to `/gpu-containers/`: JSON in, JSON out, failures in the server's words.
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { IProblem } from './wire';
+
+/** An answer that is not a success, in the server's words. */
+export class RequestError extends Error implements IProblem {
+  constructor(
+    problem: IProblem,
+    /** HTTP status; 0 when there was no answer. */
+    readonly status: number
+  ) {
+    super(problem.message);
+    this.name = 'RequestError';
+    this.code = problem.code;
+    this.hint = problem.hint;
+  }
+
+  readonly code: string;
+  readonly hint: string;
+
+  /** Whether Jupyter Server answers, but without our server extension. */
+  get isMissingServer(): boolean {
+    return this.status === 404 && this.code === 'http_404';
+  }
+}
+
+/** Turns whatever was thrown into a problem to show. */
+export function toProblem(reason: unknown): IProblem {
+  if (reason instanceof RequestError) {
+    const { code, message, hint } = reason;
+    return { code, message, hint };
+  }
+  const message = reason instanceof Error ? reason.message : String(reason);
+  return { code: 'unexpected', message, hint: '' };
+}
+
+/** What goes behind the path's question mark. */
+export type Query = Readonly<Record<string, string>>;
+
+/** Sends requests. Every method rejects with a {@link RequestError}. */
+export class Requests {
+  constructor(
+    private readonly _settings: ServerConnection.ISettings,
+    private readonly _trans: TranslationBundle
+  ) {}
+
+  /** Ask for something. */
+  get<T>(path: string, query: Query = {}): Promise<T> {
+    return this._request<T>(path, 'GET', query);
+  }
+
+  /** Make something, or have something done. */
+  post<T>(path: string, body: object): Promise<T> {
+    return this._request<T>(path, 'POST', {}, JSON.stringify(body));
+  }
+
+  /** End or remove something. */
+  delete<T>(path: string, query: Query = {}): Promise<T> {
+    return this._request<T>(path, 'DELETE', query);
+  }
+
+  private async _request<T>(
+    path: string,
+    method: string,
+    query: Query,
+    body?: string
+  ): Promise<T> {
+    const url =
+      URLExt.join(this._settings.baseUrl, 'gpu-containers', path) +
+      URLExt.objectToQueryString(query);
+    let response: Response;
+    try {
+      const init = { method, body };
+      response = await ServerConnection.makeRequest(url, init, this._settings);
+    } catch (reason) {
+      if (!(reason instanceof ServerConnection.NetworkError)) {
+        throw reason;
+      }
+      const message = this._trans.__('Jupyter Server does not answer.');
+      const hint = this._trans.__('Is it still running?');
+      throw new RequestError({ code: 'no_answer', message, hint }, 0);
+    }
+    const answer: unknown = await parseJson(response);
+    if (!response.ok) {
+      throw new RequestError(this._problem(response, answer), response.status);
+    }
+    return answer as T;
+  }
+
+  private _problem(response: Response, body: unknown): IProblem {
+    const { code, message, hint } = (body ?? {}) as Partial<IProblem>;
+    return {
+      code: code ?? `http_${response.status}`,
+      message:
+        message ??
+        this._trans.__(
+          'Jupyter Server answered %1 %2.',
+          response.status,
+          response.statusText
+        ),
+      hint: hint ?? ''
+    };
+  }
+}
+
+/** The body as JSON; null where it is empty or something else. */
+async function parseJson(response: Response): Promise<unknown> {
+  const text = await response.text();
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch (reason) {
+    if (reason instanceof SyntaxError) {
+      return null;
+    }
+    throw reason;
+  }
+}

@@ -1,0 +1,94 @@
+// Whether an image runs here: a badge in words, and the reasons with what they rest on.
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { ratingLabel, ratingSentence, verdictTip } from '../verdicts';
+import { IReason, IVerdict, Rating } from '../wireImages';
+
+interface IVerdictProps {
+  verdict: IVerdict;
+  trans: TranslationBundle;
+}
+
+/** A verdict in a word or two; the reasons appear on hover and are read out. */
+export function VerdictBadge(props: IVerdictProps): React.JSX.Element {
+  const { verdict, trans } = props;
+  return (
+    <span
+      className="jp-GpuContainers-badge"
+      data-rating={verdict.verdict}
+      title={verdictTip(trans, verdict)}
+    >
+      {ratingLabel(trans, verdict.verdict)}
+    </span>
+  );
+}
+
+/** A verdict with all its reasons. */
+export function VerdictReasons(props: IVerdictProps): React.JSX.Element {
+  const { verdict, trans } = props;
+  return (
+    <div className="jp-GpuContainers-verdict">
+      <p>
+        <VerdictBadge verdict={verdict} trans={trans} />{' '}
+        {ratingSentence(trans, verdict.verdict)}
+      </p>
+      <Reasons reasons={verdict.reasons} trans={trans} />
+      {groups(verdict).map(({ indices, rating, reasons }) => (
+        <section key={indices.join()}>
+          <h4>
+            {trans._n('GPU %2', 'GPUs %2', indices.length, indices.join(', '))}{' '}
+            <span className="jp-GpuContainers-badge" data-rating={rating}>
+              {ratingLabel(trans, rating)}
+            </span>
+          </h4>
+          <Reasons reasons={reasons} trans={trans} />
+        </section>
+      ))}
+    </div>
+  );
+}
+
+function Reasons(props: {
+  reasons: readonly IReason[];
+  trans: TranslationBundle;
+}): React.JSX.Element | null {
+  const { reasons, trans } = props;
+  if (reasons.length === 0) {
+    return null;
+  }
+  return (
+    <ul className="jp-GpuContainers-reasons">
+      {reasons.map(({ code, message, evidence }) => (
+        <li key={code + message}>
+          {message}
+          {evidence && (
+            <span className="jp-GpuContainers-evidence">
+              {trans.__('Evidence: %1', evidence)}
+            </span>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface IGroup {
+  indices: number[];
+  rating: Rating;
+  reasons: IReason[];
+}
+
+/** GPUs of which the same is true stand together: most machines have eight of a kind. */
+function groups(verdict: IVerdict): IGroup[] {
+  const found = new Map<string, IGroup>();
+  for (const { index, verdict: rating, reasons } of verdict.gpus) {
+    const key = JSON.stringify([rating, reasons]);
+    const group = found.get(key);
+    if (group) {
+      group.indices.push(index);
+    } else {
+      found.set(key, { indices: [index], rating, reasons });
+    }
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,147 @@
+// The wire format of images, registries and jobs; more of `jupyter_gpu_containers/web/openapi.yaml`.
+import { IImage, IProblem } from './wire';
+
+/** Whether an image runs here. `cpu`: it wants no GPU; `gpu-broken`: the GPU is the problem. */
+export type Rating =
+  | 'compatible'
+  | 'likely'
+  | 'unverified'
+  | 'incompatible'
+  | 'gpu-broken'
+  | 'cpu';
+
+/** One finding, and what it rests on. */
+export interface IReason {
+  /** Stable identifier in snake_case. */
+  code: string;
+  /** One sentence with the numbers. */
+  message: string;
+  /** Where that is known from; may be empty. */
+  evidence: string;
+}
+
+/** How an image and one GPU get on. */
+export interface IGpuVerdict {
+  index: number;
+  verdict: Rating;
+  /** Of the driver's version, for example "native" or "too-old"; empty where not asked. */
+  driver: string;
+  /** Of the compute capability, for example "ok" or "no-kernel"; empty where not asked. */
+  arch: string;
+  /** Of `NVIDIA_REQUIRE_*`: "pass", "fail" or "error"; empty where not asked. */
+  requirement: string;
+  reasons: IReason[];
+}
+
+/** How an image and this machine get on. */
+export interface IVerdict {
+  /** That of the best GPU. */
+  verdict: Rating;
+  gpus: IGpuVerdict[];
+  /** What holds whatever the GPU. */
+  reasons: IReason[];
+}
+
+/** One image, on the engine or only in a registry, which knows less. */
+export interface IImageDetails extends Omit<IImage, 'size' | 'verdict'> {
+  /** As it was asked for. */
+  reference: string;
+  on_engine: boolean;
+  /** Bytes on disk; null when it is only in a registry. */
+  size: number | null;
+  /** Bytes still to fetch; 0 when it is on the engine, null = not known. */
+  download: number | null;
+  /** "linux/amd64" and the like, all that the registry offers; empty = not known. */
+  platforms: string[];
+  verdict: IVerdict;
+}
+
+/** An image that is recommended. */
+export interface ICatalogueEntry {
+  name: string;
+  title: string;
+  description: string;
+  reference: string;
+  /** Its page on the web; may be empty. */
+  link: string;
+  licence: string;
+  framework: string | null;
+  vendor: string;
+  verdict: IVerdict | null;
+  on_engine: boolean;
+  /** In bytes; null = not known. */
+  download: number | null;
+  /** References of other versions, newest first. */
+  tags: string[];
+}
+
+/** A repository that Docker Hub's search found. */
+export interface ISearchResult {
+  name: string;
+  description: string;
+  stars: number;
+  official: boolean;
+}
+
+/** Tags of a repository, newest first. */
+export interface ITags {
+  repository: string;
+  tags: string[];
+  /** How many there are, of which `tags` may be the first. */
+  total: number;
+}
+
+/** A registry that this user is logged in to. */
+export interface ILogin {
+  host: string;
+  username: string;
+}
+
+/** A login that a registry accepted. */
+export interface INewLogin extends ILogin {
+  /** A credential helper or a file, in words. */
+  kept_in: string;
+}
+
+/** What a job does. */
+export type JobKind = 'pull' | 'push';
+
+/** Where a job is; the last three are final. */
+export type JobState =
+  'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+
+/** A part of a job, such as a layer. */
+export interface IStep {
+  /** Short id of the layer; empty for words about the whole. */
+  id: string;
+  /** The engine's words. */
+  status: string;
+  /** In bytes. */
+  current: number;
+  /** In bytes; null = not known. */
+  total: number | null;
+  done: boolean;
+}
+
+/** A pull or push. */
+export interface IJob {
+  id: string;
+  kind: JobKind;
+  reference: string;
+  state: JobState;
+  /** ISO 8601, like the next. */
+  created: string;
+  ended: string | null;
+  /** Bytes that were transferred. */
+  current: number;
+  /** In bytes; null = not known. */
+  total: number | null;
+  /** Bytes per second; null = not known. */
+  speed: number | null;
+  /** Seconds; null = not known. */
+  eta: number | null;
+  /** Of the image that came of it. */
+  image_id: string | null;
+  error: IProblem | null;
+  steps: IStep[];
+}
