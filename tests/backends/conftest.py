@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -12,9 +13,12 @@ import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.backends.memory import MemoryBackend
+from jupyter_gpu_containers.errors import ImageNotFoundError
 from jupyter_gpu_containers.model.container import Container, ContainerSpec, Mount, Network
 from jupyter_gpu_containers.ports import ContainerBackend
 from tests.conftest import IMAGES
+from tests.registries.real import RealRegistry
+from tests.registry_fixtures import *  # noqa: F403
 
 LABEL = "jupyter-gpu-containers-test"
 
@@ -47,6 +51,7 @@ class Bench:
         self.backend = backend
         self.reference = reference
         self.folder = folder
+        self.names: list[str] = []  # of images, to be taken away again
         self.label = f"{LABEL}={uuid.uuid4().hex}"
         self._image_id = ""
         self._pipes = 0
@@ -86,9 +91,17 @@ class Bench:
     def mounts(self) -> tuple[Mount, ...]:
         return (Mount(str(self.folder), str(self.folder)),)
 
+    def name(self) -> str:
+        """Return a name for an image that nobody else has."""
+        self.names.append(f"localhost/{LABEL}-{uuid.uuid4().hex}:1")
+        return self.names[-1]
+
     async def remove_all(self) -> None:
         for container in await self.listed():
             await self.backend.remove(container.id)
+        for name in self.names:
+            with contextlib.suppress(ImageNotFoundError):
+                await self.backend.remove_image(name, force=True)
 
 
 def _benches(backend: ContainerBackend, reference: str, folder: Path) -> Iterator[Bench]:
@@ -102,7 +115,11 @@ def _benches(backend: ContainerBackend, reference: str, folder: Path) -> Iterato
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """The bench of each backend in turn."""
     if request.param == "memory":
-        yield from _benches(MemoryBackend(), "quay.io/jupyter/scipy-notebook:python-3.12", tmp_path)
+        yield from _benches(
+            MemoryBackend(transfer_seconds=0),
+            "quay.io/jupyter/scipy-notebook:python-3.12",
+            tmp_path,
+        )
     else:
         backend = DockerBackend(request.getfixturevalue("engine_host"))
         yield from _benches(backend, IMAGES.debian12, tmp_path)
@@ -112,3 +129,13 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 def docker(engine_host: str, tmp_path: Path) -> Iterator[Bench]:
     """The bench of the real engine."""
     yield from _benches(DockerBackend(engine_host), IMAGES.debian12, tmp_path)
+
+
+@pytest.fixture
+def distant(bench: Bench, request: pytest.FixtureRequest) -> str:
+    """A reference that the bench's backend can pull, and has not got."""
+    if bench.backend.demo:
+        return "quay.io/jupyter/minimal-notebook:2026-01-05"
+    registry: RealRegistry = request.getfixturevalue("plain_registry")
+    bench.names.append(registry.reference("test/large:latest"))
+    return bench.names[-1]
