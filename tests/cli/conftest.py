@@ -21,6 +21,7 @@ from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import ContainerSpec
 from jupyter_gpu_containers.service.owner import Owner
+from tests.registry_fixtures import *  # noqa: F403
 from tests.room_fixtures import *  # noqa: F403
 
 T = TypeVar("T")

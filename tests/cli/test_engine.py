@@ -1,12 +1,18 @@
-"""`ps` and `stop` from another process, while a kernel of this one runs on the real engine."""
+"""Commands of other processes on the real engine: kernels of this one, images, registries."""
 
 import asyncio
+import io
 import json
+import os
 import sys
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from jupyter_gpu_containers.cli import main
 from tests.kernels import running
+from tests.registries.real import PASSWORD, USERNAME, RealRegistry
 from tests.rooms import Room, run_program
 
 PROGRAM = [sys.executable, "-m", "jupyter_gpu_containers.cli"]
@@ -47,3 +53,61 @@ async def test_an_environment_made_by_the_command_line_starts(engine_room: Room)
     async with running("mine") as kernel:
         assert await kernel.run("print(1 + 1)") == "2"
     assert await command(engine_room, "environments", "remove", "mine") == "Removed mine.\n"
+
+
+@dataclass
+class Shell:
+    """Runs commands of this process in the room that it has entered: programs start slowly."""
+
+    capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch
+
+    def __call__(self, *words: str, typed: str = "") -> tuple[int, str, str]:
+        self.monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        return (main(words), *self.capsys.readouterr())
+
+    def json(self, *words: str, typed: str = "") -> Any:
+        """Run a command for programs; a failure is an answer, too."""
+        _, out, _ = self(*words, "--json", typed=typed)
+        return json.loads(out)
+
+
+def test_an_image_is_found_fetched_named_sent_and_removed(
+    engine_room: Room,
+    basic_registry: RealRegistry,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = Shell(capsys, monkeypatch)
+    host, theirs = basic_registry.host, basic_registry.reference("test/multi:oci")
+    mine = basic_registry.reference(f"mine/copy-{os.getpid()}:1")
+    assert run.json("inspect", theirs)["code"] == "registry_unauthorized"
+    wrong = run.json("login", host, "-u", USERNAME, "--password-stdin", typed="wrong\n")
+    assert wrong["code"] == "registry_unauthorized"
+    _, said, _ = run("login", host, "-u", USERNAME, "--password-stdin", typed=PASSWORD)
+    kept = engine_room.home / ".docker" / "config.json"
+    assert said == f"Logged in to {host} as {USERNAME}; kept in {kept}.\n"
+    assert run.json("tags", f"{host}/test/multi")["tags"] == ["docker", "oci"]
+
+    before = run.json("inspect", theirs)
+    assert (before["on_engine"], before["kernels"]) == (False, None)
+    assert len(before["platforms"]) == 2
+    assert before["framework"]["name"] == "PyTorch"
+    assert run.json("verdict", theirs) == before["verdict"]
+    try:
+        pulled = run.json("pull", theirs)
+        assert pulled["state"] == "succeeded", pulled
+        assert (pulled["image_id"], pulled["current"]) == (before["id"], before["download"])
+        after = run.json("inspect", theirs)
+        assert (after["on_engine"], after["download"], after["id"]) == (True, 0, before["id"])
+        assert run("tag", theirs, mine)[0] == 0
+        status, _, told = run("push", mine)
+        assert (status, told.splitlines()[-1]) == (0, f"{mine}: push succeeded")
+        assert run.json("tags", mine.rpartition(":")[0])["tags"] == ["1"]
+        assert run.json("rmi", mine)["removed"][0] == mine
+    finally:
+        removed = run.json("rmi", theirs)
+    assert before["id"] in removed["removed"]
+    assert run.json("logout", host) == {"host": host, "erased": True}
+    assert run.json("pull", theirs)["code"] == "registry_unauthorized"
+    assert PASSWORD not in kept.read_text() + basic_registry.log
