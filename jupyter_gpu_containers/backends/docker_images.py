@@ -18,6 +18,7 @@ from .docker_facts import familiar
 from .docker_words import image_not_found
 
 CONFLICT = 409  # HTTP status
+TOKEN_USER = "<token>"  # what credential helpers call who logged in with a token
 HUB_KEY = "https://index.docker.io/v1/"  # Docker Hub's address in logins
 
 
@@ -28,16 +29,19 @@ def auth_header(reference: str, credential: Credential | None) -> str:
     """
     registry = ImageReference.parse(reference).registry
     login: Mapping[str, Any] | None
-    if credential is not None:
-        login = {
-            "username": credential.username,
-            "password": credential.secret,
-            "serveraddress": HUB_KEY if registry == auth.INDEX_NAME else registry,
-        }
-    else:
+    if credential is None:
         login = auth.load_config().resolve_authconfig(registry)
+    else:
+        address = HUB_KEY if registry == auth.INDEX_NAME else registry
+        login = {"serveraddress": address, **_login(credential)}
     header: bytes = auth.encode_header(dict(login or {}))
     return header.decode("ascii")
+
+
+def _login(credential: Credential) -> dict[str, str]:
+    if credential.username == TOKEN_USER:
+        return {"identitytoken": credential.secret}
+    return {"username": credential.username, "password": credential.secret}
 
 
 def tag(client: EngineClient, image: str, reference: str) -> None:

@@ -17,7 +17,8 @@ from jupyter_gpu_containers.backends.docker_errors import (
     translate,
     translated,
 )
-from jupyter_gpu_containers.backends.docker_refusals import pull_error
+from jupyter_gpu_containers.backends.docker_images import in_use
+from jupyter_gpu_containers.backends.docker_refusals import pull_error, push_error
 from jupyter_gpu_containers.backends.docker_words import engine_said
 
 
@@ -220,3 +221,68 @@ def test_words_of_a_registry(said: str, expected: type[BaseException], hint: str
     assert hint in error.hint
     assert "some/image:1" in error.message
     assert said in error.message
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("An image does not exist locally with the tag: some/image", errors.ImageNotFoundError),
+        ("tag does not exist: some/image:1", errors.ImageNotFoundError),
+        ("denied: requested access to the resource is denied", errors.UnauthorizedError),
+        ("no basic auth credentials", errors.UnauthorizedError),
+        ("error parsing HTTP 403 response body: <html>oops</html>", errors.ForbiddenError),
+        ("received unexpected HTTP status: 500 Internal Server Error", errors.RegistryError),
+        ("unexpected EOF", errors.RegistryUnreachableError),
+        ("filesystem layer verification failed for digest sha256:0", errors.RegistryError),
+        ("write tcp 10.0.0.1:5: broken pipe", errors.RegistryUnreachableError),
+        ("x509: certificate signed by unknown authority", errors.RegistryUnreachableError),
+        ("http: server gave HTTP response to HTTPS client", errors.RegistryUnreachableError),
+        ("something new", errors.RegistryError),
+    ],
+)
+def test_words_of_a_push(said: str, expected: type[BaseException]) -> None:
+    assert type(push_error("some/image:1", said)) is expected
+
+
+def test_denied_with_a_login_is_forbidden() -> None:
+    said = "pull access denied for some/image, repository does not exist or may require a login"
+    assert type(pull_error("some/image:1", said)) is errors.UnauthorizedError
+    assert type(pull_error("some/image:1", said, logged_in=True)) is errors.ForbiddenError
+    wrong = "unauthorized: incorrect username or password"
+    assert type(pull_error("some/image:1", wrong, logged_in=True)) is errors.UnauthorizedError
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "hint"),
+    [
+        (
+            'conflict: unable to remove repository reference "a:1" (must force) - container '
+            "0123456789ab is using its referenced image ba9876543210",
+            "the container 0123456789ab uses it",
+            "Remove the container first, or force the removal.",
+        ),
+        (
+            "conflict: unable to delete ba9876543210 (cannot be forced) - image is being used by "
+            "running container 0123456789ab",
+            "the running container 0123456789ab uses it",
+            "Remove the container first.",
+        ),
+        (
+            "conflict: unable to delete ba9876543210 (must be forced) - image is referenced in "
+            "multiple repositories",
+            "it has several names",
+            "Remove it by each of them, or force the removal.",
+        ),
+        (
+            "conflict: unable to delete ba9876543210 (cannot be forced) - image has dependent "
+            "child images",
+            "image has dependent child images",
+            "Remove first what needs it.",
+        ),
+    ],
+)
+def test_words_about_an_image_in_use(said: str, why: str, hint: str) -> None:
+    error = in_use("a:1", said)
+    assert error.message.startswith("The image a:1 is not removed: ")
+    assert error.message.endswith(f"{why}.")
+    assert error.hint == hint
