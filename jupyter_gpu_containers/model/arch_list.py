@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .cuda import Capability
 
@@ -46,14 +47,7 @@ class ArchList:
         >>> [a.capability for a in ArchList.parse("7.5 8.0;9.0+PTX").archs]
         [(7, 5), (8, 0), (9, 0)]
         """
-        archs: list[Arch] = []
-        strange: list[str] = []
-        for word in filter(None, _SEPARATOR.split(text)):
-            found = _archs(word)
-            archs.extend(found)
-            if not found:
-                strange.append(word)
-        return cls(" ".join(text.split())[:200], tuple(archs), tuple(strange))
+        return _parse(text)
 
     def code_for(self, capability: Capability) -> bool:
         """Tell whether there is machine code: same major version, minor not above the GPU's."""
@@ -73,6 +67,18 @@ class ArchList:
     def newest(self) -> Capability | None:
         """The newest capability in the list."""
         return max((arch.capability for arch in self.archs), default=None)
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> ArchList:
+    archs: list[Arch] = []
+    strange: list[str] = []
+    for word in filter(None, _SEPARATOR.split(text)):
+        found = _archs(word)
+        archs.extend(found)
+        if not found:
+            strange.append(word)
+    return ArchList(" ".join(text.split())[:200], tuple(archs), tuple(strange))
 
 
 def _archs(word: str) -> list[Arch]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 
 Version = tuple[int, ...]
 Capability = tuple[int, int]
@@ -140,6 +141,7 @@ class ForwardCompatibility(Enum):
     SOME = "some"  # workstation GPUs: those that NVIDIA certified
 
 
+@lru_cache(maxsize=2048)
 def numbers(text: str | None) -> Version | None:
     """Return the leading dotted numbers of a version; None without any.
 

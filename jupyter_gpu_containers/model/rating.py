@@ -50,3 +50,12 @@ class Reason:
     code: str  # "driver_too_old"
     message: str  # a sentence with the numbers
     evidence: str  # what it was read from: "CUDA_VERSION=12.8.1", "tag", "support matrix"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The answer to one of the questions about an image and a GPU."""
+
+    state: str
+    rating: Rating
+    reason: Reason | None = None

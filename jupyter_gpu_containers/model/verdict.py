@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from .arch_fit import arch_fit
+from .driver_fit import driver_fit
 from .ending import format_bytes
-from .gpu_fit import arch_fit, driver_fit, requirement_fit
 from .gpu_needs import GpuNeeds, read_needs
 from .host import Host, HostGpu
 from .image import ImageConfig
 from .rating import Rating, Reason, best, severity, worst
+from .requirement_fit import requirement_fit
 
 __all__ = [
     "GpuVerdict",
@@ -48,6 +50,12 @@ class GpuVerdict:
     requirement: str  # NVIDIA_REQUIRE_*: pass, fail, error; "" where not asked
     reasons: tuple[Reason, ...]
 
+    def of(self, index: int) -> GpuVerdict:
+        """Return the same for another GPU of the kind; `dataclasses.replace` takes far longer."""
+        return GpuVerdict(
+            index, self.rating, self.driver, self.arch, self.requirement, self.reasons
+        )
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -79,14 +87,16 @@ def judge(image: ImageClaims, host: Host) -> Verdict:
         return _same_for_all(Rating.CPU, [*general, none], host)
     if not host.gpus:
         return _summary(Rating.INCOMPATIBLE, (), [_no_gpu(needs, host), *general])
-    judged: dict[HostGpu, GpuVerdict] = {}  # a machine's GPUs are mostly of one kind
+    judged: dict[tuple[object, ...], GpuVerdict] = {}  # a machine's GPUs are mostly of one kind
     verdicts = []
     for gpu in host.gpus:
-        kind = replace(gpu, index=0, mig=False)
+        kind = (gpu.name, gpu.compute_capability, gpu.brand, gpu.problem)
         known = judged.get(kind)
         if known is None:
-            known = judged[kind] = _judge_gpu(needs, host, gpu)
-        verdicts.append(replace(known, index=gpu.index))
+            judged[kind] = known = _judge_gpu(needs, host, gpu)
+        else:
+            known = known.of(gpu.index)
+        verdicts.append(known)
     rating = best(verdict.rating for verdict in verdicts)
     decisive = next(verdict for verdict in verdicts if verdict.rating is rating)
     return _summary(rating, tuple(verdicts), general, decisive.reasons)
