@@ -55,6 +55,15 @@ def login_wanted(subject: Subject) -> UnauthorizedError:
     )
 
 
+def withheld(host: str, realm: str = "another site") -> RegistryError:
+    """Return the error for a login that was not sent, as it might have got into wrong hands."""
+    return RegistryError(
+        f"The registry {host} wants its logins sent to {realm}, which is not known to belong to "
+        "it: the login was not sent.",
+        "If that is right, an administrator can add it to the trusted realms.",
+    )
+
+
 def no_access(subject: Subject, words: str = "") -> ForbiddenError:
     """Return the error for a login that is right, but not good enough."""
     if subject.username is None:

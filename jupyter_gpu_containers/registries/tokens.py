@@ -16,7 +16,7 @@ from jupyter_gpu_containers.model.registry import Credential
 
 from .challenge import Challenge, judge_realm, parse_challenges
 from .credentials import IDENTITY_TOKEN
-from .refusals import Subject, login_wanted, refusal, wrong_login
+from .refusals import Subject, login_wanted, refusal, withheld, wrong_login
 from .transport import Authorization, Response, Transport, refuse_plain
 
 _LIMIT = 1 << 20  # bytes of a token server's answer
@@ -133,11 +133,11 @@ class Tokens:
             scheme=response.url.partition(":")[0],
             trusted=self._trusted.get(key.host, ()),
         )
-        if credential is not None and not realm.trusted:
+        unsent = credential is not None and not realm.trusted
+        if unsent:
             if not key.repository:
-                raise _foreign(key.host, realm.host)
+                raise withheld(key.host, realm.host)
             credential = None  # what is public there can be had without
-            subject = Subject(subject.host, subject.name)
         scope = f"repository:{key.repository}:pull" if key.repository else ""
         service = challenge.parameters.get("service", "")
         if credential is not None and credential.username == IDENTITY_TOKEN:
@@ -162,7 +162,7 @@ class Tokens:
                 limit=_LIMIT,
             )
         if answer.status in (400, 401, 403) and credential is None:
-            raise login_wanted(subject)
+            raise withheld(key.host, realm.host) if unsent else login_wanted(subject)
         if answer.status == 401:
             raise wrong_login(subject)
         if answer.status != 200:
@@ -189,11 +189,3 @@ def _token(answer: Response, host: str, *, secret: bool) -> tuple[Authorization,
     if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)) or lifetime <= 0:
         lifetime = _LIFETIME
     return Authorization(f"Bearer {token}", secret), float(lifetime)
-
-
-def _foreign(host: str, realm: str) -> RegistryError:
-    return RegistryError(
-        f"The registry {host} wants the login to be sent to {realm}, which is not known to belong "
-        "to it; it was not sent.",
-        "If it does belong to it, an administrator can add it to the trusted realms.",
-    )

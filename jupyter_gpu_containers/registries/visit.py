@@ -11,7 +11,8 @@ from jupyter_gpu_containers.errors import RegistryError
 from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.model.registry_host import is_internal, without_port
 
-from .refusals import Subject, refusal, retry_after
+from .credentials import IDENTITY_TOKEN
+from .refusals import Subject, refusal, retry_after, withheld, wrong_login
 from .tokens import TokenKey, Tokens
 from .transport import Authorization, BrokenOffError, Response, Transport
 
@@ -68,7 +69,10 @@ class Visit:
         if self._credential is None:
             return Subject(self.host, self._name)
         secrets = (self._credential.secret,)
-        return Subject(self.host, self._name, self._credential.username, secrets)
+        name = self._credential.username
+        return Subject(
+            self.host, self._name, "this account" if name == IDENTITY_TOKEN else name, secrets
+        )
 
     def get(self, path: str, *, accept: str = "*/*", limit: int) -> Response:
         """Ask below ``/v2/`` and return the answer, if it is one (status 200).
@@ -93,10 +97,20 @@ class Visit:
             response = self._ask(path, accept, authorization, limit)
             if response.status in (401, 403):
                 self._tokens.forget(key)
+            if response.status == 401 and self._credential is not None:
+                raise self._refused(authorization, response)
         response = self._follow(response, accept, limit)
         if response.status != 200:
             raise refusal(response, self.subject)
         return response
+
+    def _refused(self, authorization: Authorization, response: Response) -> RegistryError:
+        """Return the error for a login that did not help."""
+        if not authorization.secret:
+            return withheld(self.host)
+        if authorization.value.startswith("Basic"):
+            return wrong_login(self.subject)
+        return refusal(response, self.subject)  # the token server took it
 
     def _key(self) -> TokenKey:
         if not self._looked_up:
