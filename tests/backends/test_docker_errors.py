@@ -256,26 +256,34 @@ def test_denied_with_a_login_is_forbidden() -> None:
     ("said", "why", "hint"),
     [
         (
-            'conflict: unable to remove repository reference "a:1" (must force) - container '
-            "0123456789ab is using its referenced image ba9876543210",
+            (
+                'conflict: unable to remove repository reference "a:1" (must force) - container '
+                "0123456789ab is using its referenced image ba9876543210"
+            ),
             "the container 0123456789ab uses it",
             "Remove the container first, or force the removal.",
         ),
         (
-            "conflict: unable to delete ba9876543210 (cannot be forced) - image is being used by "
-            "running container 0123456789ab",
+            (
+                "conflict: unable to delete ba9876543210 (cannot be forced) - image is being used "
+                "by running container 0123456789ab"
+            ),
             "the running container 0123456789ab uses it",
             "Remove the container first.",
         ),
         (
-            "conflict: unable to delete ba9876543210 (must be forced) - image is referenced in "
-            "multiple repositories",
+            (
+                "conflict: unable to delete ba9876543210 (must be forced) - image is referenced in "
+                "multiple repositories"
+            ),
             "it has several names",
             "Remove it by each of them, or force the removal.",
         ),
         (
-            "conflict: unable to delete ba9876543210 (cannot be forced) - image has dependent "
-            "child images",
+            (
+                "conflict: unable to delete ba9876543210 (cannot be forced) - image has dependent "
+                "child images"
+            ),
             "image has dependent child images",
             "Remove first what needs it.",
         ),

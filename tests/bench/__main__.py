@@ -1,4 +1,4 @@
-"""Measures, in one run: cold starts, the server's memory, the listing of images."""
+"""Measures, in one run: cold starts, the server's memory, the listing of images, pulls, verdicts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import docker
 
 from jupyter_gpu_containers.backends.docker_client import find_engine
 
-from . import listing, machine, memory, place, report, server, starts
+from . import listing, machine, memory, place, pulls, report, server, starts, verdicts
 from .rounds import Gate
 
-SECTIONS = ("starts", "server", "memory", "listing")
+SECTIONS = ("starts", "server", "memory", "listing", "pulls", "verdicts")
 
 
 def main() -> None:
@@ -80,6 +80,12 @@ async def measure(sections: list[str], rounds: int, gate: Gate) -> dict[str, Any
                 _say("listing of images")
                 found = await listing.measure(here, client, upstream, rounds, gate)
                 results["listing"] = asdict(found) | {"made": listing.COUNT}
+            if "pulls" in sections:
+                _say("pulls")
+                results["pulls"] = asdict(await pulls.measure(here, client, upstream, rounds, gate))
+            if "verdicts" in sections:
+                _say("verdicts")
+                results["verdicts"] = asdict(await verdicts.measure(rounds, gate))
         finally:
             place.remove_images(client, [place.SAME])
             client.close()

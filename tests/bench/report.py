@@ -7,6 +7,7 @@ from collections import Counter
 from textwrap import fill
 from typing import Any
 
+from . import verdicts
 from .rounds import Sample, median, percentile
 
 Cases = dict[str, list[Sample]]
@@ -53,6 +54,18 @@ the engine ({next_list}); the first one in a process makes {first} ({first_list}
 learns the engine's version and processor, too.
 """
 
+PULLS = """\
+An image of {layers} layers and {size:.0f} MB, from a registry on the same machine's loopback, and
+so at a speed that hides nothing. A job asks the registry for the size before, and the engine for
+its images' layers. The goal is a ratio of at most 1.03.
+"""
+
+
+VERDICTS = """\
+{count} images judged on a machine: driver, GPU architectures, conditions, disk, processor. The goal
+is less than 50 ms.
+"""
+
 
 def page(results: dict[str, Any]) -> str:
     """Return the page for the results that `__main__` gathered; sections not measured are left out.
@@ -96,6 +109,14 @@ def page(results: dict[str, Any]) -> str:
         table = _table(listing["samples"]["cases"], "list", "one plain GET /images/json")
         text = fill(text, 100, break_long_words=False, break_on_hyphens=False)
         parts += ["## Listing images\n", text + "\n", table]
+    if "pulls" in results:
+        pulls = results["pulls"]
+        text = PULLS.format(layers=pulls["layers"], size=pulls["size"] / 1e6)
+        table = _table(pulls["samples"]["cases"], "pull", "docker pull")
+        parts += ["## Pulling an image\n", fill(text, 100) + "\n", table]
+    if "verdicts" in results:
+        table = _table(results["verdicts"]["cases"], "judge", "one H200")
+        parts += ["## Verdicts\n", VERDICTS.format(count=verdicts.COUNT), table]
     return "\n".join(parts)
 
 
