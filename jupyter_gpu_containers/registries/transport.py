@@ -6,6 +6,7 @@ redirect is followed unasked, and no answer is read beyond its limit.
 
 from __future__ import annotations
 
+import http.client
 import http.cookiejar
 import ssl
 import threading
@@ -335,9 +336,8 @@ def _unconnected(host: str, exc: BaseException) -> RegistryUnreachableError:
         return RegistryUnreachableError(f"There is no host {host} in the network.", hint)
     if isinstance(root, ConnectionRefusedError):
         return RegistryUnreachableError(f"Nothing listens at {host}: connection refused.", hint)
-    if isinstance(root, (ConnectionError, urllib3.exceptions.ProtocolError)) or isinstance(
-        exc, requests.exceptions.ChunkedEncodingError
-    ):
+    broken = (ConnectionError, http.client.HTTPException, urllib3.exceptions.ProtocolError)
+    if isinstance(root, broken) or isinstance(exc, broken):
         return BrokenOffError(f"The connection to {host} broke off.", "Try again.")
     words = getattr(root, "strerror", None) or type(root).__name__
     return RegistryUnreachableError(f"{host} cannot be reached: {words}.", hint)
