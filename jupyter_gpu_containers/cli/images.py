@@ -64,7 +64,7 @@ def _kernels(model: Json) -> str:
         return wrong.get(model["problem"]["code"], "none")
     if model["kernels"] is None:  # not looked into yet
         return "unknown"
-    return ", ".join(kernel["name"] for kernel in model["kernels"])
+    return ", ".join(k["name"] + " (carried in)" * k["carried"] for k in model["kernels"])
 
 
 def _rating(verdict: Json | None) -> str:

@@ -112,7 +112,12 @@ def image_model(image: Image, problem: Problem | None, verdict: Json | None = No
         "python": known.python,
         "kernels": image.probe
         and [
-            {"name": k.name, "display_name": k.display_name, "language": k.language}
+            {
+                "name": k.name,
+                "display_name": k.display_name,
+                "language": k.language,
+                "carried": k.runtime is not None,
+            }
             for k in image.probe.kernels
         ],
         "problem": problem_model(problem),
