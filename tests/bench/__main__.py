@@ -1,4 +1,4 @@
-"""Measures, in one run: cold starts, the server's memory, the listing of images, pulls, verdicts."""
+"""Measures, in one run: cold starts, the server's memory, images listed, images pulled."""
 
 from __future__ import annotations
 
