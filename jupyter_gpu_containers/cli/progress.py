@@ -17,6 +17,7 @@ from .tables import Style
 BAR = 24  # columns of the bar itself
 ERASE = "\r\x1b[K"  # ECMA-48: to the line's begin, erase to its end
 VERBS = {"pull": "Pulling", "push": "Pushing"}
+LAST = {"pull": "unpacking", "push": "finishing"}  # when all bytes are there
 
 
 class Progress:
@@ -82,7 +83,9 @@ def bar_line(job: Job, width: int) -> str:
         parts.append(f"{format_bytes(job.current)} of {format_bytes(job.total)}")
     elif job.current:
         parts.append(format_bytes(job.current))
-    if job.speed:
+    if job.total and job.current >= job.total:  # nothing travels any more
+        parts.append(LAST[job.kind.value])
+    elif job.speed:
         parts.append(f"{format_bytes(int(job.speed))}/s")
     if job.eta is not None:
         parts.append(f"{clock(job.eta)} left")

@@ -50,6 +50,11 @@ def test_without_a_total_there_is_no_percentage_and_no_time() -> None:
     assert line == f"Pulling {REFERENCE}  Waiting for the registry"
 
 
+def test_when_all_bytes_are_there_the_rest_has_a_name() -> None:
+    line = bar_line(replace(HALF, current=4 * GIB, eta=None), 200)
+    assert "100 %  4 GiB of 4 GiB  unpacking  1 of 2 layers" in line
+
+
 def test_more_than_was_announced_is_not_more_than_everything() -> None:
     assert "100 %" in bar_line(replace(HALF, current=5 * GIB), 200)
 
