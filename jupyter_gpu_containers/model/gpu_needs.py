@@ -12,7 +12,7 @@ from jupyter_gpu_containers.errors import InvalidImageReferenceError
 from .arch_list import ArchList
 from .cuda import Version, dotted, numbers
 from .framework import cuda_of_tag
-from .image import ImageConfig, ImageReference
+from .image import ImageReference
 from .nvidia_env import (
     UnusableVariableError,
     driver_capabilities,
@@ -32,7 +32,10 @@ _NGC = (
     "NVIDIA_MXNET_VERSION",
     "NVIDIA_VLLM_VERSION",
 )
+_PREFIXES = ("NVIDIA_", "CUDA_", "_CUDA_", "NV_CUDA_", "TORCH_CUDA_")
 _PRIVILEGED = ("NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES")
+
+Variables = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -63,25 +66,30 @@ class GpuNeeds:
     ngc_evidence: str = ""
 
 
-def read_needs(config: ImageConfig, reference: str, source: str = "") -> GpuNeeds:
+def about_gpus(env: Mapping[str, str]) -> Variables:
+    """Return the variables that tell of GPUs: the same for all images on one base image."""
+    return tuple(item for item in env.items() if item[0].startswith(_PREFIXES))
+
+
+def read_needs(variables: Variables, tag: Need | None = None, source: str = "") -> GpuNeeds:
     """Read what an image needs.
 
     Parameters
     ----------
-    config : ImageConfig
-    reference : str
-        Its name; a tag can name a CUDA version that the configuration does not.
+    variables : tuple of pairs
+        From `about_gpus`.
+    tag : Need, optional
+        The CUDA version that the image's name tells, which its configuration may not (`tag_cuda`).
     source : str
         What the configuration itself was taken from, when that is not the image.
     """
-    env = config.env
+    env = dict(variables)
     prefix = f"{source}: " if source else ""
 
     def told(name: str) -> str:
         value = env[name]
         return f"{prefix}{name}={value if len(value) <= 80 else value[:79] + '…'}"
 
-    tag = _tag_cuda(reference)
     wanted = _wanted(env, tag, told)
     if wanted is None:
         return GpuNeeds(None)
@@ -135,7 +143,8 @@ def _lowest_cuda(requirement: str) -> Version | None:
 
 
 @lru_cache(maxsize=2048)
-def _tag_cuda(reference: str) -> Need | None:
+def tag_cuda(reference: str) -> Need | None:
+    """Return the CUDA version that a reference's tag names; None without one."""
     with contextlib.suppress(InvalidImageReferenceError):  # "<none>:<none>", or no name at all
         parsed = ImageReference.parse(reference)
         version = numbers(cuda_of_tag(parsed))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from .arch_fit import arch_fit
 from .driver_fit import driver_fit
 from .ending import format_bytes
-from .gpu_needs import GpuNeeds, read_needs
+from .gpu_needs import GpuNeeds, Need, Variables, about_gpus, read_needs, tag_cuda
 from .host import Host, HostGpu
 from .image import ImageConfig
 from .rating import Rating, Reason, best, severity, worst
@@ -80,13 +81,40 @@ def judge(image: ImageClaims, host: Host) -> Verdict:
     general = _general(image, host)
     if general and general[0][0] is Rating.INCOMPATIBLE and general[0][1].code in _WHOLE:
         return _same_for_all(Rating.INCOMPATIBLE, general, host)
-    needs = read_needs(image.config, image.reference, image.source)
-    if needs.wanted is None:
+    part = _judge_gpus(
+        about_gpus(image.config.env),
+        tag_cuda(image.reference),
+        image.source,
+        replace(host, architecture=None, disk_free=None),
+    )
+    if part.wanted is None:
         text = "The image asks for no GPU."
         none = (Rating.CPU, Reason("wants_no_gpu", text, "configuration, tag"))
         return _same_for_all(Rating.CPU, [*general, none], host)
     if not host.gpus:
-        return _summary(Rating.INCOMPATIBLE, (), [_no_gpu(needs, host), *general])
+        return _summary(Rating.INCOMPATIBLE, (), [_no_gpu(part.wanted, host), *general])
+    return _summary(part.rating, part.gpus, general, part.decisive)
+
+
+_Rated = tuple[Rating, Reason]
+_WHOLE = ("wrong_architecture",)  # reasons after which no GPU needs to be looked at
+
+
+@dataclass(frozen=True)
+class _GpuPart:
+    """What only GPUs and their driver decide."""
+
+    wanted: str | None
+    rating: Rating = Rating.CPU
+    gpus: tuple[GpuVerdict, ...] = ()
+    decisive: tuple[Reason, ...] = ()
+
+
+@lru_cache(maxsize=2048)  # images on one base image say the same of GPUs, and are asked for again
+def _judge_gpus(variables: Variables, tag: Need | None, source: str, host: Host) -> _GpuPart:
+    needs = read_needs(variables, tag, source)
+    if needs.wanted is None or not host.gpus:
+        return _GpuPart(needs.wanted)
     judged: dict[tuple[object, ...], GpuVerdict] = {}  # a machine's GPUs are mostly of one kind
     verdicts = []
     for gpu in host.gpus:
@@ -99,11 +127,7 @@ def judge(image: ImageClaims, host: Host) -> Verdict:
         verdicts.append(known)
     rating = best(verdict.rating for verdict in verdicts)
     decisive = next(verdict for verdict in verdicts if verdict.rating is rating)
-    return _summary(rating, tuple(verdicts), general, decisive.reasons)
-
-
-_Rated = tuple[Rating, Reason]
-_WHOLE = ("wrong_architecture",)  # reasons after which no GPU needs to be looked at
+    return _GpuPart(needs.wanted, rating, tuple(verdicts), decisive.reasons)
 
 
 def _judge_gpu(needs: GpuNeeds, host: Host, gpu: HostGpu) -> GpuVerdict:
@@ -161,11 +185,10 @@ def _kernel(inside: bool) -> Reason:
     return Reason("kernel_carried_in", text, "look inside the image")
 
 
-def _no_gpu(needs: GpuNeeds, host: Host) -> _Rated:
-    assert needs.wanted is not None
+def _no_gpu(wanted: str, host: Host) -> _Rated:
     what = "no GPU" if host.driver_version else "no NVIDIA driver, and so no GPU"
     text = f"The image is made for a GPU; this machine has {what}. It can start on the CPU only."
-    return Rating.INCOMPATIBLE, Reason("no_gpu", text, needs.wanted)
+    return Rating.INCOMPATIBLE, Reason("no_gpu", text, wanted)
 
 
 def _same_for_all(rating: Rating, rated: list[_Rated], host: Host) -> Verdict:
