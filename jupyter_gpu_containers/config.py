@@ -201,12 +201,13 @@ def build_services(
         user=caller.name,
     )
     environments = Environments(data / "kernels", KernelSpecManager().get_all_specs)
-    launches = Launches(
-        environments, images, kernels, attach_timeout=traits.attach_timeout, log=log
-    )
     catalogue = _catalogue(traits)
     credentials = DockerCredentials()
     registry = _registry(traits, credentials, catalogue)
+    jobs = Jobs(backend, images, registry, credentials, log=log)
+    launches = Launches(
+        environments, images, kernels, jobs, attach_timeout=traits.attach_timeout, log=log
+    )
     verdicts = Verdicts(backend, inventory)
     return Services(
         backend,
@@ -221,7 +222,7 @@ def build_services(
         Logins(registry, credentials),
         verdicts,
         Inspection(backend, images, environments, registry, verdicts, catalogue),
-        Jobs(backend, images, registry, credentials, log=log),
+        jobs,
     )
 
 

@@ -24,10 +24,12 @@ from jupyter_gpu_containers.errors import (
 )
 from jupyter_gpu_containers.model.environment import Environment
 from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.job import JobKind, JobState
 from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase
 
 from .environments import Environments
 from .images import Images
+from .jobs import Jobs
 from .kernels import Kernels
 
 KEPT = 200  # finished launches that are remembered
@@ -66,6 +68,7 @@ class Launches:
         environments: Environments,
         images: Images,
         kernels: Kernels,
+        jobs: Jobs,
         *,
         attach_timeout: float = 60.0,
         log: logging.Logger | None = None,
@@ -73,6 +76,7 @@ class Launches:
         self._environments = environments
         self._images = images
         self._kernels = kernels
+        self._jobs = jobs
         self._attach_timeout = attach_timeout
         self._log = log or logging.getLogger(__name__)
         self._launches: OrderedDict[str, Launch] = OrderedDict()
@@ -215,7 +219,7 @@ class Launches:
             if not request.pull:
                 raise
             self.advance(launch_id, Phase.PULLING)
-            await self._images.pull(reference)
+            await self._pull(reference)
             image = await self._images.get(reference)
         return self._environments.find_or_add(
             image,
@@ -225,6 +229,21 @@ class Launches:
             shm_size=request.shm_size,
             reference=reference,
         )
+
+    async def _pull(self, reference: str) -> None:
+        """Fetch an image by a job, which everybody can see, and who asks for the same shares."""
+        job = self._jobs.submit(JobKind.PULL, reference)
+        ours = job.state is JobState.QUEUED  # else somebody else waits for it, too
+        try:
+            job = await self._jobs.finished(job.id)
+        except asyncio.CancelledError:
+            if ours:
+                await self._jobs.cancel(job.id)
+            raise
+        if job.error is not None:
+            raise GpuContainersError(job.error.message, job.error.hint, code=job.error.code)
+        if job.state is JobState.CANCELLED:
+            raise LaunchCancelledError("The pull of the launch's image was cancelled.")
 
     async def _reap(self, launch_id: str) -> None:
         """Shut a launched kernel down when its notebook's page is gone: nobody would find it."""

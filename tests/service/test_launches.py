@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gpu_containers.backends import memory_registry
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import (
@@ -19,17 +20,20 @@ from jupyter_gpu_containers.errors import (
     LaunchNotFoundError,
 )
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
+from jupyter_gpu_containers.model.job import JobKind, JobState
 from jupyter_gpu_containers.model.launch import Caller, Launch, LaunchRequest, Phase, Policy
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
 from jupyter_gpu_containers.service import launches as launches_module
 from jupyter_gpu_containers.service.claims import Claims
 from jupyter_gpu_containers.service.environments import Environments
 from jupyter_gpu_containers.service.images import Images
+from jupyter_gpu_containers.service.jobs import Jobs
 from jupyter_gpu_containers.service.kernels import Kernels
 from jupyter_gpu_containers.service.launches import Launches
 from jupyter_gpu_containers.service.seats import Seats
 
 IMAGE = DEMO_IMAGES[0].references[0]
+REMOTE = "quay.io/jupyter/minimal-notebook:2026-01-05"
 
 
 class ProvisionersDoor:
@@ -74,7 +78,7 @@ class Desk:
     """Launches with a door, and a way to wait for a phase."""
 
     def __init__(self, folder: Path, *, attach_timeout: float = 60.0) -> None:
-        self.backend = MemoryBackend()
+        self.backend = MemoryBackend(transfer_seconds=0)
         facts = FileImageFacts(folder / "facts")
         for image in DEMO_IMAGES:
             facts.put(image)
@@ -83,7 +87,10 @@ class Desk:
         self.environments = Environments(folder / "kernels", lambda: read_specs(folder, specs))
         seats = Seats(run_root=folder / "r", home_root=folder / "h", caller=Caller(0, 0, "ada"))
         kernels = Kernels(self.backend, Claims(self.backend, FixedInventory([])), seats, Policy())
-        self.launches = Launches(self.environments, images, kernels, attach_timeout=attach_timeout)
+        self.jobs = Jobs(self.backend, images)
+        self.launches = Launches(
+            self.environments, images, kernels, self.jobs, attach_timeout=attach_timeout
+        )
         self.door = ProvisionersDoor(self.launches, self.environments)
         self.launches.door = self.door
         self.seen: list[Launch] = []
@@ -169,6 +176,35 @@ async def test_an_image_that_cannot_be_pulled(desk: Desk) -> None:
     assert [time.phase for time in failed.phases] == [Phase.QUEUED, Phase.PULLING, Phase.FAILED]
     assert failed.error is not None
     assert failed.error.code == "tag_unknown"
+
+
+async def test_an_image_is_pulled_by_a_job(desk: Desk) -> None:
+    launch = desk.launches.submit(LaunchRequest(image=REMOTE, pull=True))
+    running = await desk.reached(launch.id, Phase.RUNNING)
+    (job,) = desk.jobs.list()
+    assert (job.reference, job.state) == (REMOTE, JobState.SUCCEEDED)
+    assert desk.environments.get(running.environment).image_id == job.image_id
+    await desk.launches.close()
+
+
+async def test_cancelling_a_launch_ends_its_own_pull_only(desk: Desk) -> None:
+    own = desk.launches.submit(LaunchRequest(image=memory_registry.ENDLESS, pull=True))
+    await desk.reached(own.id, Phase.PULLING)
+    await desk.launches.cancel(own.id)
+    assert desk.launches.get(own.id).phase is Phase.CANCELLED
+    assert desk.jobs.list()[0].state is JobState.CANCELLED
+    begun = asyncio.Event()
+    desk.jobs.on_change(lambda job: begun.set() if job.state is JobState.RUNNING else None)
+    others = desk.jobs.submit(JobKind.PULL, memory_registry.ENDLESS)
+    await asyncio.wait_for(begun.wait(), 10)
+    joined = desk.launches.submit(LaunchRequest(image=memory_registry.ENDLESS, pull=True))
+    await desk.reached(joined.id, Phase.PULLING)
+    await desk.launches.cancel(joined.id)
+    assert desk.jobs.get(others.id).state is JobState.RUNNING
+    third = desk.launches.submit(LaunchRequest(image=memory_registry.ENDLESS, pull=True))
+    await desk.reached(third.id, Phase.PULLING)
+    await desk.jobs.cancel(others.id)  # in the panel; who waits for it is told
+    assert (await desk.reached(third.id, Phase.CANCELLED)).error is None
 
 
 @pytest.mark.parametrize(
