@@ -23,6 +23,9 @@ LAUNCHER_SOURCE = files(__package__).joinpath("carried_launcher.py")
 TABLE = "distributions.json"
 TIMEOUT = 900.0  # seconds for all downloads; about 20 MB
 COMPILE_TIMEOUT = 300.0  # seconds
+_CONNECTION = re.compile(
+    r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|SSLError|RemoteDisconnected"
+)
 TOLD = 400  # characters of pip's own words
 
 
@@ -158,5 +161,7 @@ def _reason(words: str, status: int) -> str:
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     text = " ".join(errors) or (lines[-1] if lines else f"pip ended with status {status}")
+    if _CONNECTION.search(words):
+        text = f"the package index did not answer. {text}"
     text = re.sub(r"(\w+://)[^/@\s]+@", r"\1***@", text)
-    return text if len(text) <= TOLD else f"…{text[-TOLD:]}"
+    return text if len(text) <= TOLD else f"{text[:TOLD]}…"
