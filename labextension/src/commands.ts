@@ -32,9 +32,9 @@ export function addCommands(options: ICommandOptions): IDisposable {
   const added = new DisposableSet();
 
   /** Warn of an image that does not run here, and let the user decide. */
-  const mayStart = async ({ image: wanted }: INewLaunch) => {
+  const mayStart = async ({ image: wanted, gpus }: INewLaunch) => {
     const image = findImage(model, { image: wanted });
-    if (!image?.verdict || !needsWarning(image.verdict)) {
+    if (!image?.verdict || !needsWarning(image.verdict, gpus)) {
       return true;
     }
     const { warnOfVerdict } = await import('./imageDialogs');

@@ -42,7 +42,8 @@ export async function askForImage(
         dialog.reject();
       }
     }),
-    buttons: [Dialog.cancelButton({ label: trans.__('Close') })]
+    buttons: [Dialog.cancelButton({ label: trans.__('Close') })],
+    focusNodeSelector: 'input'
   });
   dialog.addClass('jp-GpuContainers-wideDialog');
   await dialog.launch();
@@ -110,7 +111,8 @@ export async function askForName(
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.okButton({ label: action })
-    ]
+    ],
+    focusNodeSelector: 'input'
   }).launch();
   return (button.accept && value) || null;
 }

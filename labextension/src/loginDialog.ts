@@ -50,7 +50,8 @@ export async function askForLogin(
       buttons: [
         Dialog.cancelButton({ label: trans.__('Cancel') }),
         Dialog.okButton({ label: trans.__('Log In') })
-      ]
+      ],
+      focusNodeSelector: 'input'
     }).launch();
     if (!button.accept || !value) {
       return false;

@@ -68,8 +68,20 @@ export function verdictTip(
   );
 }
 
-/** Whether people are to be warned before an image is started or pulled. */
-export function needsWarning(verdict: IVerdict | null | undefined): boolean {
-  const rating = verdict?.verdict;
-  return rating === 'incompatible' || rating === 'gpu-broken';
+/**
+ * Whether people are to be warned before an image is started or pulled.
+ *
+ * @param gpus - how many are asked for; without one, only the machine itself can be wrong
+ */
+export function needsWarning(
+  verdict: IVerdict | null | undefined,
+  gpus = 1
+): boolean {
+  if (!verdict) {
+    return false;
+  }
+  if (gpus === 0) {
+    return verdict.reasons.some(({ code }) => code === 'wrong_architecture');
+  }
+  return verdict.verdict === 'incompatible' || verdict.verdict === 'gpu-broken';
 }

@@ -235,7 +235,7 @@ describe('GpuContainersPanel', () => {
     await rendered(widget);
     const layers = widget.node.querySelector('details')!;
     expect(layers.querySelector('summary')!.textContent).toBe('1 of 2 layers');
-    expect(layers.textContent).toContain('aa11Downloading1 of 2 GiB');
+    expect(layers.textContent).toContain('aa111 of 2 GiB');
   });
 
   it('keeps a failed pull until it is dismissed', async () => {

@@ -64,7 +64,7 @@ export function downloadText(
   { download, on_engine }: { download: number | null; on_engine: boolean }
 ): string {
   if (on_engine) {
-    return trans.__('on this machine');
+    return trans.__('none: it is on this machine');
   }
   return download === null ? trans.__('not known') : formatBytes(download);
 }

@@ -123,17 +123,15 @@ function Layer(props: {
 }): React.JSX.Element {
   const { step, trans } = props;
   const { current, id, status, total } = step;
+  const isMoving = current > 0 && current !== total && !step.done;
   const bytes =
-    total === null
-      ? current > 0 && formatBytes(current)
-      : formatShare(trans, current, total);
+    total === null ? formatBytes(current) : formatShare(trans, current, total);
   return (
     <li className="jp-GpuContainers-row" data-done={step.done || undefined}>
       <code>{id}</code>
-      <span className="jp-GpuContainers-subtitle">{status}</span>
-      {!step.done && bytes && (
-        <span className="jp-GpuContainers-detail">{bytes}</span>
-      )}
+      <span className="jp-GpuContainers-detail" title={status}>
+        {isMoving ? bytes : status}
+      </span>
     </li>
   );
 }

@@ -97,6 +97,7 @@ function Form(
   const image =
     usable.find(({ id }) => id === imageId) ??
     usable.find(other => props.image && isImage(other, props.image)) ??
+    usable.find(({ verdict }) => !needsWarning(verdict)) ??
     usable[0];
   /** How many GPUs are asked for with an image. */
   const countFor = (of: IImage) =>
@@ -162,7 +163,7 @@ function Form(
           {trans.__('Add another image…')}
         </button>
       </div>
-      {image?.verdict && needsWarning(image.verdict) && (
+      {image?.verdict && needsWarning(image.verdict, countFor(image)) && (
         <div className="jp-GpuContainers-problem" role="alert">
           <VerdictReasons verdict={image.verdict} trans={trans} />
         </div>

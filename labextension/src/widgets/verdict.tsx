@@ -78,10 +78,15 @@ interface IGroup {
   reasons: IReason[];
 }
 
-/** GPUs of which the same is true stand together: most machines have eight of a kind. */
+/**
+ * What is to be said of single GPUs. Those of which the same is true stand together, since most
+ * machines have eight of a kind; what is said of the whole, and of all alike, is not said again.
+ */
 function groups(verdict: IVerdict): IGroup[] {
+  const said = new Set(verdict.reasons.map(({ message }) => message));
   const found = new Map<string, IGroup>();
-  for (const { index, verdict: rating, reasons } of verdict.gpus) {
+  for (const { index, verdict: rating, ...gpu } of verdict.gpus) {
+    const reasons = gpu.reasons.filter(({ message }) => !said.has(message));
     const key = JSON.stringify([rating, reasons]);
     const group = found.get(key);
     if (group) {
@@ -90,5 +95,8 @@ function groups(verdict: IVerdict): IGroup[] {
       found.set(key, { indices: [index], rating, reasons });
     }
   }
-  return [...found.values()];
+  const all = [...found.values()];
+  const isSaid = ({ rating, reasons }: IGroup) =>
+    rating === verdict.verdict && reasons.length === 0;
+  return all.length === 1 && isSaid(all[0]) ? [] : all;
 }
