@@ -1,4 +1,4 @@
-"""Measures, in one run: cold starts, the server's memory, images listed, images pulled."""
+"""Measures, in one run: starts, the server's memory, listing, pulls, verdicts."""
 
 from __future__ import annotations
 

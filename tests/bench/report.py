@@ -115,7 +115,7 @@ def page(results: dict[str, Any]) -> str:
         table = _table(pulls["samples"]["cases"], "pull", "docker pull")
         parts += ["## Pulling an image\n", fill(text, 100) + "\n", table]
     if "verdicts" in results:
-        table = _table(results["verdicts"]["cases"], "judge", "one H200")
+        table = _table(results["verdicts"]["cases"], "judge", "one H200, nothing in common")
         parts += ["## Verdicts\n", VERDICTS.format(count=verdicts.COUNT), table]
     return "\n".join(parts)
 

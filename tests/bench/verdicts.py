@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -14,32 +16,34 @@ from tests.model.cases import MACHINES, host, image
 from .rounds import Gate, Sample, Samples, interleave
 
 COUNT = 500
-CASES = {
-    "one H200": "h200",
-    "four V100, two of them broken": "4xv100-broken",
-    "eight A100": "dgx-a100-mig",
-}
+MACHINE_NAMES = {"one H200": "h200", "eight A100": "dgx-a100-mig"}
 
 
-def images() -> list[ImageClaims]:
-    """Return images that differ as those of a machine do: each a little, on common bases."""
+def images(mark: str) -> list[ImageClaims]:
+    """Return images; with a mark that is new they have nothing in common with earlier ones."""
     bases = [image(name) for name in MACHINES["images"]]
-    return [_variant(bases[number % len(bases)], number) for number in range(COUNT)]
+    return [_variant(bases[number % len(bases)], number, mark) for number in range(COUNT)]
 
 
-def _variant(base: ImageClaims, number: int) -> ImageClaims:
-    config = ImageConfig(env=base.config.env | {"BUILD": str(number)})
+def _variant(base: ImageClaims, number: int, mark: str) -> ImageClaims:
+    own = {"NVIDIA_BUILD_ID": f"{mark}-{number}"} if mark else {"BUILD_ID": str(number)}
+    config = ImageConfig(env=base.config.env | own)
     return replace(base, config=config, download=number << 24, kernels=number % 2 == 0)
 
 
 async def measure(rounds: int, gate: Gate) -> Samples:
     """Judge all images on every machine once a round."""
-    some = images()
-    cases = {name: partial(_judge, some, host(machine)) for name, machine in CASES.items()}
+    marks = map(str, itertools.count(1))
+    cases = {}
+    for name, machine in MACHINE_NAMES.items():
+        here = host(machine)
+        cases[f"{name}, images on common bases"] = partial(_judge, lambda: images(""), here)
+        cases[f"{name}, nothing in common"] = partial(_judge, lambda: images(next(marks)), here)
     return await interleave(cases, rounds, gate, settle=0.0)
 
 
-async def _judge(some: list[ImageClaims], machine: Host) -> Sample:
+async def _judge(make: Callable[[], list[ImageClaims]], machine: Host) -> Sample:
+    some = make()
     began = perf_counter()
     for one in some:
         judge(one, machine)
