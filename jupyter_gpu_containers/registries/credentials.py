@@ -141,7 +141,7 @@ class DockerCredentials(CredentialStore):
                 listed = CredentialHelper(str(name)).list()
                 found |= {host_of_key(key): user for key, user in listed.items() if _is_host(key)}
             for key, name in _section(config, "credHelpers").items():
-                if (login := CredentialHelper(str(name)).get(key)) is not None:
+                if (login := CredentialHelper(str(name)).get(docker_key(key))) is not None:
                     found[host_of_key(key)] = login.username
         except HelperError as exc:
             _log.warning("Not all logins are known: %s", exc)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(.*)", re.IGNORECASE | re.DOTALL | re.ASCII)
 _BEFORE_RELEASE = re.compile(
-    r"[._-]?(?:a|alpha|b|beta|c|rc|pre|preview|dev|nightly|snapshot)(?![a-z])", re.IGNORECASE
+    r"[._-]?(?:(rc|c|pre|preview)|(b|beta)|(a|alpha)|(dev|nightly|snapshot))(?![a-z])",
+    re.IGNORECASE | re.ASCII,
 )
 _PART = re.compile(r"\d+|[a-z]+", re.ASCII)
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
@@ -47,8 +48,8 @@ def _key(tag: str) -> _Key:
         return (2, (), 0, _rest(tag), tag)
     # smaller is newer; the 1 at the end lets 2.6.1 and 2.6.0 come before 2.6
     release = (*(-int(number) for number in match[1].split(".")), 1)
-    before = 1 if _BEFORE_RELEASE.match(match[2]) else 0
-    return (1, release, before, _rest(match[2]), tag)
+    early = _BEFORE_RELEASE.match(match[2])
+    return (1, release, (early.lastindex or 0) if early else 0, _rest(match[2]), tag)
 
 
 def _rest(text: str) -> tuple[tuple[int, int, str], ...]:
