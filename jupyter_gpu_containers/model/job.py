@@ -172,9 +172,11 @@ def _merged(known: Step | None, step: Step) -> Step:
     if _NOT_NEEDED.match(step.status):
         current, total = 0, 0
     elif _TRAVELS.match(step.status):
-        # a retry begins anew, and so does the layer; an engine may send more than it had foreseen
-        current = step.current
-        total = max(current, step.total or total or 0) if step.total or total else None
+        # Docker counts a download that it resumes from where that begins; one that it cannot
+        # resume begins anew. A push may send more than was foreseen.
+        before = total - step.total if total is not None and step.total is not None else 0
+        current = step.current + max(0, before)
+        total = max(current, total or 0, step.total or 0) if total or step.total else None
     elif step.done or _ARRIVED.match(step.status):
         total = current if total is None else total
         current = total

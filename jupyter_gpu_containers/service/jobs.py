@@ -124,7 +124,6 @@ class Jobs:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
-            await asyncio.sleep(0)  # `_settle` comes after the task
         return self.get(job_id)
 
     async def finished(self, job_id: str) -> Job:
@@ -133,7 +132,6 @@ class Jobs:
         task = self._tasks.get(job_id)
         if task is not None:
             await asyncio.wait({task})
-            await asyncio.sleep(0)
         return self.get(job_id)
 
     async def close(self) -> None:

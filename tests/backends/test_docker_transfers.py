@@ -106,6 +106,23 @@ async def test_a_pull_tells_the_truth_about_its_bytes(docker: Bench, proxy: Watc
     assert (again.state, again.current, again.total) == (JobState.SUCCEEDED, 0, 0)
 
 
+async def test_a_pull_that_is_cut_off_is_resumed(docker: Bench, proxy: WatchedProxy) -> None:
+    reference = f"{proxy.host}/test/large:latest"
+    docker.names.append(reference)
+    blob = LARGE.layers[0]
+    proxy.add(Fault(BLOBS + blob.digest, cut=2_000_000, times=1))
+    jobs = jobs_of(docker)
+    states: list[Job] = []
+    jobs.on_change(states.append)
+    job = await finished(jobs, JobKind.PULL, reference)
+    size = sum(len(blob.data) for blob in LARGE.layers)
+    assert (job.state, job.current, job.total) == (JobState.SUCCEEDED, size, size)
+    assert {state.total for state in states[2:]} == {size}
+    assert any("Retrying" in step.status for state in states for step in state.steps)
+    assert len(proxy.requests(blob.digest)) == 2
+    assert proxy.sent < size + 1_500_000  # the first two megabytes came once
+
+
 async def test_what_two_images_share_comes_once(
     docker: Bench, plain_registry: RealRegistry
 ) -> None:

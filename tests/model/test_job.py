@@ -143,6 +143,14 @@ def test_a_download_that_begins_anew_loses_its_bytes() -> None:
     assert [state.current for state in job] == [60, 60, 10]
 
 
+def test_a_download_that_is_resumed_keeps_its_bytes() -> None:
+    """Docker tells of the rest only."""
+    job = played(NEW, [(Step("a", "Downloading", n, 100), 1.0) for n in (30, 60)])[-1]
+    job = advance(job, Step("a", "Downloading", 0, 40), 1.0)
+    assert (job.current, job.total) == (60, 100)
+    assert advance(job, Step("a", "Downloading", 40, 40), 1.0).current == 100
+
+
 def test_an_engine_may_send_more_than_it_had_foreseen() -> None:
     """Docker counts a pushed layer's tar headers, too."""
     job = advance(NEW, Step("a", "Pushing", 1100, 1000), 1.0)
