@@ -110,11 +110,9 @@ def verdict_text(document: dict[str, Any], name: str, style: Style) -> str:
     lines = [f"{style.paint(name, 'bold')}: {rating}" if name else rating]
     lines += [_reason(reason) for reason in document["reasons"]]
     for gpu in document["gpus"]:
-        states = ", ".join(
-            f"{key} {gpu[key]}" for key in ("driver", "arch", "requirement") if gpu[key]
-        )
+        states = ", ".join(f"{key} {gpu[key]}" for key in ("driver", "arch", "requirement"))
         rating = style.paint(gpu["verdict"], _KINDS.get(gpu["verdict"], "dim"))
-        lines.append(f"GPU {gpu['index']}: {rating}" + (f" ({states})" if states else ""))
+        lines.append(f"GPU {gpu['index']}: {rating}" + (f" ({states})" if gpu["driver"] else ""))
         lines += [_reason(r) for r in gpu["reasons"] if r not in document["reasons"]]
     return "\n".join(lines)
 

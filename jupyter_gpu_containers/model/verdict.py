@@ -46,9 +46,9 @@ class GpuVerdict:
 
     index: int
     rating: Rating
-    driver: str  # native, minor-compat, forward-compat, too-old, unverified; "" where not asked
-    arch: str  # ok, ok-ptx, likely, no-kernel, unverified; "" where not asked
-    requirement: str  # NVIDIA_REQUIRE_*: pass, fail, error; "" where not asked
+    driver: str  # native, minor-compat, forward-compat[-unverified], too-old, unverified
+    arch: str  # ok, ok-ptx, likely, no-kernel, unverified; both "" where they do not matter
+    requirement: str  # NVIDIA_REQUIRE_*: pass, fail, error
     reasons: tuple[Reason, ...]
 
     def of(self, index: int) -> GpuVerdict:
@@ -79,25 +79,24 @@ def judge(image: ImageClaims, host: Host) -> Verdict:
     host : Host
     """
     general = _general(image, host)
-    if general and general[0][0] is Rating.INCOMPATIBLE and general[0][1].code in _WHOLE:
-        return _same_for_all(Rating.INCOMPATIBLE, general, host)
     part = _judge_gpus(
         about_gpus(image.config.env),
         tag_cuda(image.reference),
         image.source,
         replace(host, architecture=None, disk_free=None),
     )
+    if general and general[0][1].code == "wrong_architecture":
+        return _same_for_all(Rating.INCOMPATIBLE, general, host, part)
     if part.wanted is None:
         text = "The image asks for no GPU."
         none = (Rating.CPU, Reason("wants_no_gpu", text, "configuration, tag"))
-        return _same_for_all(Rating.CPU, [*general, none], host)
+        return _same_for_all(Rating.CPU, [*general, none], host, part)
     if not host.gpus:
         return _summary(Rating.INCOMPATIBLE, (), [_no_gpu(part.wanted, host), *general])
     return _summary(part.rating, part.gpus, general, part.decisive)
 
 
 _Rated = tuple[Rating, Reason]
-_WHOLE = ("wrong_architecture",)  # reasons after which no GPU needs to be looked at
 
 
 @dataclass(frozen=True)
@@ -131,12 +130,12 @@ def _judge_gpus(variables: Variables, tag: Need | None, source: str, host: Host)
 
 
 def _judge_gpu(needs: GpuNeeds, host: Host, gpu: HostGpu) -> GpuVerdict:
+    requirement = requirement_fit(needs, host, gpu)
     if gpu.problem is not None:
         reason = Reason("gpu_broken", gpu.problem, "NVML")
-        return GpuVerdict(gpu.index, Rating.GPU_BROKEN, "", "", "", (reason,))
+        return GpuVerdict(gpu.index, Rating.GPU_BROKEN, "", "", requirement.state, (reason,))
     driver = driver_fit(needs, host, gpu)
     arch = arch_fit(needs, gpu, driver)
-    requirement = requirement_fit(needs, host, gpu)
     fits = sorted((driver, arch, requirement), key=lambda fit: -severity(fit.rating))
     return GpuVerdict(
         index=gpu.index,
@@ -191,9 +190,14 @@ def _no_gpu(wanted: str, host: Host) -> _Rated:
     return Rating.INCOMPATIBLE, Reason("no_gpu", text, wanted)
 
 
-def _same_for_all(rating: Rating, rated: list[_Rated], host: Host) -> Verdict:
+def _same_for_all(rating: Rating, rated: list[_Rated], host: Host, part: _GpuPart) -> Verdict:
+    """The rating of an image that no GPU decides about; conditions are told all the same."""
     decisive = tuple(reason for own, reason in rated if own is rating)
-    gpus = tuple(GpuVerdict(gpu.index, rating, "", "", "", decisive) for gpu in host.gpus)
+    conditions = {gpu.index: gpu.requirement for gpu in part.gpus}
+    gpus = tuple(
+        GpuVerdict(gpu.index, rating, "", "", conditions.get(gpu.index, "pass"), decisive)
+        for gpu in host.gpus
+    )
     return _summary(rating, gpus, rated)
 
 

@@ -43,6 +43,7 @@ def test_inventory(snapshot: GpuSnapshot) -> None:
     agrees_with_nvidia_smi(snapshot, listing.stdout)
     assert snapshot.driver is not None
     assert snapshot.driver.cuda_version is not None
+    assert all(gpu.brand for gpu in snapshot.gpus)
 
 
 def test_container_sees_the_gpus_it_was_given(snapshot: GpuSnapshot, rig: GpuRig) -> None:
