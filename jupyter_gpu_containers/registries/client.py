@@ -30,8 +30,9 @@ from jupyter_gpu_containers.ports import CredentialStore, Registry
 from . import documents, hub, tag_order
 from .cache import DigestCache, matches
 from .refusals import Subject, no_access, refusal, wrong_login
+from .sessions import CERTIFICATES
 from .tokens import TokenKey, Tokens, basic
-from .transport import CERTIFICATES, Transport
+from .transport import Transport
 from .visit import API_HOSTS, Visit
 
 _T = TypeVar("_T")
@@ -86,7 +87,12 @@ class RegistryClient(Registry):
     ) -> None:
         self._credentials = credentials
         self._mirrors = {host_of_key(host): tuple(m) for host, m in (mirrors or {}).items()}
-        self._transport = Transport(insecure=insecure, timeout=timeout, certificates=certificates)
+        plain = [m for some in self._mirrors.values() for m in some if m.startswith("http://")]
+        self._transport = Transport(
+            insecure={*insecure, *map(host_of_key, plain)},  # who writes http:// means it
+            timeout=timeout,
+            certificates=certificates,
+        )
         self._tokens = Tokens(self._transport, trusted_realms)
         self._cache = DigestCache(cache)
         self._search_address = search_address

@@ -55,12 +55,13 @@ def login_wanted(subject: Subject) -> UnauthorizedError:
     )
 
 
-def withheld(host: str, realm: str = "another site") -> RegistryError:
+def withheld(host: str, realm: str = "another host") -> RegistryError:
     """Return the error for a login that was not sent, as it might have got into wrong hands."""
     return RegistryError(
         f"The registry {host} wants its logins sent to {realm}, which is not known to belong to "
         "it: the login was not sent.",
-        "If that is right, an administrator can add it to the trusted realms.",
+        "If that is right, an administrator can allow it: "
+        f'c.GpuContainers.trusted_realms = {{"{host}": ["{realm}"]}}',
     )
 
 

@@ -11,10 +11,11 @@ from jupyter_gpu_containers.errors import RegistryError
 from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.model.registry_host import is_internal, without_port
 
+from .connection import BrokenOffError
 from .credentials import IDENTITY_TOKEN
 from .refusals import Subject, refusal, retry_after, withheld, wrong_login
 from .tokens import TokenKey, Tokens
-from .transport import Authorization, BrokenOffError, Response, Transport
+from .transport import Authorization, Response, Transport
 
 API_HOSTS = {"docker.io": "registry-1.docker.io"}  # of Docker Hub, whose name serves web pages
 _REDIRECTS = 5
