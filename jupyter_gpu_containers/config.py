@@ -127,6 +127,12 @@ class GpuContainers(Configurable):
         help="""Hosts of registries whose certificate is not checked, or that speak plain HTTP;
         loopback ones may do so anyway. The engine has a setting of its own.""",
     ).tag(config=True)
+    trusted_realms = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help="""Hosts of token servers that may see the logins of a registry of another domain:
+        {"registry.example.org": ["sso.example.com"]}.""",
+    ).tag(config=True)
     catalogue_entries = List(
         Dict(),
         help="""Images to offer beside the curated ones, each {"name", "reference", "title",
@@ -306,6 +312,7 @@ def _registry(
         credentials,
         mirrors=traits.registry_mirrors,
         insecure=traits.insecure_registries,
+        trusted_realms=traits.trusted_realms,
         cache=Path(jupyter_data_dir()) / "gpu_containers" / "registries",
     )
 
