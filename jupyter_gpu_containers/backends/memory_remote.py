@@ -16,8 +16,8 @@ from jupyter_gpu_containers.model.registry import (
 from jupyter_gpu_containers.ports import CredentialStore, Registry
 
 from . import memory_registry
+from .memory_images import host_architecture
 
-ARCHITECTURE = "amd64"  # all that is offered
 WRONG = "wrong"  # the one secret that no registry takes
 
 
@@ -54,9 +54,10 @@ class MemoryRegistry(Registry):
         parsed = ImageReference.parse(reference)
         logged_in = self._credentials.get(parsed.registry) is not None
         image = memory_registry.find(reference, logged_in=logged_in)
-        if architecture != ARCHITECTURE:
+        if architecture != host_architecture():  # all that is offered
             raise WrongArchitectureError(
-                f"“{parsed.familiar}” is offered for {ARCHITECTURE}, not for {architecture}.",
+                f"“{parsed.familiar}” is offered for {host_architecture()}, not for "
+                f"{architecture}.",
                 "Choose another image.",
             )
         return _remote(parsed, image)
@@ -91,7 +92,7 @@ def _remote(parsed: ImageReference, image: Image) -> RemoteImage:
         id=image.id,
         config=image.config or ImageConfig(),
         layers=layers,
-        architecture=ARCHITECTURE,
-        platforms=(Platform("linux", ARCHITECTURE),),
+        architecture=host_architecture(),
+        platforms=(Platform("linux", host_architecture()),),
         created=image.created,
     )

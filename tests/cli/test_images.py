@@ -7,8 +7,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pexpect
@@ -237,3 +239,18 @@ def test_a_program_that_is_told_to_end_cancels_its_pull(room: dict[str, str]) ->
         out, err = child.communicate(timeout=PATIENCE)
     assert (child.returncode, out) == (130, b"Cancelled.\n")
     assert err.endswith(b": pull cancelled\n")
+
+
+def test_ctrl_c_does_not_wait_for_a_silent_registry(room: dict[str, str]) -> None:
+    file = Path(room["JUPYTER_CONFIG_DIR"]) / "jupyter_gpu_containers_config.json"
+    file.write_text(json.dumps({"GpuContainers": {"backend": "docker", "fixed_gpus": []}}))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        repository = f"127.0.0.1:{silent.getsockname()[1]}/a/b"
+        with subprocess.Popen([*PROGRAM, "tags", repository], env=room) as child:
+            connection, _ = silent.accept()
+            began = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            assert child.wait(timeout=PATIENCE) == 130
+            assert time.monotonic() - began < 10  # the registry would have 20 and more
+            connection.close()

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES, host_architecture
 from jupyter_gpu_containers.backends.memory_remote import MemoryRegistry
 from jupyter_gpu_containers.errors import (
     ForbiddenError,
@@ -48,7 +48,7 @@ async def test_details_of_an_image_in_a_registry(api: Api, spelling: str) -> Non
     assert (told["on_engine"], told["references"], told["size"]) == (False, [], None)
     assert told["reference"] == REMOTE
     assert told["download"] > 1 << 29
-    assert told["platforms"] == ["linux/amd64"]
+    assert told["platforms"] == [f"linux/{host_architecture()}"]
     assert told["framework"] == {"name": "PyTorch", "version": "25.01"}
     assert (told["kernels"], told["problem"]) == (None, None)
     assert told["verdict"]["verdict"]
