@@ -101,3 +101,13 @@ export function button(node: Element, name: string): HTMLElement {
   }
   return found;
 }
+
+/** Type into a field, as React notices it. */
+export function type(field: Element, text: string): void {
+  const { set } = Object.getOwnPropertyDescriptor(
+    HTMLInputElement.prototype,
+    'value'
+  )!;
+  set!.call(field, text);
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+}

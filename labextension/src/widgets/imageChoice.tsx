@@ -160,7 +160,7 @@ function LoginHere(props: {
       }}
     >
       <h4>{trans.__('Log in to %1', host)}</h4>
-      <LoginFields isFixed input={input} trans={trans} onChange={setInput} />
+      <LoginFields isFixed initial={input} trans={trans} onChange={setInput} />
       {problem && <Problem problem={problem} />}
       <button className="jp-Button jp-GpuContainers-start" disabled={isBusy}>
         {trans.__('Log In')}

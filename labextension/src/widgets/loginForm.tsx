@@ -32,12 +32,11 @@ export class LoginForm extends ReactWidget {
       <>
         {problem && <Problem problem={problem} />}
         <LoginFields
-          input={this._input}
+          initial={this._input}
           isFixed={isFixed}
           trans={trans}
           onChange={input => {
             this._input = input;
-            this.update();
           }}
         />
       </>
@@ -62,12 +61,20 @@ export namespace LoginForm {
 
 /** The fields alone, for a form that has its own buttons. */
 export function LoginFields(props: {
-  input: ILoginInput;
+  initial: ILoginInput;
   isFixed: boolean;
   trans: TranslationBundle;
   onChange: (input: ILoginInput) => void;
 }): React.JSX.Element {
-  const { input, isFixed, trans, onChange } = props;
+  const { isFixed, trans } = props;
+  const [input, setInput] = React.useState(props.initial);
+  // password managers fill several fields before anything is rendered
+  const latest = React.useRef(input);
+  const change = (part: Partial<ILoginInput>) => {
+    latest.current = { ...latest.current, ...part };
+    setInput(latest.current);
+    props.onChange(latest.current);
+  };
   const isKey = wantsApiKey(input.host);
   return (
     <div className="jp-GpuContainers-loginFields">
@@ -83,9 +90,7 @@ export function LoginFields(props: {
             )}
             spellCheck={false}
             value={input.host}
-            onChange={({ target }) =>
-              onChange({ ...input, host: target.value.trim() })
-            }
+            onChange={({ target }) => change({ host: target.value.trim() })}
           />
         </label>
       )}
@@ -99,9 +104,7 @@ export function LoginFields(props: {
             autoComplete="off"
             spellCheck={false}
             value={input.username}
-            onChange={({ target }) =>
-              onChange({ ...input, username: target.value })
-            }
+            onChange={({ target }) => change({ username: target.value })}
           />
         </label>
       )}
@@ -116,9 +119,7 @@ export function LoginFields(props: {
           type="password"
           autoComplete="off"
           value={input.secret}
-          onChange={({ target }) =>
-            onChange({ ...input, secret: target.value })
-          }
+          onChange={({ target }) => change({ secret: target.value })}
         />
       </label>
       <p className="jp-GpuContainers-subtitle">

@@ -21,37 +21,57 @@ export class NameForm extends ReactWidget {
   }
 
   protected render(): React.JSX.Element {
-    const id = 'jp-GpuContainers-names';
     return (
-      <div className="jp-GpuContainers-loginFields">
-        <label>
-          <span>{this._trans.__('Name')}</span>
-          <input
-            className="jp-mod-styled"
-            required
-            spellCheck={false}
-            list={id}
-            placeholder={this._trans.__('registry.example.org/team/image:1.0')}
-            value={this._name}
-            onChange={({ target }) => {
-              this._name = target.value;
-              this.update();
-            }}
-          />
-        </label>
-        <datalist id={id}>
-          {this._image.references.map(name => (
-            <option key={name} value={name} />
-          ))}
-        </datalist>
-        <p className="jp-GpuContainers-subtitle">
-          {this._trans.__(
-            'The part before the first slash is the registry; without one, Docker Hub is meant.'
-          )}
-        </p>
-      </div>
+      <NameField
+        initial={this._name}
+        names={this._image.references}
+        trans={this._trans}
+        onChange={name => {
+          this._name = name;
+        }}
+      />
     );
   }
 
   private _name: string;
+}
+
+function NameField(props: {
+  initial: string;
+  names: readonly string[];
+  trans: TranslationBundle;
+  onChange: (name: string) => void;
+}): React.JSX.Element {
+  const { initial, names, trans, onChange } = props;
+  const [name, setName] = React.useState(initial);
+  const id = 'jp-GpuContainers-names';
+  return (
+    <div className="jp-GpuContainers-loginFields">
+      <label>
+        <span>{trans.__('Name')}</span>
+        <input
+          className="jp-mod-styled"
+          required
+          spellCheck={false}
+          list={id}
+          placeholder={trans.__('registry.example.org/team/image:1.0')}
+          value={name}
+          onChange={({ target }) => {
+            setName(target.value);
+            onChange(target.value);
+          }}
+        />
+      </label>
+      <datalist id={id}>
+        {names.map(name => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+      <p className="jp-GpuContainers-subtitle">
+        {trans.__(
+          'The part before the first slash is the registry; without one, Docker Hub is meant.'
+        )}
+      </p>
+    </div>
+  );
 }

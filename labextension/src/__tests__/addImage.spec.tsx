@@ -1,0 +1,222 @@
+// The dialog that finds images: catalogue, search, names, logins.
+import { IImageDetails } from '../wireImages';
+import { AddImage } from '../widgets/addImage';
+import {
+  BUSY,
+  FakeServer,
+  TOO_OLD,
+  UNAUTHORIZED,
+  json,
+  makeJobs,
+  makeModel
+} from './fakes';
+import { GIB, IMAGE, button, settled, show, trans, type } from './screen';
+
+const PYTORCH = 'nvcr.io/nvidia/pytorch:25.08-py3';
+const ASKED = 'images/nvcr.io/nvidia/pytorch%3A25.08-py3';
+const TAGS = 'GET registries/nvcr.io/tags?repository=nvidia%2Fpytorch';
+
+const ENTRY = {
+  name: 'pytorch',
+  title: 'PyTorch by NVIDIA',
+  description: 'Every month.',
+  reference: PYTORCH,
+  link: 'javascript:alert(1)',
+  licence: 'BSD',
+  framework: 'PyTorch',
+  vendor: 'NVIDIA',
+  verdict: TOO_OLD,
+  on_engine: false,
+  download: 8 * GIB,
+  tags: [PYTORCH, 'nvcr.io/nvidia/pytorch:24.01-py3']
+};
+
+const DETAILS: IImageDetails = {
+  ...IMAGE,
+  reference: PYTORCH,
+  references: [],
+  kernels: null,
+  on_engine: false,
+  size: null,
+  download: 8.4 * GIB,
+  platforms: ['linux/amd64', 'linux/arm64'],
+  verdict: TOO_OLD
+};
+
+describe('AddImage', () => {
+  let server: FakeServer;
+  let onPull: jest.Mock;
+
+  beforeEach(() => {
+    onPull = jest.fn();
+    server = new FakeServer();
+    server.answers.set('GET catalogue', {
+      entries: [
+        ENTRY,
+        {
+          ...ENTRY,
+          name: 'scipy',
+          title: 'SciPy',
+          reference: 'quay.io/jupyter/scipy-notebook:latest',
+          framework: null,
+          vendor: 'Jupyter',
+          verdict: null,
+          tags: []
+        }
+      ]
+    });
+    server.answers.set(`GET ${ASKED}`, DETAILS);
+    server.answers.set(TAGS, {
+      repository: 'nvcr.io/nvidia/pytorch',
+      tags: ['26.07-py3', '25.08-py3'],
+      total: 2
+    });
+  });
+
+  async function dialog(reference?: string): Promise<HTMLElement> {
+    const { model } = await makeModel(server);
+    const { registries } = await makeJobs(server);
+    const widget = new AddImage({
+      model,
+      registries,
+      trans,
+      reference,
+      onPull
+    });
+    await show(widget);
+    await settled();
+    return widget.node;
+  }
+
+  const search = (node: Element) => node.querySelector('input[type=search]')!;
+  const rows = (node: Element) =>
+    [
+      ...node.querySelectorAll(
+        '.jp-GpuContainers-found .jp-GpuContainers-title'
+      )
+    ].map(({ textContent }) => textContent);
+
+  it('shows the catalogue with verdicts, filtered by what is typed', async () => {
+    const node = await dialog();
+    expect(rows(node)).toEqual(['PyTorch by NVIDIA', 'SciPy']);
+    expect(
+      node.querySelector('.jp-GpuContainers-found .jp-GpuContainers-badge')!
+        .textContent
+    ).toBe('Incompatible');
+    type(search(node), 'scipy');
+    await settled();
+    expect(rows(node)).toEqual(['SciPy']);
+  });
+
+  it('shows what there is to fetch, and whether it will run', async () => {
+    const node = await dialog();
+    node
+      .querySelector<HTMLElement>(
+        '.jp-GpuContainers-found .jp-GpuContainers-rowButton'
+      )!
+      .click();
+    await settled();
+    const right = node.querySelector('.jp-GpuContainers-choiceDetails')!;
+    expect(right.textContent).toContain('needs driver >= 570.26');
+    expect(right.textContent).toContain('linux/amd64, linux/arm64');
+    expect(right.querySelector('a')).toBeNull(); // no link but to the web
+    const names = [...right.querySelectorAll('option')].map(({ text }) => text);
+    expect(names).toEqual([
+      PYTORCH,
+      'nvcr.io/nvidia/pytorch:24.01-py3',
+      'nvcr.io/nvidia/pytorch:26.07-py3'
+    ]);
+    button(node, 'Pull 8.4 GiB').click();
+    expect(onPull).toHaveBeenCalledWith(PYTORCH, DETAILS);
+  });
+
+  it('takes a name, and the newest version where it has none', async () => {
+    const newest = 'GET images/nvcr.io/nvidia/pytorch%3A26.07-py3';
+    server.answers.set(newest, { ...DETAILS, on_engine: true, download: 0 });
+    const node = await dialog();
+    type(search(node), 'nvcr.io/nvidia/pytorch');
+    search(node).dispatchEvent(
+      new KeyboardEvent('keydown', { key: 'Enter', bubbles: true })
+    );
+    await settled();
+    await settled();
+    expect(server.requests.map(({ what }) => what)).toContain(newest);
+    button(node, 'Pull Again').click();
+    expect(onPull.mock.calls[0][0]).toBe('nvcr.io/nvidia/pytorch:26.07-py3');
+  });
+
+  it('searches Docker Hub for what is no name', async () => {
+    server.answers.set('GET search?q=torch%20two', {
+      results: [
+        { name: 'pytorch/pytorch', description: '', stars: 7, official: false }
+      ]
+    });
+    const node = await dialog();
+    type(search(node), 'torch two');
+    search(node).dispatchEvent(
+      new KeyboardEvent('keydown', { key: 'Enter', bubbles: true })
+    );
+    await settled();
+    expect(rows(node)).toEqual(['pytorch/pytorch']);
+    expect(node.textContent).toContain('★ 7');
+  });
+
+  it('says why there is no search, without an alarm', async () => {
+    server.answers.set('GET search?q=torch', json(BUSY, 503));
+    const node = await dialog();
+    type(search(node), 'torch');
+    search(node).dispatchEvent(
+      new KeyboardEvent('keydown', { key: 'Enter', bubbles: true })
+    );
+    await settled();
+    expect(node.querySelector('[role=note]')!.textContent).toContain(
+      BUSY.message
+    );
+    expect(node.querySelector('[role=alert]')).toBeNull();
+  });
+
+  it('asks for a login where the registry wants one, and asks again', async () => {
+    server.answers.set(`GET ${ASKED}`, json(UNAUTHORIZED, 403));
+    server.answers.set('POST registries/nvcr.io/login', json(BUSY, 403));
+    const node = await dialog(PYTORCH);
+    expect(node.textContent).toContain(UNAUTHORIZED.message);
+    const form = node.querySelector('form')!;
+    expect(form.getAttribute('aria-label')).toBe('Log in to nvcr.io');
+    expect(form.textContent).not.toContain('User name');
+    const secret = form.querySelector('[type=password]')!;
+    type(secret, 'wrong');
+    form.requestSubmit();
+    await settled();
+    expect(form.querySelector('[role=alert]')!.textContent).toContain(
+      BUSY.message
+    );
+
+    server.answers.set('POST registries/nvcr.io/login', {
+      host: 'nvcr.io',
+      username: '$oauthtoken',
+      kept_in: 'a file'
+    });
+    server.answers.set(`GET ${ASKED}`, DETAILS);
+    type(secret, 'right');
+    form.requestSubmit();
+    await settled();
+    await settled();
+    expect(server.requests).toContainEqual({
+      what: 'POST registries/nvcr.io/login',
+      body: { secret: 'right' }
+    });
+    expect(node.querySelector('form')).toBeNull();
+    expect(node.innerHTML).not.toContain('right');
+    button(node, 'Pull 8.4 GiB');
+  });
+
+  it.each([
+    ['registry_unreachable', false],
+    ['tag_unknown', true]
+  ])('after %s, Pull is disabled: %s', async (code, isDisabled) => {
+    server.answers.set(`GET ${ASKED}`, json({ ...BUSY, code }, 503));
+    const node = await dialog(PYTORCH);
+    const pull = button(node, 'Pull') as HTMLButtonElement;
+    expect(pull.disabled).toBe(isDisabled);
+  });
+});
