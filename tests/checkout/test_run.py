@@ -51,3 +51,18 @@ def test_missing_packages_are_named_to_who_may_not_install(tmp_path: Path) -> No
     assert asked.returncode == 1
     assert asked.stderr == "==> For a purpose, type: sudo apt-get install one two\n"
     assert not (tmp_path / "tried").exists()
+
+
+def test_a_package_with_a_service_is_unpacked_not_installed(tmp_path: Path) -> None:
+    """Nothing of it runs: no maintainer's script, no service; the second time nothing is done."""
+    program(tmp_path, "id", "echo 1000")
+    program(tmp_path, "sudo", "exit 1")
+    program(tmp_path, "apt-get", f'echo "$*" >>{tmp_path}/tried; touch some_1_all.deb')
+    program(
+        tmp_path, "dpkg-deb", "mkdir -p usr/bin; touch usr/bin/server; chmod 755 usr/bin/server"
+    )
+    script = f"LOGS={tmp_path}/logs; mkdir -p $LOGS; need_unpacked server 'a purpose' some"
+    for said in ("==> Unpacking some into .run/some, for a purpose\n", ""):
+        asked = sourced(script, path=f"{tmp_path}:/usr/bin:/bin")
+        assert (asked.returncode, asked.stdout, asked.stderr) == (0, said, "")
+    assert (tmp_path / "tried").read_text() == "download some\n"
