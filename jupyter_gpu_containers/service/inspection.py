@@ -236,8 +236,15 @@ def _local_claims(image: Image, reference: str) -> ImageClaims:
         image.config or ImageConfig(labels=image.labels),
         image.architecture,
         download=0,
-        kernels=bool(image.probe.kernels) if image.probe else None,
+        kernels=_kernel_inside(image),
     )
+
+
+def _kernel_inside(image: Image) -> bool | None:
+    """Tell whether a kernel is in the image, or else carried in; None: not known, or neither."""
+    if image.probe is None or not image.probe.kernels:
+        return None
+    return any(kernel.runtime is None for kernel in image.probe.kernels)
 
 
 def _remote_claims(remote: RemoteImage, reference: str, download: int) -> ImageClaims:

@@ -12,7 +12,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES, PYTHON_KERNEL
 from jupyter_gpu_containers.catalogue import curated_entries, nvidia_matrix, own_entries
 from jupyter_gpu_containers.errors import (
     ImageInUseError,
@@ -25,7 +25,13 @@ from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import ContainerSpec
 from jupyter_gpu_containers.model.details import CatalogueRow
-from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageReference
+from jupyter_gpu_containers.model.image import (
+    Image,
+    ImageConfig,
+    ImageKernel,
+    ImageProbe,
+    ImageReference,
+)
 from jupyter_gpu_containers.model.rating import Rating
 from jupyter_gpu_containers.model.registry import (
     Credential,
@@ -167,6 +173,23 @@ def test_an_image_on_the_engine_is_told_without_its_registry(house: MakeHouse) -
     assert details.verdict.rating is not Rating.CPU
     assert len(details.verdict.gpus) == 1
     assert registry.asked == []
+
+
+@pytest.mark.parametrize(
+    ("kernels", "reason"),
+    [
+        ((PYTHON_KERNEL,), "kernel_inside"),
+        ((replace(PYTHON_KERNEL, runtime="cpython-311-glibc-amd64"),), "kernel_carried_in"),
+        ((), None),  # neither: that is the image's problem, not its verdict
+    ],
+)
+def test_a_kernel_is_inside_or_carried_in(
+    house: MakeHouse, kernels: tuple[ImageKernel, ...], reason: str | None
+) -> None:
+    image = replace(TORCH, probe=ImageProbe("3.11.2", kernels))
+    verdict = run(house(image).inspection.details(NAME)).verdict
+    codes = [one.code for one in verdict.reasons if one.code.startswith("kernel_")]
+    assert codes == ([reason] if reason else [])
 
 
 def test_another_image_is_told_by_its_registry(house: MakeHouse) -> None:
