@@ -10,6 +10,7 @@ import random
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 Kind = Literal["oci", "docker"]
@@ -45,7 +46,7 @@ class Blob:
     data: bytes
     diff_id: str = ""  # of a layer: digest of what is compressed in it
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return digest(self.data)
 

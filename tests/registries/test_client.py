@@ -327,16 +327,16 @@ def test_any_loop_and_many_at_once(fakes: Fakes, client: RegistryClient) -> None
 
     async def look() -> set[str]:
         names = ("single:oci", "single:docker", "multi:oci", "multi:docker")
-        looks = [client.image(f"{fake.host}/test/{name}", "amd64") for name in names * 3]
+        looks = [client.image(f"{fake.host}/test/{name}", "amd64") for name in names * 2]
         return {found.id for found in await asyncio.gather(*looks)}
 
     results: list[set[str]] = []
     threads = [
-        threading.Thread(target=lambda: results.append(asyncio.run(look()))) for _ in range(3)
+        threading.Thread(target=lambda: results.append(asyncio.run(look()))) for _ in range(2)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(results) == 3
-    assert results[0] == results[1] == results[2]
+    assert len(results) == 2
+    assert results[0] == results[1]
