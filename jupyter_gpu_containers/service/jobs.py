@@ -22,6 +22,7 @@ from jupyter_gpu_containers.errors import (
     WrongArchitectureError,
 )
 from jupyter_gpu_containers.model import job as model
+from jupyter_gpu_containers.model.container import EngineInfo
 from jupyter_gpu_containers.model.gpu import Problem
 from jupyter_gpu_containers.model.image import ImageReference
 from jupyter_gpu_containers.model.job import Job, JobKind, Step
@@ -73,6 +74,7 @@ class Jobs:
         self._interval = interval
         self._log = log or logging.getLogger(__name__)
         self._lookups = Lookups(backend)
+        self._engine: EngineInfo | None = None  # its processor and its disk do not change
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._listeners: list[Callable[[Job], None]] = []
@@ -184,7 +186,9 @@ class Jobs:
         """
         if self._registry is None:
             return
-        engine = await self._backend.info()
+        if self._engine is None:
+            self._engine = await self._backend.info()  # which takes an engine its time
+        engine = self._engine
         remote = await self._ask(self._registry, reference, engine.architecture)
         if remote is None:
             return
@@ -194,8 +198,7 @@ class Jobs:
                 f"this engine's is {engine.architecture}.",
                 "Choose another image or another tag.",
             )
-        shared = remote.shared(await self._lookups.layers())
-        job = model.planned(self._jobs[job_id], remote, shared)
+        job = model.planned(self._jobs[job_id], remote, remote.shared(await self._lookups.layers()))
         free = await asyncio.to_thread(_disk_free, engine.root_dir)
         needed = int((job.total or 0) * ROOM)
         if free is not None and needed > free:

@@ -442,7 +442,13 @@ async def test_a_disk_that_would_not_hold_it(desk: Desk) -> None:
     assert job.error is not None
     assert "GiB are free at /." in job.error.message
     assert desk.engine.logins == []
-    desk.engine.root_dir = "/no/such/place"  # the engine's disk is not this machine's
+
+
+async def test_a_disk_that_is_not_this_machines(desk: Desk) -> None:
+    desk.registry.change = lambda remote: replace(
+        remote, layers=tuple(replace(layer, size=layer.size * 10**6) for layer in remote.layers)
+    )
+    desk.engine.root_dir = "/no/such/place"
     assert (await desk.pulled()).state is JobState.SUCCEEDED
 
 
