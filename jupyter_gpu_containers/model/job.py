@@ -1,4 +1,4 @@
-"""Jobs: pulls and pushes, with their steps; pure functions from what the engine tells to a bar.
+"""Jobs: what is pulled, pushed, made; pure functions from what the engine tells to a bar.
 
 The bytes of a job are those that travel. Steps are the engine's layers; what it says of unpacking
 one has bytes of its own and does not count. A total is known when that of each layer is known:
@@ -8,6 +8,7 @@ from the registry, asked before (`planned`), or as the engine gets to the layers
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -17,6 +18,7 @@ from .registry import RemoteImage
 
 WINDOW = 8.0  # seconds over which speed is measured
 SAMPLE_EVERY = 0.2  # seconds between the samples in it
+LOG_LINES = 200  # of a build, that are kept
 
 # The engine's words while bytes travel; all others come before or after that.
 _TRAVELS = re.compile(r"downloading|pushing", re.I)
@@ -32,6 +34,7 @@ class JobKind(str, Enum):
 
     PULL = "pull"
     PUSH = "push"
+    BUILD = "build"
 
 
 class JobState(str, Enum):
@@ -58,6 +61,7 @@ class Step:
     current: int = 0  # bytes
     total: int | None = None  # bytes; None = not known
     done: bool = False
+    text: tuple[str, ...] = ()  # lines that a build's step wrote since it was last told of
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,15 @@ class Job:
     eta: float | None = None  # seconds; None = not known
     image_id: str | None = None  # of the image that came of it
     error: Problem | None = None
+    log: tuple[str, ...] = ()  # the last lines of a build
     # (time, bytes) of the last seconds, for the speed; not for readers
     samples: tuple[tuple[float, int], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def transferring(self) -> bool:
         """Whether bytes are still to come; True also before the engine named a layer."""
+        if self.kind not in (JobKind.PULL, JobKind.PUSH):
+            return False  # a compiler may be silent for an hour
         layers = [step for step in self.steps if step.id]
         return not layers or not all(step.done or _ARRIVED.match(step.status) for step in layers)
 
@@ -114,9 +121,11 @@ def advance(job: Job, step: Step, at: float) -> Job:
 def told(job: Job, steps: Iterable[Step], at: float) -> Job:
     """Return the job after the engine told several steps, the last of them at a time."""
     known = {step.id: step for step in job.steps}
+    log = deque(job.log, LOG_LINES)
     for step in steps:
+        log += step.text
         known[step.id] = _merged(known.get(step.id), step)
-    return measured(_summed(replace(job, steps=tuple(known.values()))), at)
+    return measured(_summed(replace(job, steps=tuple(known.values()), log=tuple(log))), at)
 
 
 def measured(job: Job, at: float) -> Job:
@@ -166,6 +175,7 @@ def _ended(job: Job, state: JobState, at: float) -> Job:
 
 def _merged(known: Step | None, step: Step) -> Step:
     """Return a step in the light of what was known of it: bytes are those that travel."""
+    step = replace(step, text=())
     if not step.id:
         return step
     current, total = (known.current, known.total) if known else (0, None)

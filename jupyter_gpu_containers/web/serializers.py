@@ -187,4 +187,5 @@ def job_model(job: Job) -> Json:
             }
             for step in job.steps
         ],
+        "log": list(job.log),
     }
