@@ -40,8 +40,8 @@ class Subject:
 def wrong_login(subject: Subject) -> UnauthorizedError:
     """Return the error for a login that the registry does not take."""
     return UnauthorizedError(
-        f"{subject.host} does not take the login of {subject.username}: user name or secret are "
-        f"wrong, or have expired.",
+        f"{subject.host} does not take the login of {subject.username}: user name or secret is "
+        f"wrong, or has expired.",
         f"Log in again: {subject.login}.",
     )
 

@@ -59,7 +59,7 @@ async def test_login_is_checked_kept_and_used(
     reference = registry.reference("private/single:latest")
     with pytest.raises(UnauthorizedError, match="private, or does not exist"):
         await client.image(reference, "amd64")
-    with pytest.raises(UnauthorizedError, match="user name or secret are wrong"):
+    with pytest.raises(UnauthorizedError, match="user name or secret is wrong"):
         await logins.login(registry.host, USERNAME, "wrong")
     assert await logins.hosts() == {}
     assert await logins.login(registry.host, USERNAME, f"{PASSWORD}\n") == str(store.path)
