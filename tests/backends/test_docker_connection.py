@@ -166,11 +166,13 @@ def stub_of_pull(answer: Any, *, stream: bool = False) -> StubEngine:
     return StubEngine({"/version": VERSION, path: answer})
 
 
-async def test_cancelled_pull_hangs_up() -> None:
-    """The engine stops fetching when nobody reads its stream any more."""
-    with stub_of_pull({"status": "Pulling"}, stream=True).serve() as stub:
+@pytest.mark.parametrize("what", ["pull", "push"])
+async def test_cancelled_transfer_hangs_up(what: str) -> None:
+    """The engine stops its work when nobody reads its stream any more."""
+    path = {"pull": "/images/create", "push": "/images/some/image/push"}[what]
+    with StubEngine({"/version": VERSION}, {path: {"status": "Begun"}}).serve() as stub:
         backend = DockerBackend(stub.url)
-        task = asyncio.ensure_future(backend.pull("some/image:1"))
+        task = asyncio.ensure_future(getattr(backend, what)("some/image:1"))
         assert await asyncio.to_thread(stub.streaming.wait, TIMEOUT)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
