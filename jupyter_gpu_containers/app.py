@@ -11,11 +11,12 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import ensure_async
 from traitlets.config import Config
 
-from .config import CONFIG_NAME, GpuContainers, build_services, share_services
+from .config import CONFIG_NAME, build_services, share_services
 from .errors import GpuContainersError
 from .model.job import Job
 from .model.launch import Launch
 from .service.services import Services
+from .settings import GpuContainers
 from .web.kernel_manager import CancellingKernelManager
 from .web.routes import handlers
 from .web.serializers import job_model, launch_model

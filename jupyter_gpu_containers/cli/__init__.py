@@ -19,7 +19,8 @@ from .tables import Style
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0: done; 1: failed, or `doctor` found a problem; 2: the command cannot be understood.
+    0: done; 1: failed, or `doctor` found a problem; 2: the command cannot be understood; 130: it
+    was interrupted.
     Failures are two lines on standard error, ``error: …`` and ``hint: …``; with ``--json`` they are
     an object ``{code, message, hint}`` on standard output.
     """

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from jupyter_gpu_containers.config import GpuContainers
+from jupyter_gpu_containers.settings import GpuContainers
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 SECTION = re.compile(r"^### `(\w+)`\n(.*?)^Default: `(.*?)`$", re.MULTILINE | re.DOTALL)

@@ -1,0 +1,118 @@
+"""What an administrator or user can set: the traits of ``jupyter_gpu_containers_config.py``."""
+
+from __future__ import annotations
+
+import os
+
+from traitlets import Dict, Enum, Float, Int, List, Unicode
+from traitlets.config import Configurable
+
+from .model.container import Network
+
+DATA_FOLDER = "/data"  # where named data mounts appear in a container
+
+
+class GpuContainers(Configurable):
+    """What an administrator or user can set, in ``jupyter_gpu_containers_config.py``."""
+
+    backend = Enum(
+        ["docker", "memory"],
+        default_value=os.environ.get("JUPYTER_GPU_CONTAINERS_BACKEND", "docker"),
+        help="""Container engine: "docker" (Docker Engine, or Podman's Docker-compatible socket),
+        or "memory" (a demonstration: kernels are local processes). Default: the variable
+        JUPYTER_GPU_CONTAINERS_BACKEND, else "docker".""",
+    ).tag(config=True)
+    engine_url = Unicode(
+        "",
+        help="""URL of the engine's socket, such as unix:///run/user/1000/docker.sock. Default:
+        DOCKER_HOST, else the first socket of Docker or Podman that exists.""",
+    ).tag(config=True)
+    gpu_injection = Enum(
+        ["auto", "cdi", "nvidia"],
+        default_value="auto",
+        help="""How the engine is asked for GPUs: CDI device names, the "nvidia" device driver, or
+        CDI where the engine lists the device ("auto").""",
+    ).tag(config=True)
+    fixed_gpus = List(
+        Dict(),
+        default_value=None,
+        allow_none=True,
+        help="""GPUs to assume instead of asking NVML, each {"name", "memory_gib",
+        "compute_capability", "count", ...}; [] = none. For rehearsals and CI.""",
+    ).tag(config=True)
+    workspace = Unicode(
+        "",
+        help="""Folder that is mounted into kernels, at the same path. Default: the server's root
+        directory; for papermill and the like, the current directory.""",
+    ).tag(config=True)
+    data_mounts = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help=f"Folders that kernels see read-only as {DATA_FOLDER}/NAME: {{NAME: host folder}}.",
+    ).tag(config=True)
+    network = Enum(
+        [network.value for network in Network],
+        default_value=Network.BRIDGE.value,
+        help='"bridge": kernels reach the internet; "none": only themselves (starts faster).',
+    ).tag(config=True)
+    memory = Unicode(
+        "80%",
+        help="""Memory limit of a kernel unless its environment has one: "16g", or a percentage
+        of the host's memory.""",
+    ).tag(config=True)
+    shm_size = Unicode(
+        "4g", help="Size of /dev/shm (counts as memory when used); PyTorch's data loaders need it."
+    ).tag(config=True)
+    pids_limit = Int(4096, min=16, help="Most processes and threads in a container.").tag(
+        config=True
+    )
+    environment_variables = Dict(
+        value_trait=Unicode(), key_trait=Unicode(), help="Variables that every kernel gets."
+    ).tag(config=True)
+    passed_variables = List(
+        Unicode(),
+        default_value=["TZ", "JPY_SESSION_NAME"],
+        help="Names of variables that are passed on from the server's environment; no others are.",
+    ).tag(config=True)
+    start_timeout = Float(
+        60.0, min=1.0, help="Seconds from a container's start to its kernel's first answer."
+    ).tag(config=True)
+    attach_timeout = Float(
+        60.0,
+        min=0.0,
+        help="""Seconds after which a launched kernel is shut down again when no notebook took it
+        (its page was closed meanwhile).""",
+    ).tag(config=True)
+    registry_mirrors = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help="""Addresses to ask for images of a registry before the registry itself, as the engine
+        is set up to do: {"docker.io": ["https://mirror.example.org"]}.""",
+    ).tag(config=True)
+    insecure_registries = List(
+        Unicode(),
+        help="""Hosts of registries whose certificate is not checked, or that speak plain HTTP;
+        loopback ones may do so anyway. The engine has a setting of its own.""",
+    ).tag(config=True)
+    trusted_realms = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help="""Hosts of token servers that may see the logins of a registry of another domain:
+        {"registry.example.org": ["sso.example.com"]}.""",
+    ).tag(config=True)
+    catalogue_entries = List(
+        Dict(),
+        help="""Images to offer beside the curated ones, each {"name", "reference", "title",
+        "description", "link", "licence", "framework", "vendor", "tags"}; name and reference must
+        be there. One with the name of a curated entry takes its place.""",
+    ).tag(config=True)
+    catalogue_hidden = List(
+        Unicode(),
+        help="""Names of curated entries that are not offered; "ngc-*" and the like are
+        patterns, and "*" leaves only those of catalogue_entries.""",
+    ).tag(config=True)
+    run_dir = Unicode(
+        "",
+        help="""Folder for connection files and sockets: short, private, on a local file system.
+        Default: below XDG_RUNTIME_DIR, else /tmp/jupyter-gpu-UID.""",
+    ).tag(config=True)
