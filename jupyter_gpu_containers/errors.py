@@ -34,6 +34,7 @@
     │       ├── TagUnknownError        no such repository or tag (or a private one)
     │       ├── WrongDigestError       what came is not what its digest says: damaged on its way
     │       └── TransferStalledError   nothing came for two minutes
+    ├── BuildFailedError               a step of a build failed; with its last lines
     └── KernelStartError               the container ran, but no kernel came of it
         ├── KernelTimeoutError
         ├── KernelExitedError
@@ -270,6 +271,12 @@ class TransferStalledError(RegistryError):
     """Nothing came for two minutes."""
 
     code = "transfer_stalled"
+
+
+class BuildFailedError(GpuContainersError):
+    """A step of a build failed; the sentence ends with the lines that it wrote last."""
+
+    code = "build_failed"
 
 
 class KernelStartError(GpuContainersError):
