@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 import uuid
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -31,6 +31,7 @@ from jupyter_gpu_containers.ports import ContainerBackend, CredentialStore, Prog
 
 from .images import Images, as_problem
 from .lookups import Lookups
+from .news import News
 
 KEPT = 100  # ended jobs that are remembered
 ROOM = 2.5  # bytes on disk for each byte that is fetched: packed and unpacked
@@ -240,7 +241,7 @@ class Jobs:
         TransferStalledError
             Nothing came for too long; the engine's work is stopped.
         """
-        news = _News()
+        news = News()
         transfer = asyncio.ensure_future(work(news.tell))
         transfer.add_done_callback(lambda _: news.wake())
         heard = time.monotonic()
@@ -288,45 +289,6 @@ class Jobs:
             del self._jobs[key]
         for listener in self._listeners:
             listener(job)
-
-
-class _News:
-    """Steps on their way from the engine's thread to the event loop."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._steps: deque[Step] = deque()
-        self._something = self._loop.create_future()
-        self._told = False
-
-    def tell(self, step: Step) -> None:
-        """Take a step in, from any thread; the loop is woken once for many."""
-        self._steps.append(step)
-        if not self._told and not self._loop.is_closed():
-            self._told = True
-            try:
-                self._loop.call_soon_threadsafe(self.wake)
-            except RuntimeError:  # closed between the two lines; nobody listens any more
-                return
-
-    def wake(self) -> None:
-        """End the wait, from the loop."""
-        if not self._something.done():
-            self._something.set_result(None)
-
-    async def wait(self, timeout: float) -> None:
-        """Wait for a step, at most so many seconds."""
-        await asyncio.wait({self._something}, timeout=timeout)
-
-    def take(self) -> tuple[Step, ...]:
-        """Return the steps since the last call."""
-        if self._something.done():
-            self._something = self._loop.create_future()
-        self._told = False
-        steps: deque[Step] = deque()
-        while self._steps:
-            steps.append(self._steps.popleft())
-        return tuple(steps)
 
 
 def _disk_free(folder: str) -> int | None:
