@@ -95,7 +95,10 @@ def _tags(members: Sequence[tarfile.TarInfo]) -> list[RuntimeTag]:
             raise ValueError(f"it holds {member.name[:100]!r}")
     if size > LARGEST:
         raise ValueError(f"it would unpack to {size} bytes")
-    return sorted({RuntimeTag.parse(member.name.partition("/")[0]) for member in members})
+    try:
+        return sorted({RuntimeTag.parse(member.name.partition("/")[0]) for member in members})
+    except InvalidRequestError as exc:
+        raise ValueError(exc.message) from exc
 
 
 def _load(
