@@ -64,6 +64,8 @@ async def measure(sections: list[str], rounds: int, gate: Gate) -> dict[str, Any
             images[base] = base
             results |= {"same_ipykernel": same is not None, "base_image": base}
             if "starts" in sections:
+                if carried := place.carried_image():
+                    images["kernel carried in"] = carried
                 _say("cold starts through jupyter_client")
                 results["starts"] = asdict(await starts.measure(here, images, rounds, gate))
                 first = next(iter(images.values()))

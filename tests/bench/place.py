@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 BASES = {"3.11": "jgc-test/debian12:py311", "3.13": "jgc-test/debian13:py313"}
 SAME = f"jgc-bench/same-ipykernel:{os.getpid()}"  # two measurements do not meet
 NATIVE = "native"  # name of the native kernel's kernelspec
+CARRIED = {"3.11": "jgc-test/plain:latest"}  # without any kernel; else like the one in BASES
 SITE = "/opt/site"
 
 
@@ -57,6 +58,14 @@ def base_image() -> str:
     """Return the test image whose Python is of our own version, else the first one."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return BASES.get(version, next(iter(BASES.values())))
+
+
+def carried_image() -> str | None:
+    """Return the image into which a kernel is carried; None where none has our Python's version.
+
+    To be compared with `same_ipykernel_image`: the same system, and the same ipykernel inside.
+    """
+    return CARRIED.get(f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def same_ipykernel_image(client: docker.DockerClient) -> str | None:

@@ -30,7 +30,8 @@ time. “Native” is the ipykernel of the same virtual environment as Jupyter i
 SAME = """\
 The image “same ipykernel” holds the very files of the native kernel's ipykernel, so that only the
 container makes the difference; “{base}” is the distribution's own, older ipykernel,
-which imports more.
+which imports more. Into “kernel carried in” that same ipykernel is mounted, beside the packages of
+an image that has none; it may take at most 1.10 times as long as “same ipykernel”.
 """
 
 SERVER = """\

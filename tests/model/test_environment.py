@@ -39,6 +39,7 @@ environments = st.builds(
             rest.pop("language"),
             rest.pop("argv"),
             interrupt_mode=rest.pop("interrupt_mode"),
+            runtime=rest.pop("runtime"),
         ),
         **rest,
     ),
@@ -49,6 +50,7 @@ environments = st.builds(
     kernel=st.text(min_size=1),
     language=st.text(),
     interrupt_mode=st.sampled_from(["signal", "message"]),
+    runtime=st.none() | st.just("cpython-311-glibc-amd64"),
     argv=st.lists(st.text(), min_size=1).map(tuple),
     gpus=st.integers(0, 16),
     memory=st.none() | st.integers(1, 1 << 50),
@@ -121,3 +123,10 @@ def test_titles_count_gpus() -> None:
 def test_an_environment_is_a_value() -> None:
     assert replace(PYTORCH) == PYTORCH
     assert replace(PYTORCH, gpus=2) != PYTORCH
+
+
+def test_a_runtime_that_is_none_is_not_looked_for() -> None:
+    spec = PYTORCH.to_kernelspec()
+    spec["metadata"]["kernel_provisioner"]["config"]["runtime"] = "../../etc"
+    with pytest.raises(InvalidRequestError, match="damaged"):
+        Environment.from_kernelspec("pytorch-1gpu", spec)

@@ -59,7 +59,13 @@ PLAIN = ContainerSpec(
         "jupyter-gpu-containers.display-name": "PyTorch 25.08 · CPU",
         "jupyter-gpu-containers.notebook": "talks/train.ipynb",
     },
-    env={"TZ": "UTC", "HOME": "/home/kernel", "USER": "ada", "LOGNAME": "ada"},
+    env={
+        "PIP_BREAK_SYSTEM_PACKAGES": "1",
+        "TZ": "UTC",
+        "HOME": "/home/kernel",
+        "USER": "ada",
+        "LOGNAME": "ada",
+    },
     mounts=(
         Mount("/home/ada/.local/share/jupyter/gpu_containers/homes/6d3b", "/home/kernel"),
         Mount("/home/ada/work", "/home/ada/work"),
@@ -144,3 +150,10 @@ def test_a_new_launch_is_queued() -> None:
 @pytest.mark.parametrize("phase", Phase)
 def test_what_is_final(phase: Phase) -> None:
     assert phase.final == (phase.value in ("failed", "cancelled"))
+
+
+def test_a_kernel_that_is_carried_in_is_mounted_read_only() -> None:
+    folder = "/home/ada/.local/share/jupyter/gpu_containers/runtimes/v1/cpython-311-glibc-amd64"
+    made = make_container_spec(ENVIRONMENT, (), SEAT, POLICY, "k1", folder)
+    mount = Mount(folder, "/opt/jupyter-gpu-containers/runtime", read_only=True)
+    assert made == replace(PLAIN, mounts=(*PLAIN.mounts, mount))

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageKernel, ImageProbe
+from jupyter_gpu_containers.model.image import (
+    Image,
+    ImageConfig,
+    ImageKernel,
+    ImageProbe,
+    ImagePython,
+)
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
 
 ID = "sha256:" + "a" * 64
@@ -20,7 +26,9 @@ FOUND = Image(
         kernels=(
             ImageKernel("python3", "Python 3", "python", ("python3", "{connection_file}")),
             ImageKernel("scala", "Scala", "scala", ("almond",), interrupt_mode="message"),
+            ImageKernel("bare", "Bare", "python", ("p",), runtime="cpython-39-musl-arm64"),
         ),
+        pythons=(ImagePython("3.9.2", "/usr/bin/p", runtime="cpython-39-musl-arm64"),),
     ),
 )
 

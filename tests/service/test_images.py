@@ -207,25 +207,37 @@ async def test_real_images(engine_host: str, images, tmp_path: Path) -> None:  #
     service = Images(backend, FileImageFacts(tmp_path), owner="me", user="ada")
     try:
         found = {}
-        for name in ("debian12", "debian13", "two_kernels", "cuda", "no_kernel", "no_python"):
+        names = (
+            "debian12",
+            "debian13",
+            "two_kernels",
+            "cuda",
+            "no_kernel",
+            "debian11",
+            "no_python",
+        )
+        for name in names:
             image = await service.get(getattr(images, name))
             assert image.probe is not None
             found[name] = (
                 (image.probe.python or "")[:4],
                 [kernel.name for kernel in image.probe.kernels],
+                [python.runtime for python in image.probe.pythons if not python.ipykernel],
             )
         with pytest.raises(WrongArchitectureError):
             await service.get(images.arm64)
         left = await backend.containers(f"{labels.OWNER}=me")
+        architecture = (await backend.info()).architecture
     finally:
         backend.close()
     assert found == {
-        "debian12": ("3.11", ["python3"]),
-        "debian13": ("3.13", ["python3"]),
-        "two_kernels": ("3.11", ["python3", "plain"]),
-        "cuda": ("3.11", ["python3"]),
-        "no_kernel": ("3.11", []),
-        "no_python": ("", []),
+        "debian12": ("3.11", ["python3"], []),
+        "debian13": ("3.13", ["python3"], []),
+        "two_kernels": ("3.11", ["python3", "plain"], []),
+        "cuda": ("3.11", ["python3"], []),
+        "no_kernel": ("3.11", ["python3"], [f"cpython-311-glibc-{architecture}"]),
+        "debian11": ("3.9.", ["python3"], [f"cpython-39-glibc-{architecture}"]),
+        "no_python": ("", [], []),
     }
     assert left == []
 
