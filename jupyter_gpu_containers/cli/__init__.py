@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from jupyter_gpu_containers.errors import GpuContainersError
 
@@ -31,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(exc, as_json=arguments.json)
         return 1
     except KeyboardInterrupt:
-        return _interrupted(argv)
+        return INTERRUPTED
     try:
         if arguments.json:
             print(json.dumps(outcome.json, indent=2, ensure_ascii=False))
@@ -40,23 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # `… | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _interrupted(argv) if outcome.status == INTERRUPTED else outcome.status
-
-
-class _Threads(ThreadPoolExecutor):
-    """Threads whose end the loop does not wait for: a silent registry takes its time."""
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        super().shutdown(wait=False, cancel_futures=True)
-
-
-def _interrupted(argv: Sequence[str] | None) -> int:
-    """End the program at once: Python itself would wait for its threads, too."""
-    if argv is None:  # this process is the program
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(INTERRUPTED)
-    return INTERRUPTED
+    return outcome.status
 
 
 async def _run(arguments: Arguments) -> Outcome:
@@ -64,7 +47,6 @@ async def _run(arguments: Arguments) -> Outcome:
         load_services,  # after the command line is known to be understood
     )
 
-    asyncio.get_running_loop().set_default_executor(_Threads())
     services = await asyncio.to_thread(load_services, arguments.config)
     try:
         return await arguments.command(services, arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import threading
@@ -26,6 +25,7 @@ from jupyter_gpu_containers.model.registry import (
 )
 from jupyter_gpu_containers.model.registry_host import host_of_key
 from jupyter_gpu_containers.ports import CredentialStore, Registry
+from jupyter_gpu_containers.runtime.threads import aside
 
 from . import documents, hub, tag_order
 from .cache import DigestCache, matches
@@ -104,26 +104,24 @@ class RegistryClient(Registry):
         """List a repository's tags by version, newest first; a tag in ``repository`` is ignored."""
         reference = ImageReference.parse(repository)
         bare = ImageReference(reference.registry, reference.repository)
-        tags = await asyncio.to_thread(self._tags, bare)
+        tags = await aside(self._tags, bare)
         found = tag_order.matching(tags, contains)
         return TagPage(bare.familiar, tuple(found[: max(0, limit)]), len(found))
 
     async def image(self, reference: str, architecture: str) -> RemoteImage:
         """Read manifest and configuration for linux/``architecture``."""
         parsed = ImageReference.parse(reference)
-        return await asyncio.to_thread(
+        return await aside(
             self._anywhere, parsed, lambda visit: self._image(visit, parsed, architecture)
         )
 
     async def search(self, query: str, *, limit: int = 25) -> list[SearchResult]:
         """Search Docker Hub, most stars first."""
-        return await asyncio.to_thread(
-            hub.search, self._transport, self._search_address, query, limit
-        )
+        return await aside(hub.search, self._transport, self._search_address, query, limit)
 
     async def check_login(self, host: str, credential: Credential) -> None:
         """Ask the registry whether it takes this login."""
-        await asyncio.to_thread(self._check_login, host_of_key(host), credential)
+        await aside(self._check_login, host_of_key(host), credential)
 
     def close(self) -> None:
         """Release connections."""
