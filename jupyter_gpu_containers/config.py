@@ -84,6 +84,7 @@ def build_services(
     store = carried.RuntimeStore(
         data / carried.FOLDER, shared=[Path(p) for p in jupyter_path(str(carried.FOLDER))]
     )
+    facts = FileImageFacts(data / "gpu_containers" / "images")
     kernels = Kernels(
         backend,
         claims,
@@ -91,14 +92,10 @@ def build_services(
         policy,
         start_timeout=traits.start_timeout,
         runtimes=KernelRuntimes(backend, store, caller, owner, log=log),
+        facts=facts,
         log=log,
     )
-    images = Images(
-        backend,
-        FileImageFacts(data / "gpu_containers" / "images"),
-        owner=owner,
-        user=caller.name,
-    )
+    images = Images(backend, facts, owner=owner, user=caller.name)
     environments = Environments(data / "kernels", KernelSpecManager().get_all_specs)
     catalogue = _catalogue(traits)
     credentials = DockerCredentials()

@@ -5,6 +5,9 @@ They raise docker-py's exceptions, or this product's errors where the status alo
 
 from __future__ import annotations
 
+import io
+import logging
+import tarfile
 import time
 from typing import Any, Literal
 
@@ -16,6 +19,8 @@ from .docker_body import Injection, cdi_name, create_body
 from .docker_client import EngineClient
 from .docker_facts import engine_info
 from .docker_words import image_not_found
+
+log = logging.getLogger(__name__)
 
 InjectionSetting = Literal["auto", "cdi", "nvidia"]
 
@@ -57,9 +62,31 @@ def create(
         log_driver="local" if "local" in _listed(info, "log_drivers") else None,
     )
     try:
-        return client.create_from_body(body, spec.name)
+        container_id = client.create_from_body(body, spec.name)
     except docker.errors.NotFound as exc:
         raise image_not_found(spec.image) from exc
+    if spec.folders:
+        _make_folders(client, container_id, spec)
+    return container_id
+
+
+def _make_folders(client: EngineClient, container_id: str, spec: ContainerSpec) -> None:
+    """Give the user folders inside; nothing runs there yet that could play with their paths.
+
+    A container without them is one in which pip says what it cannot write.
+    """
+    uid, _, gid = spec.user.partition(":")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for folder in spec.folders:
+            entry = tarfile.TarInfo(folder.lstrip("/"))
+            entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o755, int(time.time())
+            entry.uid, entry.gid = int(uid), int(gid)
+            tar.addfile(entry)
+    try:
+        client.put_archive(container_id, "/", archive.getvalue())
+    except docker.errors.APIError as exc:  # a file of the image is in the way, for instance
+        log.warning("no folder for packages in container %s: %s", container_id[:12], exc)
 
 
 def _listed(info: EngineInfo, key: str) -> list[str]:

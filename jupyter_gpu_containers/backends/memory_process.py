@@ -68,7 +68,8 @@ def _argv(spec: ContainerSpec, host: Translation) -> list[str]:
 
 def _environ(spec: ContainerSpec, host: Translation, environ: Mapping[str, str]) -> dict[str, str]:
     env = {key: environ[key] for key in PASSED_ON if key in environ}
-    env |= {key: host(value) for key, value in spec.env.items()}
+    # folders of a container's own there are none: what is installed goes where it would anyway
+    env |= {key: host(value) for key, value in spec.env.items() if value not in spec.folders}
     env["JPY_PARENT_PID"] = str(os.getpid())  # an ipykernel ends when this process is killed
     return env
 

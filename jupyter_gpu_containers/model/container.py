@@ -46,6 +46,8 @@ class ContainerSpec:
     labels: dict[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()
+    # of the container's own file system, parents first: made before the start, and the user's
+    folders: tuple[str, ...] = ()
     gpus: tuple[str, ...] = ()  # UUIDs of leaf devices; empty = none whatever the image says
     memory: int | None = None  # bytes
     shm_size: int | None = None  # bytes of /dev/shm

@@ -12,6 +12,7 @@ from .container import ContainerSpec, Mount, Network
 from .environment import Environment
 from .gpu import Gpu, Problem
 from .kernel_runtime import RUNTIME_FOLDER
+from .user_packages import user_variables
 
 HOME = "/home/kernel"
 CONNECTION_FILE = "connection.json"
@@ -127,6 +128,7 @@ def make_container_spec(
     policy: Policy,
     name: str,
     runtime: str | None = None,
+    folders: tuple[str, ...] = (),
 ) -> ContainerSpec:
     """Turn intent into mechanism: the only place that decides what a container gets.
 
@@ -142,6 +144,8 @@ def make_container_spec(
         A fresh container name.
     runtime : str, optional
         Folder on the host with the kernel that is carried into the image.
+    folders : tuple of str
+        See `user_packages.user_folders`.
     """
     caller = seat.caller
     connection_file = f"{seat.run_dir}/{CONNECTION_FILE}"
@@ -176,6 +180,7 @@ def make_container_spec(
             notebook=seat.notebook,
         ),
         env={
+            **user_variables(folders),
             **policy.environment_variables,
             **seat.env,
             "HOME": HOME,
@@ -183,6 +188,7 @@ def make_container_spec(
             "LOGNAME": caller.name,
         },
         mounts=tuple(mounts),
+        folders=folders,
         gpus=uuids,
         memory=environment.memory or policy.memory,
         shm_size=environment.shm_size or policy.shm_size,

@@ -22,7 +22,8 @@ from jupyter_gpu_containers.model.ending import explain_exit
 from jupyter_gpu_containers.model.environment import Environment
 from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
 from jupyter_gpu_containers.model.launch import Phase, Policy, Seat, make_container_spec
-from jupyter_gpu_containers.ports import ContainerBackend
+from jupyter_gpu_containers.model.user_packages import user_folders
+from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore
 from jupyter_gpu_containers.runtime.heartbeat import heartbeat
 from jupyter_gpu_containers.runtime.threads import in_thread
 
@@ -56,6 +57,8 @@ class Kernels:
         Seconds from the container's start to the kernel's first answer.
     runtimes : KernelRuntimes, optional
         What carries a kernel into images that have none.
+    facts : ImageFactsStore, optional
+        What is known of images; tells which folders a user's packages need.
     """
 
     def __init__(
@@ -67,10 +70,12 @@ class Kernels:
         *,
         start_timeout: float = 60.0,
         runtimes: KernelRuntimes | None = None,
+        facts: ImageFactsStore | None = None,
         log: logging.Logger | None = None,
     ) -> None:
         self._backend = backend
         self.runtimes = runtimes
+        self._facts = facts
         self._claims = claims
         self.seats = seats
         self._policy = policy
@@ -193,11 +198,12 @@ class Kernels:
         progress(Phase.CREATING)
         # before any GPU is claimed: nobody shall wait for one that only waits for a download
         runtime = await self.runtimes.folder(environment) if self.runtimes else None
+        folders = await self._folders(environment, seat)
         try:
             claim = await self._claims.claim(
                 GpuRequest(environment.gpus),
                 lambda gpus, name: make_container_spec(
-                    environment, gpus, seat, self._policy, name, runtime
+                    environment, gpus, seat, self._policy, name, runtime, folders
                 ),
                 handover=replaced.container_id if replaced else None,
             )
@@ -227,6 +233,13 @@ class Kernels:
         except BaseException:
             await asyncio.shield(self._abandon(kernel))
             raise
+
+    async def _folders(self, environment: Environment, seat: Seat) -> tuple[str, ...]:
+        facts = self._facts
+        if facts is None or seat.caller.uid == 0:
+            return ()
+        known = await asyncio.to_thread(facts.get, [environment.image_id])
+        return user_folders(known.get(environment.image_id), seat.caller.uid)
 
     async def _abandon(self, kernel: KernelContainer) -> None:
         """Remove the container; its folders stay."""
