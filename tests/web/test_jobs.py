@@ -80,6 +80,13 @@ async def test_a_cancelled_pull_leaves_no_image(api: Api) -> None:
     assert ENDLESS not in str((await api("GET", "/images")).json)
 
 
+async def test_the_servers_end_cancels_its_jobs(api: Api, jp_serverapp: Any) -> None:
+    accepted = await api("POST", "/jobs", {"kind": "pull", "reference": ENDLESS})
+    await until(api, accepted.json["id"], lambda job: job.current > 0)
+    await jp_serverapp.extension_manager.stop_all_extensions()
+    assert api.services.jobs.get(accepted.json["id"]).state is JobState.CANCELLED
+
+
 @pytest.mark.parametrize(
     ("kind", "reference", "code"),
     [
