@@ -12,6 +12,7 @@ import concurrent.futures
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 
+from .model.build import BuildPlan
 from .model.container import Container, ContainerExit, ContainerSpec, EngineInfo
 from .model.gpu import GpuSnapshot
 from .model.image import Image
@@ -64,6 +65,15 @@ class ContainerBackend(ABC):
         """Send an image to the registry of its name, as `pull` fetches one.
 
         Raises also `ImageNotFoundError`.
+        """
+
+    @abstractmethod
+    async def build(self, plan: BuildPlan, *, progress: Progress | None = None) -> None:
+        """Make an image; cancelling stops the engine's work.
+
+        Progress is told what steps write in `Step.text`. Raises `BuildFailedError`,
+        `InvalidRequestError` (no Dockerfile, a context too large, secrets where there is no
+        BuildKit), `RegistryError` of the base image, `DiskFullError`.
         """
 
     @abstractmethod

@@ -20,6 +20,7 @@ from jupyter_gpu_containers.errors import (
     GpuContainersError,
     KernelTimeoutError,
 )
+from jupyter_gpu_containers.model.build import BuildPlan
 from jupyter_gpu_containers.model.container import (
     Container,
     ContainerExit,
@@ -31,9 +32,9 @@ from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import docker_gpus, docker_images
+from . import docker_build, docker_gpus, docker_images
 from . import docker_requests as requests
-from .docker_client import EngineClient, JsonStream, connect
+from .docker_client import EngineClient, JsonStream, connect, find_engine
 from .docker_errors import translated
 from .docker_events import ExitWatcher
 from .docker_facts import (
@@ -185,6 +186,20 @@ class DockerBackend(ContainerBackend):
             await asyncio.wrap_future(transfer.start())
         except asyncio.CancelledError:
             transfer.cancel()
+            raise
+
+    async def build(self, plan: BuildPlan, *, progress: Progress | None = None) -> None:
+        """Make an image, by BuildKit where it can be had; see `docker_build`."""
+        info = self._info or await self.info()
+        address = self._url or find_engine() or ""
+        build = await in_thread(
+            self._pool,
+            lambda: docker_build.prepare(self._request, address, plan, info, progress),
+        )
+        try:
+            await asyncio.wrap_future(build.start())
+        except asyncio.CancelledError:
+            build.cancel()
             raise
 
     async def tag(self, image: str, reference: str) -> None:

@@ -128,6 +128,30 @@ class EngineClient(docker.APIClient):
         path = f"/images/{quote(repository)}/push"
         return self._transfer(path, {"tag": tag or "latest"}, auth_header)
 
+    def build_stream(
+        self, context: Iterator[bytes], query: Mapping[str, str], logins: str
+    ) -> JsonStream:
+        """Have the classic builder make an image; it gives up when the stream is closed.
+
+        Parameters
+        ----------
+        context : iterator of bytes
+            A tar archive.
+        query : mapping
+        logins : str
+            ``X-Registry-Config``: those with which base images are fetched.
+        """
+        response = self._send(
+            "POST",
+            "/build",
+            params=query,
+            headers={"X-Registry-Config": logins, "Content-Type": "application/x-tar"},
+            data=context,
+            stream=True,
+            timeout=(self.timeout, None),
+        )
+        return JsonStream(response)
+
     def _transfer(self, path: str, query: Mapping[str, str], auth_header: str) -> JsonStream:
         response = self._send(
             "POST",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -55,6 +55,8 @@ class Transfer:
         Returns the error for what engine and registry said.
     progress : callable, optional
         Told of each step, from the thread.
+    steps_of : callable, optional
+        Reads a line of the stream; by default `step_of`.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class Transfer:
         begin: Callable[[EngineClient], JsonStream],
         refused: Callable[[str], GpuContainersError],
         progress: Progress | None = None,
+        steps_of: Callable[[Mapping[str, Any]], Iterable[Step]] | None = None,
     ) -> None:
         self._request = request
         self._reference = reference
         self._begin = begin
         self._refused = refused
         self._progress = progress
+        self._steps_of = steps_of or (lambda line: (step_of(line),))
         self._done: Future[None] = Future()
         self._lock = threading.Lock()
         self._stream: JsonStream | None = None
@@ -116,7 +120,8 @@ class Transfer:
                 for line in stream:
                     if said := line.get("error"):
                         raise self._refused(str(said))
-                    if self._progress is not None and not self._cancelled:
-                        self._progress(step_of(line))
+                    for step in self._steps_of(line):
+                        if self._progress is not None and not self._cancelled:
+                            self._progress(step)
         finally:
             stream.close()

@@ -24,6 +24,7 @@ from jupyter_gpu_containers.errors import (
     KernelTimeoutError,
     WorkspaceError,
 )
+from jupyter_gpu_containers.model.build import BuildPlan
 from jupyter_gpu_containers.model.container import (
     Container,
     ContainerExit,
@@ -36,7 +37,7 @@ from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import memory_library
+from . import memory_build, memory_library
 from .docker_facts import plain_text
 from .memory_images import DEMO_IMAGES, host_architecture
 from .memory_process import Process
@@ -107,10 +108,14 @@ class MemoryBackend(ContainerBackend):
         """Pretend to send an image, which can be pulled from then on."""
         await self._transfer(memory_library.push, reference, credential, progress)
 
+    async def build(self, plan: BuildPlan, *, progress: Progress | None = None) -> None:
+        """Pretend to build an image on one of those that are known."""
+        await self._transfer(memory_build.build, plan, None, progress)
+
     async def _transfer(
         self,
         work: Callable[..., None],
-        reference: str,
+        what: str | BuildPlan,
         credential: Credential | None,
         progress: Progress | None,
     ) -> None:
@@ -123,7 +128,7 @@ class MemoryBackend(ContainerBackend):
             try:
                 work(
                     self._store,
-                    reference,
+                    what,
                     progress,
                     logged_in=credential is not None,
                     seconds=self._transfer_seconds,

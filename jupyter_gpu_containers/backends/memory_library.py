@@ -63,7 +63,7 @@ def pull(
         return
     with store.lock:
         known = store.images.get(image.id, replace(image, references=()))
-        _give_name(store, known, name)
+        give_name(store, known, name)
 
 
 def push(
@@ -123,10 +123,11 @@ def tag(store: MemoryStore, image: str, reference: str) -> None:
             "Write it as [registry/]repository[:tag].",
         )
     with store.lock:
-        _give_name(store, find(store, image), name.familiar)
+        give_name(store, find(store, image), name.familiar)
 
 
-def _give_name(store: MemoryStore, image: Image, name: str) -> None:
+def give_name(store: MemoryStore, image: Image, name: str) -> None:
+    """Give an image a name, under the store's lock; who had it loses it."""
     for other in list(store.images.values()):
         if name in other.references and other.id != image.id:
             names = tuple(n for n in other.references if n != name)

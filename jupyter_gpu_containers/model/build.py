@@ -124,18 +124,20 @@ def make_plan(request: BuildRequest, folder: str | None, limit: int) -> BuildPla
     files = {DOCKERFILE: dockerfile_of(request).encode()}
     if request.requirements is not None:
         files["requirements.txt"] = _text(request.requirements, "requirements.txt")
+        files["install.sh"] = _PIP.encode()
     if request.environment is not None:
         _check_environment(request.environment)
         files["environment.yml"] = _text(request.environment, "environment.yml")
+        files["install.sh"] = _CONDA.encode()
     return BuildPlan(tag, DOCKERFILE, files, None, request.secrets, limit)
 
 
 def dockerfile_of(request: BuildRequest) -> str:
     """Return the Dockerfile of a request without a folder."""
     if request.requirements is not None:
-        return _REQUIREMENTS.format(base=request.base)
+        return _INSTALL.format(base=request.base, file="requirements.txt")
     if request.environment is not None:
-        return _ENVIRONMENT.format(base=request.base)
+        return _INSTALL.format(base=request.base, file="environment.yml")
     return request.dockerfile or ""
 
 
@@ -166,33 +168,40 @@ def _check_environment(text: str) -> None:
         )
 
 
-# pip's own choice of a user's folder would hide the packages from kernels, whose home is another;
-# a distribution's Python must be told that this image is ours to change (PEP 668).
-_REQUIREMENTS = """\
+_INSTALL = """\
 FROM {base}
-COPY requirements.txt /tmp/requirements.txt
-RUN python=$(command -v python3 || command -v python) \\
-    || {{ echo "The base image has no Python on its PATH." >&2; exit 1; }}; \\
-    "$python" -m pip --version >/dev/null 2>&1 \\
-    || "$python" -m ensurepip >/dev/null 2>&1 \\
-    || {{ echo "The base image's $python has no pip: take another base, or install pip." >&2; \\
-         exit 1; }}; \\
-    PIP_NO_CACHE_DIR=1 PIP_BREAK_SYSTEM_PACKAGES=1 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore \\
-    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off \\
-    "$python" -m pip install --requirement /tmp/requirements.txt
+COPY {file} install.sh /tmp/build/
+RUN sh /tmp/build/install.sh
 """
 
-_ENVIRONMENT = """\
-FROM {base}
-COPY environment.yml /tmp/environment.yml
-RUN PATH="$PATH:/opt/conda/condabin:/opt/conda/bin:/opt/miniconda3/bin:/opt/miniforge3/bin"; \\
-    if conda=$(command -v micromamba); then \\
-        "$conda" install --yes --name base --file /tmp/environment.yml; \\
-    elif conda=$(command -v mamba || command -v conda); then \\
-        "$conda" env update --name base --file /tmp/environment.yml; \\
-    else \\
-        echo "The base image has neither micromamba nor mamba nor conda: take another base," \\
-             "or build from requirements.txt." >&2; \\
-        exit 1; \\
-    fi && "$conda" clean --all --yes
+# pip's own choice of a user's folder would hide the packages from kernels, whose home is another;
+# a distribution's Python must be told that this image is ours to change (PEP 668).
+_PIP = """\
+set -e
+python=$(command -v python3 || command -v python) || {
+    echo "The base image has no Python on its PATH: take another base." >&2
+    exit 1
+}
+"$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null 2>&1 || {
+    echo "The base image's $python has no pip: take another base, or install it in a Dockerfile." >&2
+    exit 1
+}
+export PIP_NO_CACHE_DIR=1 PIP_BREAK_SYSTEM_PACKAGES=1 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off
+"$python" -m pip install --requirement /tmp/build/requirements.txt
+"""
+
+_CONDA = """\
+set -e
+PATH="$PATH:/opt/conda/condabin:/opt/conda/bin:/opt/miniconda3/bin:/opt/miniforge3/bin"
+if conda=$(command -v micromamba); then
+    "$conda" install --yes --name base --file /tmp/build/environment.yml
+elif conda=$(command -v mamba || command -v conda); then
+    "$conda" env update --name base --file /tmp/build/environment.yml
+else
+    echo "The base image has neither micromamba nor mamba nor conda: take another base, or build" \\
+         "from a requirements.txt." >&2
+    exit 1
+fi
+"$conda" clean --all --yes
 """
