@@ -132,6 +132,18 @@ class NotebookPage:
         choice = self.dialog.locator(".jp-GpuContainers-choice").filter(has_text=image)
         choice.get_by_role("button").click()
 
+    def open_panel(self) -> Locator:
+        """Show our panel."""
+        self.page.get_by_role("tab", name="GPUs and containers").click()
+        return self.panel
+
+    def find_image(self, reference: str) -> Locator:
+        """Ask for an image in the dialog that adds one, and return the dialog."""
+        self.panel.get_by_role("button", name="Add image…").click()
+        self.dialog.get_by_role("searchbox").fill(reference)
+        self.page.keyboard.press("Enter")
+        return self.dialog
+
     def screenshot(self, path: Path) -> None:
         """Keep a picture of the page."""
         self.page.screenshot(path=path)

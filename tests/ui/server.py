@@ -104,6 +104,7 @@ def lab_server(
         "JUPYTERLAB_SETTINGS_DIR": str(paths["settings"]),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "IPYTHONDIR": str(folder / "ipython"),
+        "DOCKER_CONFIG": str(folder / "docker"),  # logins of a test stay with the test
         **(env or {}),
     }
     command = [

@@ -18,7 +18,7 @@ const TAGS = 'GET registries/nvcr.io/tags?repository=nvidia%2Fpytorch';
 
 const ENTRY = {
   name: 'pytorch',
-  title: 'PyTorch by NVIDIA',
+  title: trans.__('PyTorch by NVIDIA'),
   description: 'Every month.',
   reference: PYTORCH,
   link: 'javascript:alert(1)',
@@ -45,10 +45,10 @@ const DETAILS: IImageDetails = {
 
 describe('AddImage', () => {
   let server: FakeServer;
-  let onPull: jest.Mock;
+  let onPull: jest.Mock<void, [string, IImageDetails | null]>;
 
   beforeEach(() => {
-    onPull = jest.fn();
+    onPull = jest.fn<void, [string, IImageDetails | null]>();
     server = new FakeServer();
     server.answers.set('GET catalogue', {
       entries: [
@@ -56,7 +56,7 @@ describe('AddImage', () => {
         {
           ...ENTRY,
           name: 'scipy',
-          title: 'SciPy',
+          title: trans.__('SciPy'),
           reference: 'quay.io/jupyter/scipy-notebook:latest',
           framework: null,
           vendor: 'Jupyter',

@@ -270,7 +270,7 @@ describe('add image', () => {
   it('warns before it pulls what does not run here', async () => {
     const openPanel = jest.fn();
     commands.addCommand(CommandIDs.openPanel, {
-      label: 'open',
+      label: trans.__('Open'),
       describedBy: { args: { type: 'object', properties: {} } },
       execute: openPanel
     });
