@@ -91,7 +91,7 @@ export async function showProgress(
     body: new LaunchProgress(switcher, context, trans),
     buttons: [
       Dialog.warnButton({ label: trans.__('Cancel Start') }),
-      Dialog.okButton({ label: trans.__('Close'), accept: false })
+      Dialog.createButton({ label: trans.__('Close'), accept: false })
     ]
   });
   void pending.done.then(() => dialog.reject());
