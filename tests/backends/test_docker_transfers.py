@@ -211,6 +211,16 @@ async def test_a_stalled_transfer_is_given_up(docker: Bench, proxy: WatchedProxy
 # -- refusals, by the engine alone: our own client is not asked ----------------------------------
 
 
+@pytest.fixture
+def unknown_image(docker: Bench, proxy: WatchedProxy, plain_registry: RealRegistry) -> str:
+    """An image of this test's own: an engine does not ask again for a manifest that it knows."""
+    seed = uuid.uuid4().int & 0xFFFF
+    name = f"refused/{seed}:1"
+    plain_registry.put(name, image(layers=[noise(1000, seed)]))
+    docker.names.append(f"{proxy.host}/{name}")
+    return docker.names[-1]
+
+
 @pytest.mark.parametrize(
     ("fault", "expected", "words"),
     [
@@ -227,21 +237,24 @@ async def test_a_stalled_transfer_is_given_up(docker: Bench, proxy: WatchedProxy
 async def test_refusals_are_told_apart(
     docker: Bench,
     proxy: WatchedProxy,
+    unknown_image: str,
     fault: Fault,
     expected: type[errors.RegistryError],
     words: str,
 ) -> None:
     proxy.add(fault)
     with pytest.raises(errors.RegistryError) as caught:
-        await docker.backend.pull(f"{proxy.host}/test/single:oci")
+        await docker.backend.pull(unknown_image)
     assert type(caught.value) is expected
     assert words in caught.value.hint
 
 
-async def test_denied_in_spite_of_a_login_is_forbidden(docker: Bench, proxy: WatchedProxy) -> None:
+async def test_denied_in_spite_of_a_login_is_forbidden(
+    docker: Bench, proxy: WatchedProxy, unknown_image: str
+) -> None:
     proxy.add(faults.forbidden(MANIFESTS))
     with pytest.raises(errors.ForbiddenError):
-        await docker.backend.pull(f"{proxy.host}/test/single:oci", credential=LOGIN)
+        await docker.backend.pull(unknown_image, credential=LOGIN)
 
 
 async def test_an_unknown_tag_and_other_processors(
