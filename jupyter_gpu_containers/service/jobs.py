@@ -1,4 +1,4 @@
-"""Jobs: pulls and pushes in the background, each with its bytes, until it is done or given up."""
+"""Jobs: work on images in the background, told of step by step, until it is done or given up."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ KEPT = 100  # ended jobs that are remembered
 ROOM = 2.5  # bytes on disk for each byte that is fetched: packed and unpacked
 ASK_TIMEOUT = 30.0  # seconds for the registry's answers before a pull
 TICK = 1.0  # seconds after which the speed is told anew when nothing comes
+
+# Does what a job is for, and returns the id of the image that came of it.
+Work = Callable[[Progress], Coroutine[Any, Any, str]]
 
 
 class Jobs:
@@ -113,9 +116,29 @@ class Jobs:
         for job in self._jobs.values():
             if (job.kind, job.reference) == (kind, parsed.familiar) and not job.state.final:
                 return job
-        job = Job(str(uuid.uuid4()), kind, parsed.familiar, created=time.time())
+        transfer = self._pull if kind is JobKind.PULL else self._push
+        return self._begin(kind, parsed.familiar, lambda job_id: transfer(job_id, parsed))
+
+    def begin(self, kind: JobKind, reference: str, work: Work) -> Job:
+        """Begin a job that somebody else knows how to do, at once: a build, for instance.
+
+        Parameters
+        ----------
+        kind : JobKind
+        reference : str
+            The image that it is about, in familiar form.
+        work : callable
+            Takes a `Progress`, and returns the id of the image that came of it. Cancelling it must
+            stop what it does.
+        """
+        return self._begin(kind, reference, lambda job_id: self._carry(job_id, work))
+
+    def _begin(
+        self, kind: JobKind, reference: str, work: Callable[[str], Coroutine[Any, Any, str]]
+    ) -> Job:
+        job = Job(str(uuid.uuid4()), kind, reference, created=time.time())
         self._put(job)
-        task = asyncio.ensure_future(self._work(job.id, parsed))
+        task = asyncio.ensure_future(self._work(job.id, work))
         self._tasks[job.id] = task
         task.add_done_callback(lambda task: self._settle(job.id, task))
         return job
@@ -146,15 +169,10 @@ class Jobs:
 
     # --- one job ------------------------------------------------------------------------------
 
-    async def _work(self, job_id: str, reference: ImageReference) -> None:
+    async def _work(self, job_id: str, work: Callable[[str], Coroutine[Any, Any, str]]) -> None:
         try:
             self._put(model.begun(self._jobs[job_id], time.monotonic()))
-            credential = await self._credential(reference.registry)
-            if self._jobs[job_id].kind is JobKind.PULL:
-                await self._plan(job_id, reference)
-                image_id = await self._carry(job_id, lambda p: self._pull(job_id, credential, p))
-            else:
-                image_id = await self._carry(job_id, lambda p: self._push(job_id, credential, p))
+            image_id = await work(job_id)
         except asyncio.CancelledError:
             self._put(model.cancelled(self._jobs[job_id], time.time()))
         except GpuContainersError as exc:
@@ -162,16 +180,27 @@ class Jobs:
         else:
             self._put(model.succeeded(self._jobs[job_id], image_id, time.time()))
 
-    async def _pull(self, job_id: str, credential: Credential | None, progress: Progress) -> str:
-        reference = self._jobs[job_id].reference
-        image = await self._images.pull(reference, credential=credential, progress=progress)
-        return image.id
+    async def _pull(self, job_id: str, reference: ImageReference) -> str:
+        credential = await self._credential(reference.registry)
+        await self._plan(job_id, reference)
 
-    async def _push(self, job_id: str, credential: Credential | None, progress: Progress) -> str:
-        reference = self._jobs[job_id].reference
-        image = await self._backend.image(reference)
-        await self._backend.push(reference, credential=credential, progress=progress)
-        return image.id
+        async def pull(progress: Progress) -> str:
+            name = reference.familiar
+            image = await self._images.pull(name, credential=credential, progress=progress)
+            return image.id
+
+        return await self._carry(job_id, pull)
+
+    async def _push(self, job_id: str, reference: ImageReference) -> str:
+        credential = await self._credential(reference.registry)
+
+        async def push(progress: Progress) -> str:
+            name = reference.familiar
+            image = await self._backend.image(name)
+            await self._backend.push(name, credential=credential, progress=progress)
+            return image.id
+
+        return await self._carry(job_id, push)
 
     async def _credential(self, host: str) -> Credential | None:
         if self._credentials is None:
@@ -231,9 +260,7 @@ class Jobs:
             question.cancel()
         return None
 
-    async def _carry(
-        self, job_id: str, work: Callable[[Progress], Coroutine[Any, Any, str]]
-    ) -> str:
+    async def _carry(self, job_id: str, work: Work) -> str:
         """Do the work, and take in what the engine tells of it meanwhile.
 
         Raises
