@@ -25,6 +25,7 @@ from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
 from .registries.credentials import DockerCredentials
 from .runtime import carried
 from .runtime.facts import FileImageFacts
+from .service.builds import Builds
 from .service.catalogue import Catalogue
 from .service.claims import Claims
 from .service.environments import Environments
@@ -119,6 +120,13 @@ def build_services(
         verdicts,
         Inspection(backend, images, environments, registry, verdicts, catalogue),
         jobs,
+        Builds(
+            backend,
+            jobs,
+            root=workspace,
+            workspace=traits.workspace or None,
+            limit=parse_size(traits.build_context_limit),
+        ),
     )
 
 

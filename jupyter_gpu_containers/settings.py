@@ -100,6 +100,10 @@ class GpuContainers(Configurable):
         help="""Hosts of token servers that may see the logins of a registry of another domain:
         {"registry.example.org": ["sso.example.com"]}.""",
     ).tag(config=True)
+    build_context_limit = Unicode(
+        "1g",
+        help="""Most bytes that are sent to the engine for one build, after .dockerignore.""",
+    ).tag(config=True)
     catalogue_entries = List(
         Dict(),
         help="""Images to offer beside the curated ones, each {"name", "reference", "title",

@@ -62,7 +62,8 @@ class _Vertex:
         return Step(self.id, self._status, text=() if own else (self.title,))
 
     def done(self, word: str) -> Step:
-        return Step(self.id, self._status, done=bool(self.id), text=(f"[{self.id}] {word}",) if self.id and word else ())
+        text = (f"[{self.id}] {word}",) if self.id and word else ()
+        return Step(self.id, self._status, done=bool(self.id), text=text)
 
 
 class BuildWords:

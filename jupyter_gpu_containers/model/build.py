@@ -183,7 +183,7 @@ python=$(command -v python3 || command -v python) || {
     exit 1
 }
 "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null 2>&1 || {
-    echo "The base image's $python has no pip: take another base, or install it in a Dockerfile." >&2
+    echo "The base image's $python has no pip: take another base, or add it in a Dockerfile." >&2
     exit 1
 }
 export PIP_NO_CACHE_DIR=1 PIP_BREAK_SYSTEM_PACKAGES=1 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jupyter_gpu_containers.model.launch import Policy
 from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory, Registry
 
+from .builds import Builds
 from .claims import Claims
 from .environments import Environments
 from .images import Images
@@ -35,6 +36,7 @@ class Services:
     verdicts: Verdicts
     inspection: Inspection
     jobs: Jobs
+    builds: Builds
 
     def close(self) -> None:
         """Release threads and connections; containers stay as they are."""

@@ -1,14 +1,32 @@
-"""``/gpu-containers/jobs``: pulls and pushes."""
+"""``/gpu-containers/jobs``: pulls, pushes and builds."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_gpu_containers.model.job import JobKind
+from jupyter_gpu_containers.errors import InvalidRequestError
+from jupyter_gpu_containers.model.build import BuildRequest
+from jupyter_gpu_containers.model.job import Job, JobKind
+from jupyter_gpu_containers.service.services import Services
 
 from .base import BaseHandler
+from .contract import HINT
 from .serializers import job_model
+
+
+def begin(services: Services, wanted: dict[str, Any]) -> Job:
+    """Begin what schema ``NewJob`` says."""
+    kind, reference = JobKind(wanted["kind"]), wanted["reference"]
+    if kind is JobKind.BUILD:
+        if "build" not in wanted:
+            raise InvalidRequestError("A build says in “build” what is to be made.", HINT)
+        return services.builds.submit(BuildRequest(reference, **wanted["build"]))
+    if "build" in wanted:
+        raise InvalidRequestError(f"A {kind.value} has no “build”.", HINT)
+    return services.jobs.submit(kind, reference)
 
 
 class JobsHandler(BaseHandler):
@@ -25,7 +43,7 @@ class JobsHandler(BaseHandler):
     async def post(self) -> None:
         """Begin a job and answer at once."""
         wanted = self.body("NewJob")
-        job = self.services.jobs.submit(JobKind(wanted["kind"]), wanted["reference"])
+        job = begin(self.services, wanted)
         self.created(202, job_model(job), "jobs", job.id)
 
 
