@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_gpu_containers.model.build import DOCKERFILE
+
 from . import images, logins, transfers
 
 Word = Callable[[str, Any, str], argparse.ArgumentParser]
@@ -31,6 +33,8 @@ def add_image_words(word: Word) -> None:
     _reference(word("pull", transfers.pull, "Fetch an image; Ctrl-C cancels."))
     _reference(word("push", transfers.push, "Send an image to its registry; Ctrl-C cancels."))
 
+    _build(word("build", transfers.build, "Make an image; Ctrl-C cancels."))
+
     tag = word("tag", images.tag, "Give an image on this machine one more name.")
     tag.add_argument("source", metavar="IMAGE", help="a reference or id")
     tag.add_argument("reference", metavar="REF", help=REFERENCE)
@@ -52,6 +56,31 @@ def add_image_words(word: Word) -> None:
 
 def _reference(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reference", metavar="REF", help=REFERENCE)
+
+
+def _build(build: argparse.ArgumentParser) -> None:
+    build.add_argument(
+        "folder",
+        metavar="FOLDER",
+        nargs="?",
+        help="its files are what the Dockerfile can copy; default: the current one; "
+        "“-”: none, and the Dockerfile comes from a pipe",
+    )
+    build.add_argument("-t", "--tag", metavar="REF", required=True, help="the image's name")
+    build.add_argument(
+        "-f", "--file", metavar="FILE", default=DOCKERFILE, help="Dockerfile in the folder"
+    )
+    which = build.add_mutually_exclusive_group()
+    which.add_argument("--requirements", metavar="FILE", help="of pip, to add to a base image")
+    which.add_argument("--environment", metavar="FILE", help="of conda, to add to a base image")
+    build.add_argument("--base", metavar="REF", help="the base image of either")
+    build.add_argument(
+        "--secret",
+        metavar="id=NAME,src=FILE",
+        action="append",
+        default=[],
+        help="for steps with RUN --mount=type=secret,id=NAME; it is not in the image",
+    )
 
 
 def _host(parser: argparse.ArgumentParser) -> None:

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from jupyter_gpu_containers.model.ending import format_bytes
-from jupyter_gpu_containers.model.job import Job, JobState
+from jupyter_gpu_containers.model.job import Job, JobKind, JobState
 from jupyter_gpu_containers.service.jobs import Jobs
 
 from .tables import Style
 
 BAR = 24  # columns of the bar itself
 ERASE = "\r\x1b[K"  # ECMA-48: to the line's begin, erase to its end
-VERBS = {"pull": "Pulling", "push": "Pushing"}
-LAST = {"pull": "unpacking", "push": "finishing"}  # when all bytes are there
+VERBS = {"pull": "Pulling", "push": "Pushing", "build": "Building"}
+LAST = {"pull": "unpacking", "push": "finishing", "build": "building"}  # when all bytes are there
 
 
 class Progress:
@@ -38,6 +38,7 @@ class Progress:
         self._drawn = False
         self._said: JobState | None = None
         self._done: set[str] = set()  # steps that were told of
+        self._read = 0  # lines of the log
 
     def show(self, job: Job) -> None:
         """Draw a snapshot, or write what is new in it."""
@@ -46,7 +47,11 @@ class Progress:
         if self._style.width is None:
             for line in self._news(job):
                 print(line, file=self._stream, flush=True)
-        elif job.state is JobState.RUNNING:
+            return
+        if lines := self._written(job):
+            self.close()
+            print(*lines, sep="\n", file=self._stream, flush=True)
+        if job.state is JobState.RUNNING:
             self._stream.write(ERASE + bar_line(job, self._style.width - 1))
             self._stream.flush()
             self._drawn = True
@@ -58,10 +63,18 @@ class Progress:
             self._stream.flush()
             self._drawn = False
 
+    def _written(self, job: Job) -> list[str]:
+        """Return what the log has got since the last look."""
+        new, self._read = job.logged - self._read, job.logged
+        lines = list(job.log[-new:]) if new else []
+        return lines if len(lines) == new else [f"… {new - len(lines)} lines …", *lines]
+
     def _news(self, job: Job) -> Iterator[str]:
         done = [s for s in job.steps if s.done and s.id and s.id not in self._done]
         self._done |= {step.id for step in done}
         layers = [f"{step.id}: {step.status}" for step in done]
+        if job.kind is JobKind.BUILD:
+            layers = self._written(job)  # which names the steps
         state = [f"{job.reference}: {job.kind.value} {job.state.value}"]
         if job.state is self._said:
             state = []
@@ -90,7 +103,10 @@ def bar_line(job: Job, width: int) -> str:
     if job.eta is not None:
         parts.append(f"{clock(job.eta)} left")
     layers = [step for step in job.steps if step.id]
-    if layers:
+    if job.kind is JobKind.BUILD:
+        present = [step for step in layers if not step.done] or list(job.steps)
+        parts += [f"[{step.id}] {step.status}".removeprefix("[] ") for step in present[-1:]]
+    elif layers:
         parts.append(f"{sum(step.done for step in layers)} of {len(layers)} layers")
     else:
         parts += [step.status for step in job.steps[-1:]]

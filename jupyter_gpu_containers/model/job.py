@@ -85,6 +85,7 @@ class Job:
     image_id: str | None = None  # of the image that came of it
     error: Problem | None = None
     log: tuple[str, ...] = ()  # the last lines of a build
+    logged: int = 0  # how many lines it has had in all
     # (time, bytes) of the last seconds, for the speed; not for readers
     samples: tuple[tuple[float, int], ...] = field(default=(), repr=False, compare=False)
 
@@ -121,11 +122,13 @@ def advance(job: Job, step: Step, at: float) -> Job:
 def told(job: Job, steps: Iterable[Step], at: float) -> Job:
     """Return the job after the engine told several steps, the last of them at a time."""
     known = {step.id: step for step in job.steps}
-    log = deque(job.log, LOG_LINES)
+    log, logged = deque(job.log, LOG_LINES), job.logged
     for step in steps:
         log += step.text
+        logged += len(step.text)
         known[step.id] = _merged(known.get(step.id), step)
-    return measured(_summed(replace(job, steps=tuple(known.values()), log=tuple(log))), at)
+    job = replace(job, steps=tuple(known.values()), log=tuple(log), logged=logged)
+    return measured(_summed(job), at)
 
 
 def measured(job: Job, at: float) -> Job:
