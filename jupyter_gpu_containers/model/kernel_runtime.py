@@ -114,7 +114,4 @@ class RuntimeTag:
 
     def argv(self, executable: str) -> tuple[str, ...]:
         """Return the command that starts the kernel inside a container."""
-        # as ipykernel's own kernelspec has it: the debugger sees no frozen modules
-        options = ("-Xfrozen_modules=off",) if self.minor >= 11 else ()
-        launcher = f"{RUNTIME_FOLDER}/{LAUNCHER}"
-        return (executable, *options, launcher, "-f", "{connection_file}")
+        return (executable, f"{RUNTIME_FOLDER}/{LAUNCHER}", "-f", "{connection_file}")

@@ -174,7 +174,6 @@ def test_a_python_without_a_kernel_gets_one_that_is_carried_in() -> None:
                 "python",
                 (
                     "/usr/bin/python3",
-                    "-Xfrozen_modules=off",
                     "/opt/jupyter-gpu-containers/runtime/launch.py",
                     "-f",
                     "{connection_file}",
