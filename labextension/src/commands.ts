@@ -1,4 +1,5 @@
 // The commands: every button, menu and test acts through them.
+import { Notification } from '@jupyterlab/apputils';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
@@ -88,6 +89,10 @@ export function addCommands(options: ICommandOptions): IDisposable {
       execute: async args => {
         const panel = findNotebook(text(args.path));
         if (!panel) {
+          Notification.info(
+            trans.__('Open the notebook that is to run in a container first.'),
+            { autoClose: 5000 }
+          );
           return;
         }
         const { ADD_IMAGE, OTHER_KERNEL, askForLaunch } =

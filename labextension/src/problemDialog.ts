@@ -36,7 +36,10 @@ export async function showProblem(
     React.createElement(Problem, { problem }),
     consequence && React.createElement('p', null, consequence)
   );
-  const close = Dialog.createButton({ label: trans.__('Close'), accept: false });
+  const close = Dialog.createButton({
+    label: trans.__('Close'),
+    accept: false
+  });
   const makeButton = isDangerous ? Dialog.warnButton : Dialog.okButton;
   const { button } = await new Dialog<void>({
     title,

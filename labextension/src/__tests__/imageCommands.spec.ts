@@ -196,6 +196,16 @@ describe('remove', () => {
     ]);
   });
 
+  it('leaves an image whose users are to go on', async () => {
+    server.answers.set(`DELETE ${ADDRESS}`, json(USED, 409));
+    const args = { image: IMAGE.id, reference: PYTORCH };
+    const done = commands.execute(CommandIDs.removeImage, args);
+    await opened();
+    button(dialog(), 'Close').click();
+    await done;
+    expect(changes().map(([what]) => what)).toEqual([`DELETE ${ADDRESS}`]);
+  });
+
   it('leaves an image that was not confirmed', async () => {
     const done = commands.execute(CommandIDs.removeImage, { image: PYTORCH });
     await opened();

@@ -1,0 +1,19 @@
+// The dialog that says what went wrong: only its remedy counts as chosen.
+import { waitForDialog } from '@jupyterlab/testing';
+import { showProblem } from '../problemDialog';
+import { BUSY } from './fakes';
+import { button, settled, trans } from './screen';
+
+it.each([
+  [undefined, 'Close', false],
+  ['Remove Anyway', 'Close', false],
+  ['Remove Anyway', 'Remove Anyway', true]
+])('with remedy %s, %s means %s', async (remedy, label, isChosen) => {
+  const chosen = showProblem(trans, 'It failed', BUSY, { remedy });
+  await waitForDialog();
+  await settled();
+  const dialog = document.querySelector('.jp-Dialog')!;
+  expect(dialog.textContent).toContain(BUSY.message);
+  button(dialog, label).click();
+  expect(await chosen).toBe(isChosen);
+});
