@@ -28,6 +28,7 @@ from .runtime.facts import FileImageFacts
 from .service.builds import Builds
 from .service.catalogue import Catalogue
 from .service.claims import Claims
+from .service.commits import Commits
 from .service.environments import Environments
 from .service.images import Images
 from .service.inspection import Inspection
@@ -120,6 +121,7 @@ def build_services(
         verdicts,
         Inspection(backend, images, environments, registry, verdicts, catalogue),
         jobs,
+        Commits(backend, images, jobs),
         Builds(
             backend,
             jobs,

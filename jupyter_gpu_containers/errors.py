@@ -19,6 +19,7 @@
     │   ├── GpuVanishedError           a chosen GPU is gone, or did not reach the container
     │   ├── WrongArchitectureError
     │   ├── EnvironmentExistsError
+    │   ├── KernelNotRunningError      what only a running kernel allows was asked of another one
     │   ├── ImageInUseError            an environment or a container needs the image
     │   └── DiskFullError              the disk would not hold, or did not hold, the image
     ├── UnavailableError               something that we stand on does not answer
@@ -177,6 +178,12 @@ class EnvironmentExistsError(ConflictError):
     """Another environment has this name."""
 
     code = "environment_exists"
+
+
+class KernelNotRunningError(ConflictError):
+    """The kernel is not up yet, or has ended."""
+
+    code = "kernel_not_running"
 
 
 class ImageInUseError(ConflictError):

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import concurrent.futures
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from .model.build import BuildPlan
 from .model.container import Container, ContainerExit, ContainerSpec, EngineInfo
+from .model.container_diff import ContainerDiff
 from .model.gpu import GpuSnapshot
 from .model.image import Image
 from .model.job import Step
@@ -90,6 +91,23 @@ class ContainerBackend(ABC):
         Returns the names, then the ids, that are gone. Raises `ImageNotFoundError`, and
         `ImageInUseError` where a container needs the image. With ``force`` the name goes in spite
         of that, but what a running container needs stays.
+        """
+
+    @abstractmethod
+    async def diff(self, container_id: str) -> ContainerDiff:
+        """Tell in what a container differs from its image. Raises `ContainerNotFoundError`."""
+
+    @abstractmethod
+    async def commit(
+        self, container_id: str, reference: str, *, env: Mapping[str, str] | None = None
+    ) -> str:
+        """Make an image of a container's file system; return its id.
+
+        It has the configuration of the image that the container was made of, with these variables
+        added: nothing of how the container was started. The container stands still meanwhile, and
+        goes on. Who had the name loses it. Cancelling leaves no image.
+        Raises `ContainerNotFoundError`, `ImageNotFoundError` (the container's image is gone),
+        `InvalidImageReferenceError`, `DiskFullError`.
         """
 
     @abstractmethod

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -27,12 +27,13 @@ from jupyter_gpu_containers.model.container import (
     ContainerSpec,
     EngineInfo,
 )
+from jupyter_gpu_containers.model.container_diff import ContainerDiff
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import docker_build, docker_gpus, docker_images
+from . import docker_build, docker_commit, docker_diff, docker_gpus, docker_images
 from . import docker_requests as requests
 from .docker_client import EngineClient, JsonStream, connect, find_engine
 from .docker_errors import translated
@@ -211,6 +212,24 @@ class DockerBackend(ContainerBackend):
         return await self._ask(
             reference, lambda client: docker_images.remove(client, reference, force)
         )
+
+    async def diff(self, container_id: str) -> ContainerDiff:
+        """Tell in what a container differs from its image; see `docker_diff.read_diff`."""
+        return await self._ask(container_id, lambda c: docker_diff.read_diff(c, container_id))
+
+    async def commit(
+        self, container_id: str, reference: str, *, env: Mapping[str, str] | None = None
+    ) -> str:
+        """Make an image of a container; see `docker_commit.commit`."""
+        info, stop = self._info or await self.info(), threading.Event()
+        try:
+            return await self._ask(
+                container_id,
+                lambda c: docker_commit.commit(c, container_id, reference, env or {}, info, stop),
+            )
+        except asyncio.CancelledError:
+            stop.set()
+            raise
 
     # -- containers -------------------------------------------------------------------------
 

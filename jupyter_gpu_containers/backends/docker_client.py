@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,45 @@ class EngineClient(docker.APIClient):
         """Return the engine's whole record of an image."""
         record: dict[str, Any] = self._send("GET", f"/images/{quote(reference)}/json").json()
         return record
+
+    def read_container(self, container_id: str, *, size: bool = False) -> dict[str, Any]:
+        """Return the engine's whole record of a container, with the bytes of its layer."""
+        path = f"/containers/{container_id}/json"
+        record: dict[str, Any] = self._send("GET", path, params={"size": int(size)}).json()
+        return record
+
+    def read_exec(self, exec_id: str, *, limit: int, deadline: float) -> bytes:
+        """Start a program in a container; return the end of what it printed by a deadline."""
+        body = {"Detach": False, "Tty": False}
+        timeout = max(1.0, deadline - time.monotonic())
+        path = f"/exec/{exec_id}/start"
+        with self._send("POST", path, json=body, stream=True, timeout=timeout) as response:
+            return _last_bytes(_until(deadline, response.iter_content(64 * 1024)), limit)
+
+    def commit_container(self, container_id: str, **query: str) -> str:
+        """Make an image of a container, which stands still meanwhile; return its id."""
+        params = {"container": container_id, "pause": "1", **query}
+        # a layer of gigabytes is written, however long that takes
+        timeout = (self.timeout, None)
+        response = self._send("POST", "/commit", params=params, json={}, timeout=timeout)
+        return str(response.json()["Id"])
+
+    def read_history(self, image_id: str) -> list[dict[str, Any]]:
+        """Return the steps that made an image, newest first."""
+        steps: list[dict[str, Any]] = self._send("GET", f"/images/{image_id}/history").json()
+        return steps
+
+    def load(self, archive: Iterable[bytes] | bytes) -> list[dict[str, Any]]:
+        """Load images from an archive as ``docker save`` writes it; return what was said."""
+        response = self._send(
+            "POST",
+            "/images/load",
+            params={"quiet": "1"},
+            data=archive,
+            headers={"Content-Type": "application/x-tar"},
+            timeout=(self.timeout, None),
+        )
+        return [json.loads(line) for line in response.text.splitlines() if line.strip()]
 
     def read_log(
         self, container_id: str, *, limit: int, tail: int | None = None, stderr: bool = True
@@ -179,6 +219,14 @@ def _last_bytes(chunks: Iterable[bytes], limit: int) -> bytes:
         del buffer[:start]
         del kept[: max(0, len(kept) - limit)]
     return bytes(kept)
+
+
+def _until(deadline: float, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass chunks on until it is too late."""
+    for chunk in chunks:
+        yield chunk
+        if time.monotonic() > deadline:
+            return
 
 
 class JsonStream:

@@ -14,7 +14,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 
 from jupyter_gpu_containers.errors import (
@@ -32,12 +32,13 @@ from jupyter_gpu_containers.model.container import (
     ContainerStatus,
     EngineInfo,
 )
+from jupyter_gpu_containers.model.container_diff import ContainerDiff
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import memory_build, memory_library
+from . import memory_build, memory_commit, memory_library
 from .docker_facts import plain_text
 from .memory_images import DEMO_IMAGES, host_architecture
 from .memory_process import Process
@@ -152,6 +153,19 @@ class MemoryBackend(ContainerBackend):
     async def remove_image(self, reference: str, *, force: bool = False) -> list[str]:
         """Untag or delete. Raises `ImageNotFoundError`, `ImageInUseError`."""
         return memory_library.remove(self._store, reference, force)
+
+    async def diff(self, container_id: str) -> ContainerDiff:
+        """Tell that nothing has changed: no file here is a container's."""
+        with self._store.lock:
+            return memory_commit.diff(self._record(container_id))
+
+    async def commit(
+        self, container_id: str, reference: str, *, env: Mapping[str, str] | None = None
+    ) -> str:
+        """Write an image down that is as the container's own; see `memory_commit`."""
+        with self._store.lock:
+            record = self._record(container_id)
+        return memory_commit.commit(self._store, record, reference, env or {})
 
     async def containers(self, label: str) -> list[Container]:
         """List containers with a label, ``key`` or ``key=value``, in every state."""

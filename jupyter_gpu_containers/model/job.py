@@ -35,6 +35,7 @@ class JobKind(str, Enum):
     PULL = "pull"
     PUSH = "push"
     BUILD = "build"
+    COMMIT = "commit"
 
 
 class JobState(str, Enum):

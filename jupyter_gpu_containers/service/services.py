@@ -9,6 +9,7 @@ from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory, Registr
 
 from .builds import Builds
 from .claims import Claims
+from .commits import Commits
 from .environments import Environments
 from .images import Images
 from .inspection import Inspection
@@ -36,6 +37,7 @@ class Services:
     verdicts: Verdicts
     inspection: Inspection
     jobs: Jobs
+    commits: Commits
     builds: Builds
 
     def close(self) -> None:
