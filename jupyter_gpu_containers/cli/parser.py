@@ -10,6 +10,7 @@ from jupyter_gpu_containers import __version__
 from jupyter_gpu_containers.service.services import Services
 
 from . import commands
+from .commits import add_commit_arguments, commit
 from .image_parser import add_image_words
 from .outcome import Outcome
 from .runtime import add_runtime_words
@@ -72,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         help="id of a kernel or container, or the beginning of one; or a container's name",
     )
     which.add_argument("--all", action="store_true", help="all that are yours")
+    text = "Make an image of a running kernel's container, with what was installed in it."
+    add_commit_arguments(word("commit", commit, text))
     word("doctor", _doctor, "Check everything that kernels in containers need.")
     return parser
 

@@ -16,8 +16,9 @@ from .tables import Style
 
 BAR = 24  # columns of the bar itself
 ERASE = "\r\x1b[K"  # ECMA-48: to the line's begin, erase to its end
-VERBS = {"pull": "Pulling", "push": "Pushing", "build": "Building"}
-LAST = {"pull": "unpacking", "push": "finishing", "build": "building"}  # when all bytes are there
+VERBS = {"pull": "Pulling", "push": "Pushing", "build": "Building", "commit": "Making"}
+# when all bytes are there
+LAST = {"pull": "unpacking", "push": "finishing", "build": "building", "commit": "finishing"}
 
 
 class Progress:

@@ -17,7 +17,12 @@ from jupyter_gpu_containers.web.serializers import job_model
 from .outcome import INTERRUPTED, Outcome
 from .progress import Progress, follow
 
-DONE = {JobKind.PULL: "Pulled", JobKind.PUSH: "Pushed", JobKind.BUILD: "Built"}
+DONE = {
+    JobKind.PULL: "Pulled",
+    JobKind.PUSH: "Pushed",
+    JobKind.BUILD: "Built",
+    JobKind.COMMIT: "Made",
+}
 
 
 async def pull(services: Services, arguments: Any) -> Outcome:
@@ -33,7 +38,7 @@ async def push(services: Services, arguments: Any) -> Outcome:
 async def build(services: Services, arguments: Any) -> Outcome:
     """``build``: schema ``Job`` of the contract."""
     request = await asyncio.to_thread(_request, arguments)
-    return await _follow(services, services.builds.submit(request), arguments)
+    return await to_the_end(services, services.builds.submit(request), arguments)
 
 
 def _request(arguments: Any) -> BuildRequest:
@@ -77,10 +82,11 @@ def _unreadable(name: str, exc: Exception) -> InvalidRequestError:
 
 
 async def _transfer(services: Services, kind: JobKind, arguments: Any) -> Outcome:
-    return await _follow(services, services.jobs.submit(kind, arguments.reference), arguments)
+    return await to_the_end(services, services.jobs.submit(kind, arguments.reference), arguments)
 
 
-async def _follow(services: Services, begun: Job, arguments: Any) -> Outcome:
+async def to_the_end(services: Services, begun: Job, arguments: Any) -> Outcome:
+    """Show a job until it has ended, and how it did."""
     progress = Progress(sys.stderr, quiet=arguments.json)
     try:
         job = await follow(services.jobs, begun, progress)

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from jupyter_gpu_containers.errors import (
     GpuContainersError,
     ImageNotFoundError,
+    KernelNotRunningError,
     LaunchCancelledError,
     LaunchNotFoundError,
 )
@@ -101,6 +102,21 @@ class Launches:
             raise LaunchNotFoundError(
                 f"There is no launch {launch_id}.", "It may be long over; list the launches."
             ) from None
+
+    def running(self, launch_id: str) -> str:
+        """Return the id of a launch's kernel, which runs.
+
+        Raises
+        ------
+        LaunchNotFoundError, KernelNotRunningError
+        """
+        launch = self.get(launch_id)
+        if launch.phase is not Phase.RUNNING or launch.kernel_id is None:
+            raise KernelNotRunningError(
+                f"The kernel {launch_id} does not run: its launch is {launch.phase.value}.",
+                "Start it again." if launch.phase.final else "Wait until it is up.",
+            )
+        return launch.kernel_id
 
     def submit(self, request: LaunchRequest) -> Launch:
         """Accept a request and begin to work on it.

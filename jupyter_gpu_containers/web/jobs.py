@@ -1,4 +1,4 @@
-"""``/gpu-containers/jobs``: pulls, pushes and builds."""
+"""``/gpu-containers/jobs``: pulls, pushes, builds and commits."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ from .serializers import job_model
 def begin(services: Services, wanted: dict[str, Any]) -> Job:
     """Begin what schema ``NewJob`` says."""
     kind, reference = JobKind(wanted["kind"]), wanted["reference"]
+    for field, owner in (("build", JobKind.BUILD), ("launch", JobKind.COMMIT)):
+        if field in wanted and kind is not owner:
+            raise InvalidRequestError(f"A {kind.value} has no “{field}”.", HINT)
     if kind is JobKind.BUILD:
         if "build" not in wanted:
             raise InvalidRequestError("A build says in “build” what is to be made.", HINT)
         return services.builds.submit(BuildRequest(reference, **wanted["build"]))
-    if "build" in wanted:
-        raise InvalidRequestError(f"A {kind.value} has no “build”.", HINT)
+    if kind is JobKind.COMMIT:
+        if "launch" not in wanted:
+            raise InvalidRequestError("A commit says in “launch” whose container is kept.", HINT)
+        return services.commits.submit(services.launches.running(wanted["launch"]), reference)
     return services.jobs.submit(kind, reference)
 
 

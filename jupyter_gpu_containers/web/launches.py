@@ -8,6 +8,7 @@ from tornado import web
 from jupyter_gpu_containers.model.launch import LaunchRequest
 
 from .base import BaseHandler
+from .change_serializers import changes_model
 from .serializers import launch_model
 
 
@@ -46,3 +47,14 @@ class LaunchHandler(BaseHandler):
         await self.services.launches.cancel(launch_id)
         self.set_status(204)
         self.finish()
+
+
+class ChangesHandler(BaseHandler):
+    """What a kernel's container has become."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, launch_id: str) -> None:
+        """Return what an image of it would have that its image has not."""
+        kernel_id = self.services.launches.running(launch_id)
+        self.finish(changes_model(await self.services.commits.preview(kernel_id)))
