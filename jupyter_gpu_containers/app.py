@@ -36,6 +36,8 @@ class GpuContainersApp(ExtensionApp):
     extension_url = "/lab"
     load_other_extensions = True
     classes = [GpuContainers]  # noqa: RUF012 (a trait-like attribute of traitlets' Application)
+    _reconciling: asyncio.Task[None] | None = None
+    services: Services | None = None  # also stays None where the configuration cannot be used
 
     def _config_file_name_default(self) -> str:
         """The file that the other doors read too; Jupyter would put “jupyter_” before it."""
@@ -71,7 +73,6 @@ class GpuContainersApp(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Build the services and join them to the server's kernels and events."""
-        self._background: set[asyncio.Task[None]] = set()
         services = build_services(
             self.config, workspace=os.path.abspath(self._server.root_dir), log=self.log
         )
@@ -90,8 +91,8 @@ class GpuContainersApp(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Begin to reconcile as soon as the loop runs."""
-        task = asyncio.ensure_future(reconcile_for_ever(self.services, self.log))
-        self._background.add(task)
+        if self.services is not None:
+            self._reconciling = asyncio.ensure_future(reconcile_for_ever(self.services, self.log))
 
     async def stop_extension(self) -> None:
         """Give up what is in progress, so that the server ends.
@@ -99,12 +100,14 @@ class GpuContainersApp(ExtensionApp):
         jupyter_client keeps a failed start among its pending kernels, and jupyter_server then fails
         to shut down at all (seen with jupyter_server 2.21, jupyter_client 8.10).
         """
+        if self.services is None:
+            return
         await self.services.jobs.close()  # and with them the engine's transfers
         await self.services.launches.close()
         await self.services.kernels.cancel_all()  # starts that pages asked Jupyter for
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        if self._reconciling is not None:
+            self._reconciling.cancel()
+            await asyncio.wait({self._reconciling})
         manager = self._server.kernel_manager
         for kernel_id, start in list(getattr(manager, "_pending_kernels", {}).items()):
             if kernel_id not in manager:

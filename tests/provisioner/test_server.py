@@ -291,6 +291,21 @@ def test_a_server_with_a_failed_start_ends(
     assert room.leftovers() == []
 
 
+def test_a_server_with_a_setting_that_cannot_be_used_runs_and_ends(
+    image_facts: Path, own: list[Server]
+) -> None:
+    """The rest of Jupyter must not suffer; the log has the sentence."""
+    wrong = Room("docker", image_facts)
+    wrong.configure(memory="a lot")
+    try:
+        own.append(Server(wrong))
+        assert own[0].request("GET", "/gpu-containers/status").status_code == 404
+        assert own[0].terminate() == 0
+        assert "a lot" in own[0].log.read_text()
+    finally:
+        wrong.close()
+
+
 def test_a_server_ends_in_the_middle_of_starts(room: Room, own: list[Server]) -> None:
     server = Server(room)
     own.append(server)
