@@ -48,9 +48,9 @@ class _Vertex:
             name = f"{name[:TITLE]}…"
         return f"[{self.id}] {name}" if self.id else name
 
-    def wrote(self, line: str) -> Step:
-        self.lines.append(line)
-        return Step(self.id, self._status, text=(line,))
+    def wrote(self, *lines: str) -> Step:
+        self.lines += lines
+        return Step(self.id, self._status, text=lines)
 
     @property
     def _status(self) -> str:
@@ -113,18 +113,18 @@ class BuildWords:
         """Read an object of the classic builder's stream."""
         if "status" in line:  # the base image is fetched
             return (step_of(line),)
-        text = _clean(str(line.get("stream") or "").encode()).rstrip("\n")
+        text = plain_text(str(line.get("stream") or "").encode()).rstrip("\n")
         if match := re.match(r"Step (\d+/\d+) : (.*)", text, re.S):
             done, self._present = self._present, _Vertex(match[1], match[2])
             ended = () if done is None else (done.done(""),)
             return (*ended, self._present.begun())
         if not text.strip() or re.match(r" --->|Removing intermediate|Success", text):
             return ()
+        lines = tuple(one[:WIDTH] for one in text.split("\n"))
         if self._present is None:
-            self._rest.append(text)
-            return (Step("", text, text=(text,)),)
-        present = self._present
-        return tuple(present.wrote(one) for one in text.split("\n"))
+            self._rest += lines
+            return (Step("", lines[-1], text=lines),)
+        return (self._present.wrote(*lines),)
 
     # --- the end ------------------------------------------------------------------------------
 

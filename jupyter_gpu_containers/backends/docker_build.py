@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,6 @@ from .docker_client import EngineClient, JsonStream, Request
 from .docker_transfer import Transfer
 
 ANSWER = 20.0  # seconds for the docker CLI to tell what it is
-GRACE = 10.0  # seconds for it to end when it was told to
 LINE = 64 << 10  # bytes of a line that are read at once
 # What would send the build elsewhere, or change what comes of it.
 _NOT_PASSED = re.compile(r"DOCKER_(?!CONFIG$|CERT_PATH$|TLS)|BUILDX_|BUILDKIT_|SOURCE_DATE_EPOCH$")
@@ -170,7 +170,7 @@ class BuildKitBuild:
         return self._done
 
     def cancel(self) -> None:
-        """Tell the program to end, which it tells the engine."""
+        """End the program, upon which the engine stops its work."""
         with self._lock:
             self._cancelled.set()
         self._end()
@@ -178,9 +178,11 @@ class BuildKitBuild:
     def _end(self) -> None:
         with self._lock:
             process = self._process
+        # The engine ends a build whose client is gone. SIGTERM would do so, too, were it not that
+        # the CLI of 20.10 often stays until the step has ended.
         if process is not None and process.poll() is None:
-            process.terminate()
-            threading.Thread(target=_see_off, args=(process,), daemon=True).start()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def _work(self) -> None:
         try:
@@ -202,7 +204,7 @@ class BuildKitBuild:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=build_environment(os.environ, self._address),
-                start_new_session=True,  # Ctrl-C is for us, who then cancel
+                start_new_session=True,  # a group to end; and Ctrl-C is for us
             )
         with process:
             assert process.stdin is not None
@@ -272,10 +274,3 @@ def build_environment(environ: Mapping[str, str], address: str) -> dict[str, str
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",  # an image, not an index of one
         "BUILDX_GIT_INFO": "false",
     }
-
-
-def _see_off(process: subprocess.Popen[bytes]) -> None:
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE)
-    if process.poll() is None:
-        process.kill()
