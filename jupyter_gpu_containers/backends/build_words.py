@@ -118,9 +118,10 @@ class BuildWords:
             done, self._present = self._present, _Vertex(match[1], match[2])
             ended = () if done is None else (done.done(""),)
             return (*ended, self._present.begun())
-        if not text.strip() or re.match(r" --->|Removing intermediate|Success", text):
+        wrote = (one[:WIDTH] for one in text.split("\n"))
+        lines = tuple(one for one in wrote if one and not _OWN.match(one))
+        if not lines:
             return ()
-        lines = tuple(one[:WIDTH] for one in text.split("\n"))
         if self._present is None:
             self._rest += lines
             return (Step("", lines[-1], text=lines),)
@@ -171,6 +172,7 @@ _LAYER = re.compile(
 _UNDER_WAY = re.compile(
     r"(extracting )?sha256:[0-9a-f]{64}|transferring |\.\.\.$|(writing image|exporting) \S+$"
 )
+_OWN = re.compile(r" ---> |Removing intermediate container|Successfully (built|tagged) ")
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 

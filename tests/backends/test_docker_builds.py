@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import select
@@ -128,11 +129,11 @@ async def test_a_folder_is_built_step_by_step(builder: str, site: Site) -> None:
 
 async def test_a_failing_step_is_told_with_its_last_lines(builder: str, site: Site) -> None:
     word = once()
-    text = from_base("RUN true", f"RUN seq 1000; echo {word}; echo bad >&2; exit 7", "RUN false")
+    text = from_base(f"RUN seq 1000; echo {word}; echo bad >&2; exit 7", "RUN false")
     with pytest.raises(errors.BuildFailedError) as caught:
         await site.build(dockerfile=text)
     sentence, *lines = caught.value.message.splitlines()
-    assert sentence.startswith("Step [3/4] RUN seq 1000;")
+    assert sentence.startswith("Step [2/3] RUN seq 1000;")
     assert sentence.endswith(" failed: it ended with code 7.")
     assert {"1000", word, "bad"} <= set(lines)
     assert len(lines) <= 12
@@ -210,9 +211,11 @@ def contents(archive: bytes) -> Iterator[bytes]:
                 continue
             data = file.read()
             yield data
-            if member.name.endswith("layer.tar"):
-                with tarfile.open(fileobj=io.BytesIO(data)) as layer:
-                    yield from (inner.read() for one in layer if (inner := layer.extractfile(one)))
+            with (
+                contextlib.suppress(tarfile.ReadError),
+                tarfile.open(fileobj=io.BytesIO(data)) as layer,
+            ):
+                yield from (inner.read() for one in layer if (inner := layer.extractfile(one)))
 
 
 async def test_a_secret_is_seen_by_its_step_and_nowhere_else(site: Site) -> None:
@@ -297,7 +300,7 @@ async def test_requirements_on_a_base(site: Site) -> None:
         await site.build(requirements="--no-index\nabsent\n", base=base)
 
 
-async def test_a_base_without_pip_is_said_as_such(builder: str, site: Site) -> None:
+async def test_a_base_without_pip_is_said_as_such(site: Site) -> None:
     with pytest.raises(errors.BuildFailedError, match="/usr/bin/python3 has no pip"):
         await site.build(requirements="numpy\n", base=IMAGES.debian12)
 
