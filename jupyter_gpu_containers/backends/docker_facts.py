@@ -16,7 +16,8 @@ from jupyter_gpu_containers.model.container import Container, ContainerStatus, E
 from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageReference
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # a progress bar's former states
+# a progress bar's former states; from a line's begin, or a long line would take its time squared
+_OVERWRITTEN = re.compile(r"^[^\n]*\r(?!\n)", re.M)
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 

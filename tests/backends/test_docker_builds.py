@@ -129,13 +129,13 @@ async def test_a_folder_is_built_step_by_step(builder: str, site: Site) -> None:
 
 async def test_a_failing_step_is_told_with_its_last_lines(builder: str, site: Site) -> None:
     word = once()
-    text = from_base(f"RUN seq 1000; echo {word}; echo bad >&2; exit 7", "RUN false")
+    text = from_base(f"RUN seq 1000; echo {word}; exit 7", "RUN false")
     with pytest.raises(errors.BuildFailedError) as caught:
         await site.build(dockerfile=text)
     sentence, *lines = caught.value.message.splitlines()
     assert sentence.startswith("Step [2/3] RUN seq 1000;")
     assert sentence.endswith(" failed: it ended with code 7.")
-    assert {"1000", word, "bad"} <= set(lines)
+    assert {"1000", word} <= set(lines)
     assert len(lines) <= 12
     with pytest.raises(errors.ImageNotFoundError):
         await site.bench.backend.image(site.bench.names[-1])
@@ -218,38 +218,36 @@ def contents(archive: bytes) -> Iterator[bytes]:
                 yield from (inner.read() for one in layer if (inner := layer.extractfile(one)))
 
 
-async def test_a_secret_is_seen_by_its_step_and_nowhere_else(site: Site) -> None:
+async def test_a_secret_is_seen_by_its_step_and_nowhere_else(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret = f"hunter2-{once()}"
-    text = (
-        "FROM scratch AS nothing\n"
-        + from_base("RUN --mount=type=secret,id=token wc -c < /run/secrets/token > /length")
-        + "FROM scratch\nCOPY --from=1 /length /length\n"
-        + "COPY --from=1 /run /run\n"
+    text = from_base(
+        f"RUN --mount=type=secret,id=token echo {once()}; wc -c < /run/secrets/token > /length"
     )
-    commands: list[bytes] = []
-    loop_progress = site.steps.append
-
-    def look(step: Step) -> None:
-        loop_progress(step)
-        commands.extend(
-            path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()
-        )
-
-    tag = site.bench.name()
-    request = BuildRequest(tag, dockerfile=text, secrets={"token": secret.encode()})
-    assert secret not in repr(request)
-    plan = make_plan(request, None, LIMIT)
-    assert secret not in repr(plan)
-    await asyncio.wait_for(site.bench.backend.build(plan, progress=look), TIMEOUT)
-    saved = docker("save", tag)
-    found = list(contents(saved))
-    assert any(data.strip() == str(len(secret)).encode() for data in found)
-    assert not [data for data in found if secret.encode() in data]
-    for told in (docker("history", "--no-trunc", tag), docker("inspect", tag)):
-        assert secret.encode() not in told
+    text += "FROM scratch\nCOPY --from=0 /length /length\nCOPY --from=0 /run /run\n"
+    said = site.bench.folder / "said"
+    wrapper = site.bench.folder / "bin" / "docker"
+    wrapper.parent.mkdir()
+    real = buildkit_program()
+    wrapper.write_text(
+        f'#!/bin/sh\necho "$@" >> {said}\ncat /proc/$$/environ >> {said}\nexec {real} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+        tag = await site.build(dockerfile=text, secrets={"token": secret.encode()})
+    assert b"--secret=id=token,src=/proc/" in said.read_bytes()
+    found = list(contents(docker("save", tag)))
+    assert f"{len(secret)}\n".encode() in found
+    told = [docker("history", "--no-trunc", tag), docker("inspect", tag), said.read_bytes()]
+    assert not [data for data in found + told if secret.encode() in data]
     assert secret not in "".join(site.log)
-    assert any(b"--secret=id=token" in command for command in commands)
-    assert not [command for command in commands if secret.encode() in command]
+
+
+def test_a_secret_is_not_shown() -> None:
+    request = BuildRequest("a:1", dockerfile="FROM x\n", secrets={"token": b"hunter2"})
+    assert "hunter2" not in repr(request) + repr(make_plan(request, None, LIMIT))
 
 
 async def test_without_buildkit_a_secret_is_refused(
