@@ -16,6 +16,7 @@ import {
   ICatalogueEntry,
   IImageDetails,
   IJob,
+  IJobSource,
   ILogin,
   INewLogin,
   ISearchResult,
@@ -102,9 +103,13 @@ export class GpuContainersClient {
     return (await this._requests.get<{ jobs: IJob[] }>('jobs')).jobs;
   }
 
-  /** Begin a pull or push; the same one again is the same job. */
-  startJob(kind: JobKind, reference: string): Promise<IJob> {
-    return this._requests.post<IJob>('jobs', { kind, reference });
+  /** Begin a job; the same one again is the same job. */
+  startJob(
+    kind: JobKind,
+    reference: string,
+    what: IJobSource = {}
+  ): Promise<IJob> {
+    return this._requests.post<IJob>('jobs', { kind, reference, ...what });
   }
 
   /** Cancel a job. */

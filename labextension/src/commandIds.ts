@@ -24,6 +24,8 @@ export namespace CommandIDs {
   export const pull = 'gpu-containers:pull';
   /** Send an image to its registry. */
   export const push = 'gpu-containers:push';
+  /** Make an image. */
+  export const build = 'gpu-containers:build';
   /** Give an image one more name. */
   export const tag = 'gpu-containers:tag';
   /** Remove an image, or one of its names. */

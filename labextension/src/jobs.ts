@@ -3,6 +3,28 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { formatBytes, formatDuration, formatShare } from './format';
 import { IJob } from './wireImages';
 
+/** What a job is called: "Pull of nvcr.io/nvidia/pytorch:25.08-py3". */
+export function jobTitle(trans: TranslationBundle, job: IJob): string {
+  const { kind, reference } = job;
+  switch (kind) {
+    case 'pull':
+      return trans.__('Pull of %1', reference);
+    case 'push':
+      return trans.__('Push of %1', reference);
+    case 'build':
+      return trans.__('Build of %1', reference);
+    case 'commit':
+      return trans.__('Saving of %1', reference);
+  }
+}
+
+/** The step of a build that is under way: "[2/5] RUN make". */
+export function stepText({ steps }: IJob): string {
+  const own = steps.filter(({ id }) => id);
+  const step = own.find(({ done }) => !done) ?? steps[0];
+  return step ? (step.id ? `[${step.id}] ` : '') + step.status : '';
+}
+
 /** Whether nothing more will happen. */
 export function hasEnded({ state }: IJob): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled';
@@ -38,6 +60,9 @@ export function progressText(trans: TranslationBundle, job: IJob): string {
   const { current, eta, kind, speed, state, total } = job;
   if (state === 'queued') {
     return trans.__('Waiting');
+  }
+  if (kind === 'build' || kind === 'commit') {
+    return stepText(job) || trans.__('Preparing');
   }
   if (total !== null && current >= total) {
     return kind === 'pull' ? trans.__('Unpacking') : trans.__('Finishing');

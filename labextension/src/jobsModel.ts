@@ -7,7 +7,7 @@ import { GpuContainersClient } from './client';
 import { byAge, hasEnded, isFresher } from './jobs';
 import { RequestError } from './requests';
 import { DOMAIN, IJobsModel } from './tokens';
-import { IJob, JobKind } from './wireImages';
+import { IJob, IJobSource, JobKind } from './wireImages';
 
 /** Schema of the events that carry jobs. */
 export const JOB_SCHEMA = 'https://events.jupyter-gpu-containers.dev/job/v1';
@@ -61,8 +61,12 @@ export class JobsModel implements IJobsModel {
     Signal.clearData(this);
   }
 
-  async start(kind: JobKind, reference: string): Promise<IJob> {
-    const job = await this._client.startJob(kind, reference);
+  async start(
+    kind: JobKind,
+    reference: string,
+    what?: IJobSource
+  ): Promise<IJob> {
+    const job = await this._client.startJob(kind, reference, what);
     // an earlier failure of the same kind is no news any more
     for (const other of this.jobs) {
       const isSame = other.kind === kind && other.reference === job.reference;

@@ -1,4 +1,4 @@
-// Word of pulls and pushes that have ended, wherever in JupyterLab one is.
+// Word of pulls, pushes, builds and commits that have ended, wherever in JupyterLab one is.
 import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
@@ -22,16 +22,21 @@ export function notifyOfJobs(options: INotifyOptions): void {
 
 function notify({ commands, jobs, trans }: INotifyOptions, job: IJob): void {
   const { error, image_id, kind, reference, state } = job;
-  const isPull = kind === 'pull';
   if (state === 'cancelled') {
-    const message = isPull
-      ? trans.__('The pull of %1 was cancelled.', reference)
-      : trans.__('The push of %1 was cancelled.', reference);
+    const message = {
+      pull: trans.__('The pull of %1 was cancelled.', reference),
+      push: trans.__('The push of %1 was cancelled.', reference),
+      build: trans.__('The build of %1 was cancelled.', reference),
+      commit: trans.__('The saving of %1 was cancelled.', reference)
+    }[kind];
     Notification.info(message, { autoClose: 5000 });
   } else if (state === 'succeeded') {
-    const message = isPull
-      ? trans.__('%1 was pulled.', reference)
-      : trans.__('%1 was pushed.', reference);
+    const message = {
+      pull: trans.__('%1 was pulled.', reference),
+      push: trans.__('%1 was pushed.', reference),
+      build: trans.__('%1 was built.', reference),
+      commit: trans.__('%1 was saved.', reference)
+    }[kind];
     const image = image_id ?? reference;
     const start = {
       label: trans.__('Start'),
@@ -40,7 +45,7 @@ function notify({ commands, jobs, trans }: INotifyOptions, job: IJob): void {
         void commands.execute(CommandIDs.selectEnvironment, { image });
       }
     };
-    const actions = isPull ? [start] : [];
+    const actions = kind === 'push' ? [] : [start];
     Notification.success(message, { autoClose: 10000, actions });
   } else if (error && !(wantsLogin(error.code) && jobs.isOwn(job.id))) {
     // who asked for it here is asked for a login in a dialog
@@ -57,9 +62,13 @@ function notify({ commands, jobs, trans }: INotifyOptions, job: IJob): void {
         void commands.execute(CommandIDs.openPanel);
       }
     };
-    const message = isPull
-      ? trans.__('%1 was not pulled: %2', reference, error.message)
-      : trans.__('%1 was not pushed: %2', reference, error.message);
+    const [why] = error.message.split('\n'); // a step's last lines are in the panel
+    const message = {
+      pull: trans.__('%1 was not pulled: %2', reference, why),
+      push: trans.__('%1 was not pushed: %2', reference, why),
+      build: trans.__('%1 was not built: %2', reference, why),
+      commit: trans.__('%1 was not saved: %2', reference, why)
+    }[kind];
     const actions = [wantsLogin(error.code) ? login : show];
     Notification.error(message, { autoClose: false, actions });
   }

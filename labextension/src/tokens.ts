@@ -16,6 +16,7 @@ import {
   ICatalogueEntry,
   IImageDetails,
   IJob,
+  IJobSource,
   ILogin,
   INewLogin,
   ISearchResult,
@@ -143,8 +144,12 @@ export interface IJobsModel extends IDisposable {
   readonly changed: ISignal<IJobsModel, void>;
   /** Emitted when a job that was seen in progress has ended. */
   readonly ended: ISignal<IJobsModel, IJob>;
-  /** Begin a pull or push; where the same one is in progress, that one is meant. */
-  start(kind: JobKind, reference: string): Promise<IJob>;
+  /**
+   * Begin a job; where the same one is in progress, that one is meant.
+   *
+   * @param what - what else is to be said, such as `{ build: … }`
+   */
+  start(kind: JobKind, reference: string, what?: IJobSource): Promise<IJob>;
   /** Cancel a job. One that is gone is fine. */
   cancel(id: string): Promise<void>;
   /** Resolves with the job once it succeeded, failed or was cancelled. */

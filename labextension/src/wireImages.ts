@@ -104,7 +104,7 @@ export interface INewLogin extends ILogin {
 }
 
 /** What a job does. */
-export type JobKind = 'pull' | 'push';
+export type JobKind = 'pull' | 'push' | 'build' | 'commit';
 
 /** Where a job is; the last three are final. */
 export type JobState =
@@ -123,7 +123,7 @@ export interface IStep {
   done: boolean;
 }
 
-/** A pull or push. */
+/** A pull, push, build or commit. */
 export interface IJob {
   id: string;
   kind: JobKind;
@@ -144,4 +144,29 @@ export interface IJob {
   image_id: string | null;
   error: IProblem | null;
   steps: IStep[];
+  /** The last lines of a build. */
+  log: string[];
+}
+
+/** What a build or commit is made from. */
+export interface IJobSource {
+  build?: INewBuild;
+  /** Id of the launch whose container is committed. */
+  launch?: string;
+}
+
+/** What is to be built: one of the first four, the latter two on a base. */
+export interface INewBuild {
+  /** Text of a Dockerfile. */
+  dockerfile?: string;
+  /** Path of the Contents API; with the Dockerfile in it. */
+  folder?: string;
+  /** Text of a requirements.txt. */
+  requirements?: string;
+  /** Text of an environment.yml. */
+  environment?: string;
+  /** The Dockerfile's path in the folder. */
+  file?: string;
+  /** Reference of the base image. */
+  base?: string;
 }

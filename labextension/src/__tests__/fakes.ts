@@ -146,6 +146,7 @@ export function makeJob(more: Partial<IJob> = {}): IJob {
     image_id: null,
     error: null,
     steps: [],
+    log: [],
     ...more
   };
 }

@@ -6,6 +6,7 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { addBuildCommand } from '../buildCommand';
 import { GpuContainersClient } from '../client';
 import { CommandIDs } from '../commandIds';
 import { addImageCommands } from '../imageCommands';
@@ -79,10 +80,15 @@ export const images: JupyterFrontEndPlugin<void> = {
     const options = { commands, model, jobs, registries, trans };
     addImageCommands(options);
     addTransferCommands(options);
+    addBuildCommand(options);
     notifyOfJobs(options);
     const category = trans.__('GPU Containers');
     const args = { isPalette: true };
-    for (const command of [CommandIDs.addImage, CommandIDs.login]) {
+    for (const command of [
+      CommandIDs.addImage,
+      CommandIDs.build,
+      CommandIDs.login
+    ]) {
       palette?.addItem({ command, category, args });
     }
   }

@@ -1,13 +1,22 @@
-// Pulls and pushes: how far they are, how fast, how long still; and what failed.
+// Jobs: how far they are, how fast, how long still; and what failed.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ToolbarButtonComponent, closeIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commandIds';
 import { formatBytes, formatShare } from '../format';
-import { fraction, hasEnded, layersDone, progressText } from '../jobs';
+import {
+  fraction,
+  hasEnded,
+  jobTitle,
+  layersDone,
+  progressText
+} from '../jobs';
 import { IJob, IStep } from '../wireImages';
+import { JobLog } from './jobLog';
 import { Problem } from './problem';
+
+const SIGNS = { pull: '↓', push: '↑', build: '⚒', commit: '⊕' } as const;
 
 interface IJobProps {
   commands: CommandRegistry;
@@ -37,10 +46,7 @@ function Job(props: IJobProps & { job: IJob }): React.JSX.Element {
   const { job, commands, trans } = props;
   const { id, kind, reference } = job;
   const isOver = hasEnded(job);
-  const title =
-    kind === 'pull'
-      ? trans.__('Pull of %1', reference)
-      : trans.__('Push of %1', reference);
+  const title = jobTitle(trans, job);
   return (
     <li
       className="jp-GpuContainers-job"
@@ -49,7 +55,7 @@ function Job(props: IJobProps & { job: IJob }): React.JSX.Element {
     >
       <div className="jp-GpuContainers-row">
         <span className="jp-GpuContainers-title" title={title}>
-          <span aria-hidden="true">{kind === 'pull' ? '↓ ' : '↑ '}</span>
+          <span aria-hidden="true">{`${SIGNS[kind]} `}</span>
           {shortName(reference)}
         </span>
         <ToolbarButtonComponent
@@ -99,7 +105,8 @@ function Progress(props: {
       <span className="jp-GpuContainers-subtitle">
         {progressText(trans, job)}
       </span>
-      {all > 0 && (
+      {job.log.length > 0 && <JobLog job={job} trans={trans} />}
+      {all > 0 && job.kind !== 'build' && (
         <details className="jp-GpuContainers-layers">
           <summary>
             {trans._n('%2 of %1 layer', '%2 of %1 layers', all, done)}
@@ -142,15 +149,17 @@ function Failure(props: IJobProps & { job: IJob }): React.JSX.Element {
   return (
     <>
       {job.error && <Problem problem={job.error} />}
-      <button
-        className="jp-GpuContainers-link"
-        onClick={() => {
-          const id = kind === 'pull' ? CommandIDs.pull : CommandIDs.push;
-          void commands.execute(id, { reference });
-        }}
-      >
-        {trans.__('Try again')}
-      </button>
+      {job.log.length > 0 && <JobLog job={job} trans={trans} />}
+      {(kind === 'pull' || kind === 'push') && (
+        <button
+          className="jp-GpuContainers-link"
+          onClick={() => {
+            void commands.execute(CommandIDs[kind], { reference });
+          }}
+        >
+          {trans.__('Try again')}
+        </button>
+      )}
     </>
   );
 }

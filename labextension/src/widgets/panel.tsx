@@ -6,6 +6,7 @@ import {
   ToolbarButtonComponent,
   UseSignal,
   addIcon,
+  buildIcon,
   refreshIcon
 } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
@@ -108,14 +109,23 @@ function Panel(props: IPanelProps): React.JSX.Element {
             <Section
               title={trans.__('Images')}
               button={
-                <ToolbarButtonComponent
-                  icon={addIcon}
-                  label={trans.__('Add image…')}
-                  tooltip={trans.__('Find an image and pull it')}
-                  onClick={() => {
-                    void commands.execute(CommandIDs.addImage);
-                  }}
-                />
+                <>
+                  <ToolbarButtonComponent
+                    icon={buildIcon}
+                    tooltip={trans.__('Build an image…')}
+                    onClick={() => {
+                      void commands.execute(CommandIDs.build);
+                    }}
+                  />
+                  <ToolbarButtonComponent
+                    icon={addIcon}
+                    label={trans.__('Add image…')}
+                    tooltip={trans.__('Find an image and pull it')}
+                    onClick={() => {
+                      void commands.execute(CommandIDs.addImage);
+                    }}
+                  />
+                </>
               }
             >
               <Images images={model.images} commands={commands} trans={trans} />
