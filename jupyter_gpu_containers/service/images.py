@@ -129,9 +129,8 @@ class Images:
     async def _probe(self, image: Image) -> ImageProbe:
         """Return what a look inside found; two callers at once look once."""
         while True:
-            known = (await asyncio.to_thread(self._facts.get, [image.id])).get(image.id)
-            if known is not None and known.probe is not None:
-                return known.probe
+            if (known := await self._known_probe(image.id)) is not None:
+                return known
             with self._lock:
                 other = self._probing.get(image.id)
                 mine: concurrent.futures.Future[None] | None = None
@@ -142,6 +141,9 @@ class Images:
                 await from_thread(other)
                 continue  # it is known now; or that look failed, and this is the next
             try:
+                # another look may have begun and ended since we asked
+                if (known := await self._known_probe(image.id)) is not None:
+                    return known
                 found = await self._look_inside(image.id)
                 await asyncio.to_thread(self._facts.put, image.with_probe(found))
                 return found
@@ -149,6 +151,10 @@ class Images:
                 with self._lock:
                     del self._probing[image.id]
                 mine.set_result(None)
+
+    async def _known_probe(self, image_id: str) -> ImageProbe | None:
+        known = (await asyncio.to_thread(self._facts.get, [image_id])).get(image_id)
+        return known.probe if known is not None else None
 
     async def _look_inside(self, image_id: str) -> ImageProbe:
         spec = probe.make_probe_spec(image_id, owner=self._owner, user=self._user)
