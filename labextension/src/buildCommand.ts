@@ -5,6 +5,12 @@ import { CommandIDs } from './commandIds';
 import { IImageCommandOptions, PALETTE, attempt, text } from './commandTools';
 import { INewBuild } from './wireImages';
 
+const SOURCES = [
+  'folder',
+  'dockerfile',
+  'requirements',
+  'environment'
+] as const;
 const TEXT = { type: 'string' } as const;
 
 /** Add the command. */
@@ -57,7 +63,7 @@ export function addBuildCommand(options: IImageCommandOptions): IDisposable {
     execute: async args => {
       let reference = text(args.reference);
       let build = given(args);
-      if (!reference || Object.keys(build).length === 0) {
+      if (!reference || !SOURCES.some(source => source in build)) {
         const { askForBuild } = await import('./buildDialog');
         const wanted = await askForBuild({ model, trans, reference, build });
         if (!wanted) {
@@ -77,14 +83,7 @@ export function addBuildCommand(options: IImageCommandOptions): IDisposable {
 
 /** What the arguments say of the build. */
 function given(args: ReadonlyPartialJSONObject): INewBuild {
-  const fields = [
-    'folder',
-    'file',
-    'dockerfile',
-    'requirements',
-    'environment',
-    'base'
-  ] as const;
+  const fields = [...SOURCES, 'file', 'base'] as const;
   return Object.fromEntries(
     fields
       .filter(name => typeof args[name] === 'string')

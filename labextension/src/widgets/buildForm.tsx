@@ -84,7 +84,7 @@ function BuildFields(
       <Field
         label={trans.__('Name')}
         value={input.reference}
-        placeholder="team/image:1.0"
+        placeholder={trans.__('team/image:1.0')}
         onChange={reference => {
           change({ reference });
         }}
@@ -118,7 +118,7 @@ function BuildFields(
           <Field
             label={trans.__('Dockerfile in it')}
             value={input.file}
-            placeholder="Dockerfile"
+            placeholder={trans.__('Dockerfile')}
             onChange={file => {
               change({ file });
             }}
