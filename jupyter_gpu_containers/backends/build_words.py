@@ -22,13 +22,14 @@ from jupyter_gpu_containers.errors import (
 from jupyter_gpu_containers.model.image import ImageReference
 from jupyter_gpu_containers.model.job import Step
 
+from .docker_errors import unreachable
 from .docker_facts import plain_text
 from .docker_refusals import pull_error
 from .docker_transfer import step_of
 
 SHOWN = 12  # lines of the failing step in its error
 TITLE = 120  # characters of an instruction that are repeated
-WIDTH = 1000  # characters of a line that are kept
+WIDTH = 500  # characters of a line that are kept
 
 _BUILDKIT_HINT = "Install BuildKit: Docker's package docker-buildx-plugin, or docker-buildx."
 
@@ -118,7 +119,7 @@ class BuildWords:
             done, self._present = self._present, _Vertex(match[1], match[2])
             ended = () if done is None else (done.done(""),)
             return (*ended, self._present.begun())
-        wrote = (one[:WIDTH] for one in text.split("\n"))
+        wrote = (_CONTROL.sub("", one)[:WIDTH] for one in text.split("\n"))
         lines = tuple(one for one in wrote if one and not _OWN.match(one))
         if not lines:
             return ()
@@ -140,6 +141,8 @@ class BuildWords:
                 f"The image {self._tag} could not be built: no space left on the engine's disk.",
                 "Remove images that nobody uses; `docker builder prune` empties the build's cache.",
             )
+        if _NOBODY.search(said):
+            return unreachable()
         if vertex is not None and (refused := self._base(vertex, why)) is not None:
             return refused
         hint = ""
@@ -172,7 +175,9 @@ _LAYER = re.compile(
 _UNDER_WAY = re.compile(
     r"(extracting )?sha256:[0-9a-f]{64}|transferring |\.\.\.$|(writing image|exporting) \S+$"
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _OWN = re.compile(r" ---> |Removing intermediate container|Successfully (built|tagged) ")
+_NOBODY = re.compile(r"cannot connect to the docker daemon|error during connect", re.I)
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -193,5 +198,5 @@ def _vertex(text: str) -> _Vertex:
 
 
 def _clean(raw: bytes) -> str:
-    """Return a line as text, as a terminal would leave it standing."""
-    return plain_text(raw).rstrip("\r\n")[:WIDTH]
+    """Return a line as text, as a terminal would leave it standing, and harmless to one."""
+    return _CONTROL.sub("", plain_text(raw))[:WIDTH]
