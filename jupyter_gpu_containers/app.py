@@ -103,6 +103,7 @@ class GpuContainersApp(ExtensionApp):
         if self.services is None:
             return
         await self.services.jobs.close()  # and with them the engine's transfers
+        await self.services.inspection.close()
         await self.services.launches.close()
         await self.services.kernels.cancel_all()  # starts that pages asked Jupyter for
         if self._reconciling is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from jupyter_gpu_containers.errors import ImageInUseError, ImageNotFoundError
+from jupyter_gpu_containers.errors import ImageInUseError, ImageNotFoundError, UnavailableError
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.catalogue import Entry, KnownImage, familiar, with_evidence
 from jupyter_gpu_containers.model.details import CatalogueRow, ImageDetails
@@ -23,6 +24,8 @@ from .environments import Environments
 from .images import Images
 from .lookups import Lookups
 from .verdicts import Verdicts
+
+log = logging.getLogger(__name__)
 
 REMEMBERED = 500  # images that registries told of
 RUNS = (Rating.COMPATIBLE, Rating.LIKELY, Rating.CPU)
@@ -59,6 +62,7 @@ class Inspection:
         self._catalogue = catalogue
         self._lookups = Lookups(backend)
         self._seen: dict[str, RemoteImage] = {}  # by familiar reference, as last asked
+        self._learning: asyncio.Task[None] | None = None
 
     async def details(self, reference: str) -> ImageDetails:
         """Return all that can be told of one image: the engine's, else the registry's.
@@ -91,10 +95,25 @@ class Inspection:
         No request to the engine but for images that were never looked up; one that vanished
         meanwhile has no verdict.
         """
-        return {
-            image.id: await self._verdicts.judge(_local_claims(image, image.name))
-            for image in await self._complete(images)
-        }
+        return await self._rate(await self._complete(images))
+
+    async def rate_known(self, images: Iterable[Image]) -> dict[str, Verdict]:
+        """Return the verdicts that need no request to the engine at all, by id.
+
+        Images that were never looked up are, in the background, so that the next call has theirs:
+        the first list of 200 images must not wait for 200 answers.
+        """
+        images = list(images)
+        unknown = [i for i in images if i.config is None and not self._lookups.knows(i.id)]
+        if unknown and (self._learning is None or self._learning.done()):
+            self._learning = asyncio.ensure_future(self._learn(unknown))
+        return await self._rate(await self._complete(i for i in images if i not in unknown))
+
+    async def close(self) -> None:
+        """Give up what goes on in the background."""
+        if self._learning is not None:
+            self._learning.cancel()
+            await asyncio.wait({self._learning})
 
     async def catalogue(self) -> list[CatalogueRow]:
         """Return the catalogue as it is on this machine; no registry is asked.
@@ -156,6 +175,18 @@ class Inspection:
         download = remote.missing(await self._lookups.layers())
         verdict = await self._verdicts.judge(_remote_claims(remote, reference, download))
         return ImageDetails(reference, verdict, remote=remote, download=download)
+
+    async def _rate(self, images: Iterable[Image]) -> dict[str, Verdict]:
+        return {
+            image.id: await self._verdicts.judge(_local_claims(image, image.name))
+            for image in images
+        }
+
+    async def _learn(self, images: Iterable[Image]) -> None:
+        try:
+            await self._lookups.get(image.id for image in images)
+        except UnavailableError as exc:  # the next list tries again
+            log.debug("images were not looked up: %s", exc)
 
     async def _complete(self, images: Iterable[Image]) -> list[Image]:
         """Return images with their configuration, as `Images.list` has only of some."""

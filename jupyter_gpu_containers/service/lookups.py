@@ -48,6 +48,10 @@ class Lookups:
         await asyncio.gather(*map(look, missing))
         return {key: self._known[key] for key in wanted if key in self._known}
 
+    def knows(self, image_id: str) -> bool:
+        """Tell whether `get` has this image without a request."""
+        return image_id in self._known
+
     async def layers(self) -> list[tuple[str, ...]]:
         """Return of each image on the engine the diff ids of its layers, lowest first."""
         images = await self._backend.images()

@@ -16,10 +16,10 @@ class ImagesHandler(BaseHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Return all images, newest first, each with its verdict."""
+        """Return all images, newest first, with the verdicts that are known."""
         images = self.services.images
         found = await images.list()
-        verdicts = await self.services.inspection.rate(found)
+        verdicts = await self.services.inspection.rate_known(found)
         models = [
             image_model(one, images.problem(one), verdict_model(verdicts.get(one.id)))
             for one in found

@@ -250,6 +250,19 @@ def test_a_list_is_rated_and_each_image_looked_up_once_in_its_life(house: MakeHo
     assert place.backend.lists == 2
 
 
+async def test_the_first_list_waits_for_no_lookup_and_the_next_has_them(house: MakeHouse) -> None:
+    place = house(*DEMO_IMAGES)
+    images = await place.images.list()
+    assert await place.inspection.rate_known(images) == {}
+    assert place.backend.lookups == []
+    await place.inspection.close()  # given up before it began, it is begun again
+    assert await place.inspection.rate_known(images) == {}
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+    assert sorted(place.backend.lookups) == sorted(image.id for image in DEMO_IMAGES)
+    assert await place.inspection.rate_known(images) == await place.inspection.rate(images) != {}
+    assert len(place.backend.lookups) == len(DEMO_IMAGES)
+
+
 def test_an_image_that_vanishes_meanwhile_has_no_verdict(house: MakeHouse) -> None:
     gone = replace(TORCH, id="sha256:" + 64 * "9", config=None)
     assert run(house(*DEMO_IMAGES).inspection.rate([gone])) == {}
