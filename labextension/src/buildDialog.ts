@@ -41,7 +41,6 @@ export async function askForBuild(options: {
     ],
     focusNodeSelector: 'input'
   });
-  dialog.addClass('jp-GpuContainers-wideDialog');
   const { button, value } = await dialog.launch();
   return button.accept && value ? wanted(value) : null;
 }

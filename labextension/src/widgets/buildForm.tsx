@@ -84,6 +84,7 @@ function BuildFields(
       <Field
         label={trans.__('Name')}
         value={input.reference}
+        isRequired
         placeholder={trans.__('team/image:1.0')}
         onChange={reference => {
           change({ reference });
@@ -135,6 +136,7 @@ function BuildFields(
             <Field
               label={trans.__('Base image')}
               value={input.base}
+              isRequired
               names={bases}
               onChange={base => {
                 change({ base });
@@ -146,6 +148,7 @@ function BuildFields(
             className="jp-mod-styled"
             aria-label={names[source]}
             data-keeps-enter
+            required
             spellCheck={false}
             rows={10}
             placeholder={example(source, input.base)}
@@ -164,11 +167,12 @@ function Field(props: {
   label: string;
   value: string;
   placeholder?: string;
+  isRequired?: boolean;
   /** What may be meant. */
   names?: readonly string[];
   onChange: (value: string) => void;
 }): React.JSX.Element {
-  const { label, names, onChange, ...rest } = props;
+  const { label, names, onChange, isRequired, ...rest } = props;
   const id = React.useId();
   return (
     <label>
@@ -176,6 +180,7 @@ function Field(props: {
       <input
         {...rest}
         className="jp-mod-styled"
+        required={isRequired}
         spellCheck={false}
         list={names && id}
         onChange={({ target }) => {
