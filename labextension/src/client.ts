@@ -14,6 +14,7 @@ import {
 } from './wire';
 import {
   ICatalogueEntry,
+  IChanges,
   IImageDetails,
   IJob,
   IJobSource,
@@ -84,6 +85,13 @@ export class GpuContainersClient {
       'launches'
     );
     return answer.launches;
+  }
+
+  /** What has changed in a running kernel's container. */
+  changes(id: string): Promise<IChanges> {
+    return this._requests.get<IChanges>(
+      URLExt.join('launches', encodeURIComponent(id), 'changes')
+    );
   }
 
   /** Ask for a kernel; answers at once. */

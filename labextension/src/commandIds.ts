@@ -26,6 +26,8 @@ export namespace CommandIDs {
   export const push = 'gpu-containers:push';
   /** Make an image. */
   export const build = 'gpu-containers:build';
+  /** Make an image of a running kernel's container. */
+  export const saveImage = 'gpu-containers:save-image';
   /** Give an image one more name. */
   export const tag = 'gpu-containers:tag';
   /** Remove an image, or one of its names. */

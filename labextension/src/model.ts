@@ -18,7 +18,7 @@ import {
   IProblem,
   IStatus
 } from './wire';
-import { IImageDetails } from './wireImages';
+import { IChanges, IImageDetails } from './wireImages';
 
 /** Schema of the events that carry launches. */
 export const LAUNCH_SCHEMA =
@@ -143,6 +143,10 @@ export class GpuContainersModel implements IGpuContainersModel {
     return new DisposableDelegate(() => {
       this._watchers -= 1;
     });
+  }
+
+  changes(id: string): Promise<IChanges> {
+    return this._client.changes(id);
   }
 
   async details(reference: string): Promise<IImageDetails> {

@@ -14,6 +14,7 @@ import {
 } from './wire';
 import {
   ICatalogueEntry,
+  IChanges,
   IImageDetails,
   IJob,
   IJobSource,
@@ -58,6 +59,8 @@ export interface IGpuContainersModel extends IDisposable {
   watch(): IDisposable;
   /** One image, on the engine (then looked into for its kernels) or in its registry. */
   details(reference: string): Promise<IImageDetails>;
+  /** What has changed in a running kernel's container. */
+  changes(id: string): Promise<IChanges>;
   /** Give an image another name. */
   tag(source: string, reference: string): Promise<void>;
   /** Take a name off an image, and delete it with its last one; returns what went. */

@@ -170,3 +170,41 @@ export interface INewBuild {
   /** Reference of the base image. */
   base?: string;
 }
+
+/** A package that came, went, or has another version. */
+export interface IPackageChange {
+  manager: 'pip' | 'conda' | 'apt';
+  name: string;
+  kind: 'added' | 'changed' | 'removed';
+  /** A version; null = none, or not known. */
+  before: string | null;
+  after: string | null;
+}
+
+/** What an image of a kernel's container would have that its image has not. */
+export interface IChanges {
+  /** Name of the image that the container was made of. */
+  image: string;
+  image_id: string;
+  /** In bytes; null = not known. */
+  size: number | null;
+  /** Files. */
+  added: number;
+  changed: number;
+  removed: number;
+  /** Largest first; the size is in bytes. */
+  folders: { folder: string; files: number; size: number }[];
+  packages: IPackageChange[];
+  /** Files that may hold secrets. */
+  credentials: { path: string; reason: string }[];
+  /** What the kernel sees and the image will not have. */
+  left_out: {
+    path: string;
+    reason: string;
+    size: number | null;
+    packages: string[];
+  }[];
+  dockerfile: string;
+  /** What the Dockerfile copies, by name. */
+  files: Record<string, string>;
+}

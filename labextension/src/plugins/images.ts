@@ -13,6 +13,7 @@ import { addImageCommands } from '../imageCommands';
 import { JobsModel } from '../jobsModel';
 import { notifyOfJobs } from '../notifications';
 import { RegistriesModel } from '../registriesModel';
+import { addSaveCommand } from '../saveCommand';
 import {
   DOMAIN,
   IGpuContainersModel,
@@ -81,6 +82,7 @@ export const images: JupyterFrontEndPlugin<void> = {
     addImageCommands(options);
     addTransferCommands(options);
     addBuildCommand(options);
+    addSaveCommand(options);
     notifyOfJobs(options);
     const category = trans.__('GPU Containers');
     const args = { isPalette: true };

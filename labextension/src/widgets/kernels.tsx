@@ -1,7 +1,11 @@
 // The kernels in containers: which notebook, which environment, which GPUs; and those on their way.
 import { Session } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { ToolbarButtonComponent, closeIcon } from '@jupyterlab/ui-components';
+import {
+  ToolbarButtonComponent,
+  closeIcon,
+  saveIcon
+} from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commandIds';
@@ -87,6 +91,15 @@ function Kernel(props: IKernelsProps & { launch: ILaunch }): React.JSX.Element {
             .join(' · ')}
         </span>
       </button>
+      {launch.phase === 'running' && (
+        <ToolbarButtonComponent
+          icon={saveIcon}
+          tooltip={trans.__('Save the kernel of %1 as an image', name)}
+          onClick={() => {
+            void commands.execute(CommandIDs.saveImage, { id: launch.id });
+          }}
+        />
+      )}
       <ToolbarButtonComponent
         icon={closeIcon}
         tooltip={
