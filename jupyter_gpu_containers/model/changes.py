@@ -127,7 +127,7 @@ def relevant(diff: ContainerDiff) -> tuple[ChangedPath, ...]:
 
 def uses_user_base(paths: Iterable[ChangedPath]) -> bool:
     """Whether a user's packages lie in the container, so that Python must be told where."""
-    inside = re.compile(re.escape(USER_BASE) + r"/lib/[^/]+/site-packages/.+")
+    inside = re.compile(re.escape(USER_BASE) + r"/lib/[^/]+/site-packages/(?!__pycache__$).+")
     return any(
         inside.fullmatch(change.path) for change in paths if change.kind is not ChangeKind.REMOVED
     )
@@ -135,7 +135,7 @@ def uses_user_base(paths: Iterable[ChangedPath]) -> bool:
 
 def _is_user_base(change: ChangedPath) -> bool:
     """Whether it is one of the folders that are there before the kernel starts."""
-    places = rf"{re.escape(USER_BASE)}(/bin|/lib(/[^/]+(/site-packages)?)?)?"
+    places = rf"{re.escape(USER_BASE)}(/bin|/lib(/[^/]+(/site-packages(/__pycache__)?)?)?)?"
     return re.fullmatch(places, change.path) is not None
 
 

@@ -13,6 +13,7 @@ from .image import Image
 
 USER_BASE = "/opt/jupyter-gpu-containers/packages"
 VARIABLE = "PYTHONUSERBASE"  # https://docs.python.org/3/using/cmdline.html
+PACKAGES = ("site-packages", "site-packages/__pycache__")
 # A container is nothing that a distribution must guard (PEP 668 says so of images, too).
 PIP_VARIABLES = {"PIP_BREAK_SYSTEM_PACKAGES": "1"}
 
@@ -42,7 +43,9 @@ def user_folders(image: Image | None, uid: int) -> tuple[str, ...]:
     folders = [USER_BASE, f"{USER_BASE}/bin", f"{USER_BASE}/lib"]
     for version in sorted(versions):
         library = f"{USER_BASE}/lib/python{version}"
-        folders += [library, f"{library}/site-packages"]
+        # with the compiled modules: who starts a kernel of an image that somebody else has
+        # committed can then add to it
+        folders += [library, *(f"{library}/{name}" for name in PACKAGES)]
     return tuple(folders)
 
 

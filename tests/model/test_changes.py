@@ -97,6 +97,7 @@ def test_what_every_container_has_is_no_change() -> None:
 def test_a_users_packages_are_told_from_their_empty_folders() -> None:
     folder = f"{USER_BASE}/lib/python3.11/site-packages"
     assert not model.uses_user_base([ChangedPath(folder, ADDED, 0, True)])
+    assert not model.uses_user_base([ChangedPath(f"{folder}/__pycache__", ADDED, 0, True)])
     assert model.uses_user_base(added(f"{folder}/greeting.py"))
 
 
