@@ -65,7 +65,9 @@ class Terminal:
         """Run a coroutine to its end."""
         return asyncio.run(coroutine)
 
-    def container(self, *, owner: str = GONE, **texts: Any) -> str:
+    def container(
+        self, *, owner: str = GONE, command: tuple[str, ...] = ("true",), **texts: Any
+    ) -> str:
         """Create a container of ours, not started; return its id."""
         self.made += 1
         number = self.made
@@ -79,7 +81,7 @@ class Terminal:
         } | texts
         spec = ContainerSpec(
             image=DEMO_IMAGES[0].id,
-            command=("true",),
+            command=command,
             name=f"jupyter-kernel-{number}",
             user="1000:1000",
             working_dir="/",
