@@ -38,17 +38,13 @@ class BuildContext:
         self._plan = plan
         self._members: list[tarfile.TarInfo] = []
         self._sizes: Counter[str] = Counter()  # by the first part of the path
+        self.size = 0  # bytes of all files
         for name, data in plan.files.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
             self._add(member)
         if plan.folder is not None:
             self._look(plan.folder)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return self._sizes.total() if hasattr(self._sizes, "total") else sum(self._sizes.values())
 
     @property
     def names(self) -> list[str]:
@@ -104,6 +100,7 @@ class BuildContext:
     def _add(self, member: tarfile.TarInfo) -> None:
         self._members.append(member)
         self._sizes[member.name.partition("/")[0]] += member.size
+        self.size += member.size
         if self.size > self._plan.limit or len(self._members) > MAX_FILES:
             most, size = self._sizes.most_common(1)[0]
             raise InvalidRequestError(
