@@ -75,7 +75,11 @@ def commit(
         problem = next((line["error"] for line in said if line.get("error")), None)
         if problem is not None:
             raise EngineError(f"The container engine did not take the image: {problem}")
-        return str(client.read_image(name)["Id"])
+        image_id = str(client.read_image(name)["Id"])
+        if stop.is_set():
+            client.remove_image(name)
+            raise EngineError("The commit was given up.")
+        return image_id
     finally:
         _drop(client, raw)
 
