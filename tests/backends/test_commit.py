@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import tarfile
 from typing import Any
 
 import pytest
+from docker import APIClient
 
 from jupyter_gpu_containers.backends import docker_commit
 from jupyter_gpu_containers.errors import (
@@ -19,6 +21,7 @@ from jupyter_gpu_containers.errors import (
 )
 from jupyter_gpu_containers.model.container_diff import ChangeKind
 from tests.backends.conftest import Bench
+from tests.registries.real import RealRegistry
 
 WAITS = "open({!r}, 'w').write(''); open({!r}).read()"
 
@@ -120,6 +123,30 @@ async def test_a_commit_that_is_given_up_leaves_nothing(docker: Bench) -> None:
         await task
     with pytest.raises(ImageNotFoundError):
         await docker.backend.image(name)
+
+
+@pytest.mark.engine
+async def test_a_committed_image_travels(
+    docker: Bench, plain_registry: RealRegistry, engine_host: str
+) -> None:
+    """Through a registry, with a small base: all of it is packed and sent."""
+    name = plain_registry.reference(f"made/{os.urandom(4).hex()}:1")
+    base = docker.name()
+    client = APIClient(base_url=engine_host)
+    try:
+        client.import_image_from_data(archive({"base": b"b"}), *base.rsplit(":", 1))
+    finally:
+        client.close()
+    spec = await docker.spec("/none", image=(await docker.backend.image(base)).id)
+    docker.names.append(name)
+    image_id = await docker.backend.commit(await docker.backend.create(spec), name)
+    await docker.backend.push(name)
+    assert image_id in await docker.backend.remove_image(name)
+    await docker.backend.pull(name)
+    image = await docker.backend.image(name)
+    assert image.id == image_id
+    assert image.config is not None
+    assert image.config.labels == {}
 
 
 # --- records and archives ----------------------------------------------------------------------
