@@ -76,7 +76,7 @@ async def test_differences_have_kinds_and_sizes(docker: Bench) -> None:
         "import os; os.makedirs('/tmp/a/b'); open('/tmp/a/b/c', 'w').write('x' * 1234)\n"
         "open('/tmp/a/two\\nlines', 'w'); open('/tmp/a/ü', 'w').write('xy')"
     )
-    diff = await docker.backend.diff(await started(docker, code, user="0:0"))
+    diff = await docker.backend.diff(await started(docker, code))
     found = {path.path: path for path in diff.paths}
     assert found["/tmp/a/b"].folder
     assert (found["/tmp/a/b/c"].kind, found["/tmp/a/b/c"].size) == (ChangeKind.ADDED, 1234)
