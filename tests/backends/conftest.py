@@ -16,6 +16,7 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.errors import ImageNotFoundError
 from jupyter_gpu_containers.model.container import Container, ContainerSpec, Mount, Network
 from jupyter_gpu_containers.ports import ContainerBackend
+from jupyter_gpu_containers.runtime.threads import aside
 from tests.conftest import IMAGES
 from tests.registries.real import RealRegistry
 from tests.registry_fixtures import *  # noqa: F403
@@ -26,7 +27,10 @@ TIMEOUT = 30.0  # seconds; a test that takes that long has failed
 
 
 class Pipe:
-    """A named pipe between a test and a container; either end waits for the other."""
+    """A named pipe between a test and a container; either end waits for the other.
+
+    Aside: a thread of the loop's, whose container never came, would keep pytest from ending.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,11 +41,11 @@ class Pipe:
 
     async def read(self) -> str:
         """Wait until the container has written and closed its end; or has died."""
-        return await asyncio.wait_for(asyncio.to_thread(self.path.read_text), TIMEOUT)
+        return await asyncio.wait_for(aside(self.path.read_text), TIMEOUT)
 
     async def write(self, text: str = "") -> None:
         """Wait until the container reads."""
-        await asyncio.wait_for(asyncio.to_thread(self.path.write_text, text), TIMEOUT)
+        await asyncio.wait_for(aside(self.path.write_text, text), TIMEOUT)
 
 
 class Bench:
