@@ -36,6 +36,7 @@ from .service.jobs import Jobs
 from .service.kernels import Kernels
 from .service.launches import Launches
 from .service.logins import Logins
+from .service.lookups import Lookups
 from .service.owner import Owner
 from .service.runtimes import KernelRuntimes
 from .service.seats import Seats
@@ -102,7 +103,8 @@ def build_services(
     catalogue = _catalogue(traits)
     credentials = DockerCredentials()
     registry = _registry(traits, credentials, catalogue)
-    jobs = Jobs(backend, images, registry, credentials, log=log)
+    lookups = Lookups(backend)
+    jobs = Jobs(backend, images, registry, credentials, lookups=lookups, log=log)
     launches = Launches(
         environments, images, kernels, jobs, attach_timeout=traits.attach_timeout, log=log
     )
@@ -119,7 +121,7 @@ def build_services(
         registry,
         Logins(registry, credentials),
         verdicts,
-        Inspection(backend, images, environments, registry, verdicts, catalogue),
+        Inspection(backend, images, environments, registry, verdicts, catalogue, lookups),
         jobs,
         Commits(backend, images, jobs),
         Builds(

@@ -43,6 +43,8 @@ class Inspection:
         None where there is no other place than the engine.
     verdicts : Verdicts
     catalogue : Catalogue
+    lookups : Lookups, optional
+        To be shared with others that look the same images up; by default its own.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Inspection:
         registry: Registry | None,
         verdicts: Verdicts,
         catalogue: Catalogue,
+        lookups: Lookups | None = None,
     ) -> None:
         self._backend = backend
         self._images = images
@@ -60,7 +63,7 @@ class Inspection:
         self._registry = registry
         self._verdicts = verdicts
         self._catalogue = catalogue
-        self._lookups = Lookups(backend)
+        self._lookups = lookups or Lookups(backend)
         self._seen: dict[str, RemoteImage] = {}  # by familiar reference, as last asked
         self._learning: asyncio.Task[None] | None = None
 
@@ -103,11 +106,14 @@ class Inspection:
         Images that were never looked up are, in the background, so that the next call has theirs:
         the first list of 200 images must not wait for 200 answers.
         """
-        images = list(images)
-        unknown = [i for i in images if i.config is None and not self._lookups.knows(i.id)]
+        known: list[Image] = []
+        unknown: list[Image] = []
+        for image in images:
+            there = image.config is not None or self._lookups.knows(image.id)
+            (known if there else unknown).append(image)
         if unknown and (self._learning is None or self._learning.done()):
             self._learning = asyncio.ensure_future(self._learn(unknown))
-        return await self._rate(await self._complete(i for i in images if i not in unknown))
+        return await self._rate(await self._complete(known))
 
     async def close(self) -> None:
         """Give up what goes on in the background."""

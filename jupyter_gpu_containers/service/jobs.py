@@ -57,6 +57,8 @@ class Jobs:
         transfer is given up.
     interval : float
         Seconds between two snapshots of a job, at least.
+    lookups : Lookups, optional
+        To be shared with others that look the same images up; by default its own.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Jobs:
         *,
         stall_timeout: float = 120.0,
         interval: float = 0.25,
+        lookups: Lookups | None = None,
         log: logging.Logger | None = None,
     ) -> None:
         self._backend = backend
@@ -77,7 +80,7 @@ class Jobs:
         self._stall_timeout = stall_timeout
         self._interval = interval
         self._log = log or logging.getLogger(__name__)
-        self._lookups = Lookups(backend)
+        self._lookups = lookups or Lookups(backend)
         self._engine: EngineInfo | None = None  # its processor and its disk do not change
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._tasks: dict[str, asyncio.Task[None]] = {}
