@@ -203,7 +203,7 @@ def _registry(
     traits: GpuContainers, credentials: CredentialStore, catalogue: Catalogue
 ) -> Registry:
     if traits.backend == "memory":
-        from .backends.memory_remote import MemoryRegistry
+        from .backends.memory.remote import MemoryRegistry
 
         return MemoryRegistry(
             [tag for entry in catalogue.entries() for tag in entry.tags], credentials

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpu_containers import errors
-from jupyter_gpu_containers.backends.build_words import BuildWords
+from jupyter_gpu_containers.backends.docker.build_words import BuildWords
 from jupyter_gpu_containers.model import job as model
 from jupyter_gpu_containers.model.job import Job, JobKind, Step
 

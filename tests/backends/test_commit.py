@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from docker import APIClient
 
-from jupyter_gpu_containers.backends import docker_commit
+from jupyter_gpu_containers.backends.docker import commit as docker_commit
 from jupyter_gpu_containers.errors import (
     ContainerNotFoundError,
     EngineError,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.backends.docker_body import Injection, cdi_name, create_body
-from jupyter_gpu_containers.backends.docker_requests import InjectionSetting, choose_injection
+from jupyter_gpu_containers.backends.docker.body import Injection, cdi_name, create_body
+from jupyter_gpu_containers.backends.docker.requests import InjectionSetting, choose_injection
 from jupyter_gpu_containers.model.container import ContainerSpec, EngineInfo, Mount, Network
 
 IMAGE = "sha256:" + "a" * 64

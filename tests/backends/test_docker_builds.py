@@ -18,7 +18,7 @@ import pip
 import pytest
 
 from jupyter_gpu_containers import errors
-from jupyter_gpu_containers.backends.docker_build import buildkit_program
+from jupyter_gpu_containers.backends.docker.build import buildkit_program
 from jupyter_gpu_containers.model.build import BuildRequest, make_plan
 from jupyter_gpu_containers.model.container import ContainerSpec
 from jupyter_gpu_containers.model.job import Step

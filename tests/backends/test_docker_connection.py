@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.backends import docker_client
 from jupyter_gpu_containers.backends.docker import DockerBackend
-from jupyter_gpu_containers.backends.docker_client import find_engine
+from jupyter_gpu_containers.backends.docker import client as docker_client
+from jupyter_gpu_containers.backends.docker.client import find_engine
 from jupyter_gpu_containers.errors import (
     EngineError,
     EngineUnreachableError,

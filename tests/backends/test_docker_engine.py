@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.backends import docker_gpus
 from jupyter_gpu_containers.backends.docker import DockerBackend
+from jupyter_gpu_containers.backends.docker import gpus as docker_gpus
 from jupyter_gpu_containers.errors import EngineError, GpuVanishedError
 from jupyter_gpu_containers.model.container import ContainerExit, Mount, Network
 from tests.backends.conftest import TIMEOUT, Bench

@@ -12,14 +12,14 @@ import requests.exceptions
 import urllib3.exceptions
 
 from jupyter_gpu_containers import errors
-from jupyter_gpu_containers.backends.docker_errors import (
+from jupyter_gpu_containers.backends.docker.errors import (
     TRANSLATIONS,
     translate,
     translated,
 )
-from jupyter_gpu_containers.backends.docker_images import in_use
-from jupyter_gpu_containers.backends.docker_refusals import pull_error, push_error
-from jupyter_gpu_containers.backends.docker_words import engine_said
+from jupyter_gpu_containers.backends.docker.images import in_use
+from jupyter_gpu_containers.backends.docker.refusals import pull_error, push_error
+from jupyter_gpu_containers.backends.docker.words import engine_said
 
 
 def exceptions_of(module: ModuleType) -> list[type[BaseException]]:

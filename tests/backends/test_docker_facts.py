@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.backends.docker_facts import (
+from jupyter_gpu_containers.backends.docker.facts import (
     container_from_list,
     engine_info,
     image_from_inspect,
     image_from_list,
-    plain_text,
     seconds,
 )
+from jupyter_gpu_containers.backends.output import plain_text
 from jupyter_gpu_containers.model.container import Container, ContainerStatus
 from jupyter_gpu_containers.model.image import Image, ImageConfig
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.backends.docker_images import auth_header
-from jupyter_gpu_containers.backends.docker_transfer import step_of
+from jupyter_gpu_containers.backends.docker.images import auth_header
+from jupyter_gpu_containers.backends.docker.transfer import step_of
 from jupyter_gpu_containers.model.job import Step
 from jupyter_gpu_containers.model.registry import Credential
 

@@ -15,8 +15,8 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.connect import write_connection_file
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
-from jupyter_gpu_containers.backends.memory_process import LOG_LIMIT, Log, Translation
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory.process import LOG_LIMIT, Log, Translation
 from jupyter_gpu_containers.errors import ImageNotFoundError, WorkspaceError
 from jupyter_gpu_containers.model.container import ContainerSpec, Mount
 from jupyter_gpu_containers.model.image import is_image_id

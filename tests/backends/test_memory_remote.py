@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpu_containers.backends.memory_images import host_architecture
-from jupyter_gpu_containers.backends.memory_registry import PRIVATE
-from jupyter_gpu_containers.backends.memory_remote import WRONG, MemoryRegistry
+from jupyter_gpu_containers.backends.memory.images import host_architecture
+from jupyter_gpu_containers.backends.memory.registry import PRIVATE
+from jupyter_gpu_containers.backends.memory.remote import WRONG, MemoryRegistry
 from jupyter_gpu_containers.errors import (
     RegistryUnreachableError,
     TagUnknownError,

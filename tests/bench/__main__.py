@@ -12,7 +12,7 @@ from typing import Any
 
 import docker
 
-from jupyter_gpu_containers.backends.docker_client import find_engine
+from jupyter_gpu_containers.backends.docker.client import find_engine
 
 from . import listing, machine, memory, place, pulls, report, server, starts, verdicts
 from .rounds import Gate

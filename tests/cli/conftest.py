@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_gpu_containers import config
 from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.cli import main
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels

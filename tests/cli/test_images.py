@@ -16,9 +16,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
-from jupyter_gpu_containers.backends.memory_registry import ENDLESS, PRIVATE
-from jupyter_gpu_containers.backends.memory_remote import WRONG
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory.registry import ENDLESS, PRIVATE
+from jupyter_gpu_containers.backends.memory.remote import WRONG
 from jupyter_gpu_containers.web.contract import validate
 
 from .conftest import TORCH, Terminal

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import GpusBusyError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels

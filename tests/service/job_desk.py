@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_gpu_containers.backends import memory_registry
 from jupyter_gpu_containers.backends.memory import MemoryBackend
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory import registry as memory_registry
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.model.container import EngineInfo
 from jupyter_gpu_containers.model.job import Job, JobKind
 from jupyter_gpu_containers.model.registry import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers import errors
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.model.build import BuildRequest
 from jupyter_gpu_containers.model.job import JobState
 from jupyter_gpu_containers.service.builds import Builds, context_folder

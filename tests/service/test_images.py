@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.backends.memory import MemoryBackend
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import (
     EngineUnreachableError,
     ImageNotFoundError,

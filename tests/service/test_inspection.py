@@ -12,7 +12,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES, PYTHON_KERNEL
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES, PYTHON_KERNEL
 from jupyter_gpu_containers.catalogue import curated_entries, nvidia_matrix, own_entries
 from jupyter_gpu_containers.errors import (
     ImageInUseError,

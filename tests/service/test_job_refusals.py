@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers import errors
-from jupyter_gpu_containers.backends import memory_registry
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory import registry as memory_registry
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.job import JobKind, JobState
 from jupyter_gpu_containers.model.registry import (

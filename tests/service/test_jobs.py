@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 
 import jupyter_gpu_containers
 from jupyter_gpu_containers import errors
-from jupyter_gpu_containers.backends import memory_registry
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory import registry as memory_registry
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.model.job import JobKind, JobState, Step
 from jupyter_gpu_containers.model.registry import (
     RemoteImage,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import (
     EngineUnreachableError,
     GpusBusyError,

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES, host_architecture
-from jupyter_gpu_containers.backends.memory_remote import MemoryRegistry
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES, host_architecture
+from jupyter_gpu_containers.backends.memory.remote import MemoryRegistry
 from jupyter_gpu_containers.errors import (
     ForbiddenError,
     RateLimitedError,

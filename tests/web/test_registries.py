@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.backends.memory_remote import WRONG
+from jupyter_gpu_containers.backends.memory.remote import WRONG
 
 from .conftest import Api
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
-from jupyter_gpu_containers.backends.memory_images import DEMO_IMAGES
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import EngineUnreachableError
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.launch import Phase

@@ -18,8 +18,8 @@ from docker.types import CancellableStream
 
 from jupyter_gpu_containers.errors import EngineError
 
-from .docker_errors import bad_address, not_permitted, translated, unreachable
-from .docker_transport import EngineAdapter, connect_socket
+from .errors import bad_address, not_permitted, translated, unreachable
+from .transport import EngineAdapter, connect_socket
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from typing import Any
 from jupyter_gpu_containers.errors import ContainerNotFoundError, GpuContainersError
 from jupyter_gpu_containers.model.container import ContainerExit
 
-from .docker_client import JsonStream, Request
-from .docker_facts import seconds
+from .client import JsonStream, Request
+from .facts import seconds
 
 log = logging.getLogger(__name__)
 

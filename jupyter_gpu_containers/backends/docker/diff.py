@@ -15,6 +15,7 @@ from typing import Any
 import docker.errors
 import requests.exceptions
 
+from jupyter_gpu_containers.backends.output import plain_text
 from jupyter_gpu_containers.model.container_diff import (
     ChangedPath,
     ChangeKind,
@@ -22,8 +23,7 @@ from jupyter_gpu_containers.model.container_diff import (
     Outside,
 )
 
-from .docker_client import EngineClient
-from .docker_facts import plain_text
+from .client import EngineClient
 
 log = logging.getLogger(__name__)
 

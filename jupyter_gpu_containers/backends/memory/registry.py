@@ -21,7 +21,7 @@ from jupyter_gpu_containers.model.image import Image, ImageReference
 from jupyter_gpu_containers.model.job import Step
 from jupyter_gpu_containers.model.registry import Layer
 
-from .memory_images import demo_image
+from .images import demo_image
 
 _GIB = 1024**3
 REGISTRIES = ("docker.io", "nvcr.io", "quay.io", "ghcr.io")

@@ -15,8 +15,8 @@ from jupyter_gpu_containers.model.registry import (
 )
 from jupyter_gpu_containers.ports import CredentialStore, Registry
 
-from . import memory_registry
-from .memory_images import host_architecture
+from . import registry
+from .images import host_architecture
 
 WRONG = "wrong"  # the one secret that no registry takes
 
@@ -53,7 +53,7 @@ class MemoryRegistry(Registry):
         """Tell of an image what `memory_registry` would give to a pull."""
         parsed = ImageReference.parse(reference)
         logged_in = self._credentials.get(parsed.registry) is not None
-        image = memory_registry.find(reference, logged_in=logged_in)
+        image = registry.find(reference, logged_in=logged_in)
         if architecture != host_architecture():  # all that is offered
             raise WrongArchitectureError(
                 f"“{parsed.familiar}” is offered for {host_architecture()}, not for "
@@ -85,7 +85,7 @@ class MemoryRegistry(Registry):
 
 
 def _remote(parsed: ImageReference, image: Image) -> RemoteImage:
-    layers = memory_registry.layers_of(image)
+    layers = registry.layers_of(image)
     return RemoteImage(
         reference=str(parsed),
         digest=image.id,

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_gpu_containers.backends.output import plain_text
 from jupyter_gpu_containers.errors import (
     BuildFailedError,
     DiskFullError,
@@ -22,10 +23,9 @@ from jupyter_gpu_containers.errors import (
 from jupyter_gpu_containers.model.image import ImageReference
 from jupyter_gpu_containers.model.job import Step
 
-from .docker_errors import unreachable
-from .docker_facts import plain_text
-from .docker_refusals import pull_error
-from .docker_transfer import step_of
+from .errors import unreachable
+from .refusals import pull_error
+from .transfer import step_of
 
 SHOWN = 12  # lines of the failing step in its error
 TITLE = 120  # characters of an instruction that are repeated

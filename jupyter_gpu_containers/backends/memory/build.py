@@ -9,16 +9,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from jupyter_gpu_containers.backends.build_context import BuildContext
 from jupyter_gpu_containers.errors import BuildFailedError, ImageNotFoundError
 from jupyter_gpu_containers.model.build import BuildPlan
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.job import Step
 from jupyter_gpu_containers.ports import Progress
 
-from . import memory_registry
-from .build_context import BuildContext
-from .memory_library import find, give_name
-from .memory_store import MemoryStore
+from . import registry
+from .library import find, give_name
+from .store import MemoryStore
 
 ENDLESS = re.compile(r"RUN sleep (infinity|inf)\b")
 FAILS = re.compile(r"RUN (false|exit (?P<code>[1-9]\d*))\b")
@@ -86,7 +86,7 @@ def _base(store: MemoryStore, steps: list[str], logged_in: bool) -> Image:
     try:
         return find(store, reference)
     except ImageNotFoundError:
-        return memory_registry.find(reference, logged_in=logged_in)
+        return registry.find(reference, logged_in=logged_in)
 
 
 def _made(base: Image, plan: BuildPlan, steps: int) -> Image:

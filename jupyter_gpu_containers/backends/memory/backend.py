@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 
+from jupyter_gpu_containers.backends.output import plain_text
 from jupyter_gpu_containers.errors import (
     ContainerNotFoundError,
     EngineError,
@@ -38,11 +39,10 @@ from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import memory_build, memory_commit, memory_library
-from .docker_facts import plain_text
-from .memory_images import DEMO_IMAGES, host_architecture
-from .memory_process import Process
-from .memory_store import MemoryStore, Record
+from . import build, commit, library
+from .images import DEMO_IMAGES, host_architecture
+from .process import Process
+from .store import MemoryStore, Record
 
 __all__ = ["MemoryBackend", "MemoryStore"]
 
@@ -87,7 +87,7 @@ class MemoryBackend(ContainerBackend):
 
     async def image(self, reference: str) -> Image:
         """Look one image up by id or reference. Raises `ImageNotFoundError`."""
-        return memory_library.find(self._store, reference)
+        return library.find(self._store, reference)
 
     async def pull(
         self,
@@ -97,7 +97,7 @@ class MemoryBackend(ContainerBackend):
         progress: Progress | None = None,
     ) -> None:
         """Pretend to fetch an image of `memory_registry`. Raises `RegistryError`."""
-        await self._transfer(memory_library.pull, reference, credential, progress)
+        await self._transfer(library.pull, reference, credential, progress)
 
     async def push(
         self,
@@ -107,11 +107,11 @@ class MemoryBackend(ContainerBackend):
         progress: Progress | None = None,
     ) -> None:
         """Pretend to send an image, which can be pulled from then on."""
-        await self._transfer(memory_library.push, reference, credential, progress)
+        await self._transfer(library.push, reference, credential, progress)
 
     async def build(self, plan: BuildPlan, *, progress: Progress | None = None) -> None:
         """Pretend to build an image on one of those that are known."""
-        await self._transfer(memory_build.build, plan, None, progress)
+        await self._transfer(build.build, plan, None, progress)
 
     async def _transfer(
         self,
@@ -148,24 +148,24 @@ class MemoryBackend(ContainerBackend):
 
     async def tag(self, image: str, reference: str) -> None:
         """Give an image another name. Raises `ImageNotFoundError`."""
-        memory_library.tag(self._store, image, reference)
+        library.tag(self._store, image, reference)
 
     async def remove_image(self, reference: str, *, force: bool = False) -> list[str]:
         """Untag or delete. Raises `ImageNotFoundError`, `ImageInUseError`."""
-        return memory_library.remove(self._store, reference, force)
+        return library.remove(self._store, reference, force)
 
     async def diff(self, container_id: str) -> ContainerDiff:
         """Tell that nothing has changed: no file here is a container's."""
         with self._store.lock:
-            return memory_commit.diff(self._record(container_id))
+            return commit.diff(self._record(container_id))
 
     async def commit(
         self, container_id: str, reference: str, *, env: Mapping[str, str] | None = None
     ) -> str:
-        """Write an image down that is as the container's own; see `memory_commit`."""
+        """Write an image down that is as the container's own; see `commit`."""
         with self._store.lock:
             record = self._record(container_id)
-        return memory_commit.commit(self._store, record, reference, env or {})
+        return commit.commit(self._store, record, reference, env or {})
 
     async def containers(self, label: str) -> list[Container]:
         """List containers with a label, ``key`` or ``key=value``, in every state."""

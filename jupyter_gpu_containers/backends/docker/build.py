@@ -22,16 +22,16 @@ from typing import IO, Protocol
 
 from docker import auth
 
+from jupyter_gpu_containers.backends.build_context import BuildContext
 from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model.build import BuildPlan
 from jupyter_gpu_containers.model.container import EngineInfo
 from jupyter_gpu_containers.model.job import Step
 from jupyter_gpu_containers.ports import Progress
 
-from .build_context import BuildContext
 from .build_words import BuildWords
-from .docker_client import EngineClient, JsonStream, Request
-from .docker_transfer import Transfer
+from .client import EngineClient, JsonStream, Request
+from .transfer import Transfer
 
 ANSWER = 20.0  # seconds for the docker CLI to tell what it is
 LINE = 64 << 10  # bytes of a line that are read at once

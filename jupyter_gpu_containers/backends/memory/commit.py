@@ -14,8 +14,8 @@ from dataclasses import replace
 from jupyter_gpu_containers.model.container_diff import ContainerDiff, Outside
 from jupyter_gpu_containers.model.image import ImageConfig
 
-from .memory_library import find, give_name, tag_name
-from .memory_store import MemoryStore, Record
+from .library import find, give_name, tag_name
+from .store import MemoryStore, Record
 
 EVERYTHING = Outside("/", "demonstration")
 

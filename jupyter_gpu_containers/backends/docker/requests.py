@@ -15,10 +15,10 @@ import docker.errors
 
 from jupyter_gpu_containers.model.container import ContainerSpec, EngineInfo
 
-from .docker_body import Injection, cdi_name, create_body
-from .docker_client import EngineClient
-from .docker_facts import engine_info
-from .docker_words import image_not_found
+from .body import Injection, cdi_name, create_body
+from .client import EngineClient
+from .facts import engine_info
+from .words import image_not_found
 
 log = logging.getLogger(__name__)
 

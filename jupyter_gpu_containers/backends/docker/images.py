@@ -13,9 +13,9 @@ from jupyter_gpu_containers.errors import ImageInUseError, InvalidImageReference
 from jupyter_gpu_containers.model.image import ImageReference
 from jupyter_gpu_containers.model.registry import Credential
 
-from .docker_client import EngineClient
-from .docker_facts import familiar
-from .docker_words import image_not_found
+from .client import EngineClient
+from .facts import familiar
+from .words import image_not_found
 
 CONFLICT = 409  # HTTP status
 TOKEN_USER = "<token>"  # what credential helpers call who logged in with a token

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from jupyter_gpu_containers.backends.output import plain_text
 from jupyter_gpu_containers.errors import (
     ContainerNotFoundError,
     EngineUnreachableError,
@@ -33,19 +34,17 @@ from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import docker_build, docker_commit, docker_diff, docker_gpus, docker_images
-from . import docker_requests as requests
-from .docker_client import EngineClient, JsonStream, connect, find_engine
-from .docker_errors import translated
-from .docker_events import ExitWatcher
-from .docker_facts import (
+from . import commit, diff, gpus, images, requests
+from .client import EngineClient, JsonStream, connect, find_engine
+from .errors import translated
+from .events import ExitWatcher
+from .facts import (
     container_from_list,
     image_from_inspect,
     image_from_list,
-    plain_text,
 )
-from .docker_refusals import pull_error, push_error
-from .docker_transfer import Transfer
+from .refusals import pull_error, push_error
+from .transfer import Transfer
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -154,7 +153,7 @@ class DockerBackend(ContainerBackend):
         logged_in = credential is not None
         await self._transfer(
             reference,
-            lambda c: c.pull_stream(reference, docker_images.auth_header(reference, credential)),
+            lambda c: c.pull_stream(reference, images.auth_header(reference, credential)),
             lambda said: pull_error(reference, said, logged_in=logged_in),
             progress,
         )
@@ -170,7 +169,7 @@ class DockerBackend(ContainerBackend):
         logged_in = credential is not None
         await self._transfer(
             reference,
-            lambda c: c.push_stream(reference, docker_images.auth_header(reference, credential)),
+            lambda c: c.push_stream(reference, images.auth_header(reference, credential)),
             lambda said: push_error(reference, said, logged_in=logged_in),
             progress,
         )
@@ -190,12 +189,12 @@ class DockerBackend(ContainerBackend):
             raise
 
     async def build(self, plan: BuildPlan, *, progress: Progress | None = None) -> None:
-        """Make an image, by BuildKit where it can be had; see `docker_build`."""
+        """Make an image, by BuildKit where it can be had; see `build.prepare`."""
         info = self._info or await self.info()
         address = self._url or find_engine() or ""
         build = await in_thread(
             self._pool,
-            lambda: docker_build.prepare(self._request, address, plan, info, progress),
+            lambda: build.prepare(self._request, address, plan, info, progress),
         )
         try:
             await asyncio.wrap_future(build.start())
@@ -205,27 +204,25 @@ class DockerBackend(ContainerBackend):
 
     async def tag(self, image: str, reference: str) -> None:
         """Give an image another name. Raises `ImageNotFoundError`."""
-        await self._ask(image, lambda client: docker_images.tag(client, image, reference))
+        await self._ask(image, lambda client: images.tag(client, image, reference))
 
     async def remove_image(self, reference: str, *, force: bool = False) -> list[str]:
         """Untag or delete; return what went. Raises `ImageNotFoundError`, `ImageInUseError`."""
-        return await self._ask(
-            reference, lambda client: docker_images.remove(client, reference, force)
-        )
+        return await self._ask(reference, lambda client: images.remove(client, reference, force))
 
     async def diff(self, container_id: str) -> ContainerDiff:
-        """Tell in what a container differs from its image; see `docker_diff.read_diff`."""
-        return await self._ask(container_id, lambda c: docker_diff.read_diff(c, container_id))
+        """Tell in what a container differs from its image; see `diff.read_diff`."""
+        return await self._ask(container_id, lambda c: diff.read_diff(c, container_id))
 
     async def commit(
         self, container_id: str, reference: str, *, env: Mapping[str, str] | None = None
     ) -> str:
-        """Make an image of a container; see `docker_commit.commit`."""
+        """Make an image of a container; see `commit.commit`."""
         info, stop = self._info or await self.info(), threading.Event()
         try:
             return await self._ask(
                 container_id,
-                lambda c: docker_commit.commit(c, container_id, reference, env or {}, info, stop),
+                lambda c: commit.commit(c, container_id, reference, env or {}, info, stop),
             )
         except asyncio.CancelledError:
             stop.set()
@@ -273,9 +270,9 @@ class DockerBackend(ContainerBackend):
         await self._ask(container_id, lambda client: client.start(container_id))
 
     async def verify_gpus(self, container_id: str, minor_numbers: Collection[int]) -> None:
-        """Compare the container's device nodes with these; see `docker_gpus.verify`."""
+        """Compare the container's device nodes with these; see `gpus.verify`."""
         await self._ask(
-            container_id, lambda client: docker_gpus.verify(client, container_id, minor_numbers)
+            container_id, lambda client: gpus.verify(client, container_id, minor_numbers)
         )
 
     def watch(self, container_id: str) -> Future[ContainerExit]:

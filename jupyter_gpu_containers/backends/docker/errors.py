@@ -21,7 +21,7 @@ from jupyter_gpu_containers.errors import (
     GpuContainersError,
 )
 
-from .docker_words import RESTART, engine_said
+from .words import RESTART, engine_said
 
 Translation = Callable[[BaseException, str], GpuContainersError]
 

@@ -18,8 +18,8 @@ from jupyter_gpu_containers.model.container import (
 )
 from jupyter_gpu_containers.model.image import Image
 
-from .memory_images import DEMO_IMAGES
-from .memory_process import Log, Process
+from .images import DEMO_IMAGES
+from .process import Log, Process
 
 
 @dataclass

@@ -26,9 +26,9 @@ import docker.errors
 from jupyter_gpu_containers.errors import EngineError, GpuContainersError
 from jupyter_gpu_containers.model.container import EngineInfo
 
-from . import docker_requests as requests
-from .docker_client import EngineClient
-from .docker_images import tag_reference
+from . import requests
+from .client import EngineClient
+from .images import tag_reference
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from jupyter_gpu_containers.model.image import Image, ImageReference, is_image_i
 from jupyter_gpu_containers.model.job import Step
 from jupyter_gpu_containers.ports import Progress
 
-from . import memory_registry as registry
-from .memory_store import MemoryStore
+from . import registry
+from .store import MemoryStore
 
 LINES = 10  # parts in which a layer comes
 

@@ -17,7 +17,7 @@ from jupyter_gpu_containers.errors import (
 )
 from jupyter_gpu_containers.model.image import ImageReference
 
-from .docker_words import image_not_found
+from .words import image_not_found
 
 _FULL = "Free some room: `docker image prune` removes images that nobody uses."
 _ARCHITECTURE = "Choose another image or another tag."

@@ -8,8 +8,8 @@ from collections.abc import Collection
 
 from jupyter_gpu_containers.errors import EngineError, GpuVanishedError, KernelExitedError
 
-from .docker_client import EngineClient
-from .docker_errors import translated
+from .client import EngineClient
+from .errors import translated
 
 _GPU_NODE = re.compile(r"nvidia(\d+)")
 _LISTINGS = (["ls", "/dev"], ["/bin/sh", "-c", "cd /dev && echo *"])

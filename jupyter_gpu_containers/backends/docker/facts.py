@@ -15,9 +15,6 @@ from jupyter_gpu_containers.errors import InvalidImageReferenceError
 from jupyter_gpu_containers.model.container import Container, ContainerStatus, EngineInfo
 from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageReference
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-# a progress bar's former states; from a line's begin, or a long line would take its time squared
-_OVERWRITTEN = re.compile(r"^[^\n]*\r(?!\n)", re.M)
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 
@@ -29,15 +26,6 @@ def seconds(text: str) -> float:
     zone = "+00:00" if match[3] == "Z" else match[3]
     whole = datetime.fromisoformat(match[1] + zone).astimezone(timezone.utc).timestamp()
     return whole + float(match[2] or 0)
-
-
-def plain_text(data: bytes) -> str:
-    """Decode what a container wrote, as a terminal would leave it standing.
-
-    Escape sequences of ECMA-48 ("ANSI") are taken out, and what a carriage return overwrote.
-    """
-    text = _ANSI.sub("", data.decode("utf-8", "replace")).replace("\r\n", "\n")
-    return _OVERWRITTEN.sub("", text)
 
 
 def familiar(reference: str) -> str:
