@@ -41,6 +41,7 @@ from .service.owner import Owner
 from .service.runtimes import KernelRuntimes
 from .service.seats import Seats
 from .service.services import Services
+from .service.transfers import Transfers
 from .service.verdicts import Verdicts
 from .settings import DATA_FOLDER, GpuContainers
 
@@ -104,7 +105,8 @@ def build_services(
     credentials = DockerCredentials()
     registry = _registry(traits, credentials, catalogue)
     lookups = Lookups(backend)
-    jobs = Jobs(backend, images, registry, credentials, lookups=lookups, log=log)
+    transfers = Transfers(backend, images, registry, credentials, lookups=lookups, log=log)
+    jobs = Jobs(transfers, log=log)
     launches = Launches(
         environments, images, kernels, jobs, attach_timeout=traits.attach_timeout, log=log
     )

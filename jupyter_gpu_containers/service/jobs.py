@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from jupyter_gpu_containers.errors import (
-    DiskFullError,
     GpuContainersError,
     InvalidImageReferenceError,
     JobNotFoundError,
-    RegistryError,
-    RegistryUnreachableError,
     TransferStalledError,
-    WrongArchitectureError,
 )
 from jupyter_gpu_containers.model import job as model
-from jupyter_gpu_containers.model.container import EngineInfo
 from jupyter_gpu_containers.model.gpu import Problem
 from jupyter_gpu_containers.model.image import ImageReference
 from jupyter_gpu_containers.model.job import Job, JobKind, Step
-from jupyter_gpu_containers.model.registry import Credential, RemoteImage
-from jupyter_gpu_containers.ports import ContainerBackend, CredentialStore, Progress, Registry
+from jupyter_gpu_containers.model.size import size_words
+from jupyter_gpu_containers.ports import Progress
 
-from .images import Images, as_problem
-from .lookups import Lookups
+from .images import as_problem
 from .news import News
+from .transfers import Transfers
 
 KEPT = 100  # ended jobs that are remembered
-ROOM = 2.5  # bytes on disk for each byte that is fetched: packed and unpacked
-ASK_TIMEOUT = 30.0  # seconds for the registry's answers before a pull
 TICK = 1.0  # seconds after which the speed is told anew when nothing comes
 
 # Does what a job is for, and returns the id of the image that came of it.
@@ -47,41 +40,27 @@ class Jobs:
 
     Parameters
     ----------
-    backend : ContainerBackend
-    images : Images
-    registry : Registry, optional
-        Asked before a pull; None, or one that only the engine can reach, is no obstacle.
-    credentials : CredentialStore, optional
+    transfers : Transfers
+        What `submit` has done.
     stall_timeout : float
         Seconds without a word from the engine, while bytes are still to come, after which a
         transfer is given up.
     interval : float
         Seconds between two snapshots of a job, at least.
-    lookups : Lookups, optional
-        To be shared with others that look the same images up; by default its own.
     """
 
     def __init__(
         self,
-        backend: ContainerBackend,
-        images: Images,
-        registry: Registry | None = None,
-        credentials: CredentialStore | None = None,
+        transfers: Transfers,
         *,
         stall_timeout: float = 120.0,
         interval: float = 0.25,
-        lookups: Lookups | None = None,
         log: logging.Logger | None = None,
     ) -> None:
-        self._backend = backend
-        self._images = images
-        self._registry = registry
-        self._credentials = credentials
+        self._transfers = transfers
         self._stall_timeout = stall_timeout
         self._interval = interval
         self._log = log or logging.getLogger(__name__)
-        self._lookups = lookups or Lookups(backend)
-        self._engine: EngineInfo | None = None  # its processor and its disk do not change
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._listeners: list[Callable[[Job], None]] = []
@@ -119,8 +98,9 @@ class Jobs:
         for job in self._jobs.values():
             if (job.kind, job.reference) == (kind, parsed.familiar) and not job.state.final:
                 return job
-        transfer = self._pull if kind is JobKind.PULL else self._push
-        return self._begin(kind, parsed.familiar, lambda job_id: transfer(job_id, parsed))
+        return self._begin(
+            kind, parsed.familiar, lambda job_id: self._transfer(job_id, kind, parsed)
+        )
 
     def begin(self, kind: JobKind, reference: str, work: Work) -> Job:
         """Begin a job that somebody else knows how to do, at once: a build, for instance.
@@ -183,85 +163,12 @@ class Jobs:
         else:
             self._put(model.succeeded(self._jobs[job_id], image_id, time.time()))
 
-    async def _pull(self, job_id: str, reference: ImageReference) -> str:
-        credential = await self._credential(reference.registry)
-        await self._plan(job_id, reference)
-
-        async def pull(progress: Progress) -> str:
-            name = reference.familiar
-            image = await self._images.pull(name, credential=credential, progress=progress)
-            return image.id
-
-        return await self._carry(job_id, pull)
-
-    async def _push(self, job_id: str, reference: ImageReference) -> str:
-        credential = await self._credential(reference.registry)
-
-        async def push(progress: Progress) -> str:
-            name = reference.familiar
-            image = await self._backend.image(name)
-            await self._backend.push(name, credential=credential, progress=progress)
-            return image.id
-
-        return await self._carry(job_id, push)
-
-    async def _credential(self, host: str) -> Credential | None:
-        if self._credentials is None:
-            return None
-        return await asyncio.to_thread(self._credentials.get, host)
-
-    async def _plan(self, job_id: str, reference: ImageReference) -> None:
-        """Learn from the registry what is to come, and refuse what cannot come to a good end.
-
-        Raises
-        ------
-        WrongArchitectureError, DiskFullError, RegistryError
-        """
-        if self._registry is None:
-            return
-        if self._engine is None:
-            self._engine = await self._backend.info()  # which takes an engine its time
-        engine = self._engine
-        remote = await self._ask(self._registry, reference, engine.architecture)
-        if remote is None:
-            return
-        if remote.architecture and remote.architecture != engine.architecture:
-            raise WrongArchitectureError(
-                f"The image {reference.familiar} is for {remote.architecture} processors; "
-                f"this engine's is {engine.architecture}.",
-                "Choose another image or another tag.",
-            )
-        job = model.planned(self._jobs[job_id], remote, remote.shared(await self._lookups.layers()))
-        free = await asyncio.to_thread(_disk_free, engine.root_dir)
-        needed = int((job.total or 0) * ROOM)
-        if free is not None and needed > free:
-            raise DiskFullError(
-                f"The image {reference.familiar} needs about {_gib(needed)} on the engine's disk, "
-                f"packed and unpacked; {_gib(free)} are free at {engine.root_dir}.",
-                "Remove images that nobody uses, or choose a smaller one.",
-            )
+    async def _transfer(self, job_id: str, kind: JobKind, reference: ImageReference) -> str:
+        if kind is JobKind.PUSH:
+            return await self._carry(job_id, partial(self._transfers.push, reference))
+        job = await self._transfers.plan(self._jobs[job_id], reference)
         self._jobs[job_id] = job  # told with the first step
-
-    async def _ask(
-        self, registry: Registry, reference: ImageReference, architecture: str
-    ) -> RemoteImage | None:
-        """Return the registry's manifest; None where it cannot be asked, or makes no sense."""
-        question = asyncio.ensure_future(registry.image(str(reference), architecture))
-        try:
-            # not wait_for: before Python 3.12 it may lose a cancellation
-            await asyncio.wait({question}, timeout=ASK_TIMEOUT)
-            if question.done():
-                return question.result()
-            self._log.debug("%s: no answer in %g seconds before its pull", reference, ASK_TIMEOUT)
-        except RegistryUnreachableError as exc:
-            self._log.debug("%s before its pull: %s", reference, exc)
-        except RegistryError as exc:
-            if type(exc) is not RegistryError:
-                raise  # a clear refusal, which the engine would get, too
-            self._log.debug("%s before its pull: %s", reference, exc)
-        finally:
-            question.cancel()
-        return None
+        return await self._carry(job_id, partial(self._transfers.pull, reference))
 
     async def _carry(self, job_id: str, work: Work) -> str:
         """Do the work, and take in what the engine tells of it meanwhile.
@@ -321,22 +228,10 @@ class Jobs:
             listener(job)
 
 
-def _disk_free(folder: str) -> int | None:
-    """Return the free bytes where an engine keeps its images; None where that is not here."""
-    try:
-        return shutil.disk_usage(folder).free if folder else None
-    except OSError:
-        return None
-
-
 def _stalled(job: Job, seconds: float) -> TransferStalledError:
-    of = "" if job.total is None else f" of {_gib(job.total)}"
+    of = "" if job.total is None else f" of {size_words(job.total)}"
     return TransferStalledError(
         f"Nothing came for {seconds:.0f} seconds: {job.reference} stopped at "
-        f"{_gib(job.current)}{of}.",
+        f"{size_words(job.current)}{of}.",
         "Check the network, then try again.",
     )
-
-
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

@@ -23,6 +23,7 @@ from jupyter_gpu_containers.registries.credentials import DockerCredentials
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
 from jupyter_gpu_containers.service.images import Images
 from jupyter_gpu_containers.service.jobs import Jobs
+from jupyter_gpu_containers.service.transfers import Transfers
 from tests.backends.conftest import TIMEOUT, Bench
 from tests.registries import faults
 from tests.registries.content import SAMPLES, image, noise
@@ -73,7 +74,8 @@ def no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def jobs_of(bench: Bench, **options: float) -> Jobs:
     images = Images(bench.backend, FileImageFacts(bench.folder / "facts"), "me", "ada")
     credentials = DockerCredentials()
-    return Jobs(bench.backend, images, RegistryClient(credentials), credentials, **options)
+    transfers = Transfers(bench.backend, images, RegistryClient(credentials), credentials)
+    return Jobs(transfers, **options)
 
 
 async def finished(jobs: Jobs, kind: JobKind, reference: str) -> Job:

@@ -15,6 +15,7 @@ from jupyter_gpu_containers.registries.credentials import DockerCredentials
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
 from jupyter_gpu_containers.service.images import Images
 from jupyter_gpu_containers.service.jobs import Jobs
+from jupyter_gpu_containers.service.transfers import Transfers
 from tests.registries.content import image, noise
 from tests.registries.real import RealRegistry
 
@@ -45,7 +46,8 @@ async def measure(
     backend = DockerBackend(f"unix://{upstream}")
     client_of_registries = RegistryClient(DockerCredentials(place.folder / "docker"))
     images = Images(backend, FileImageFacts(place.folder / "facts"), "bench", "bench")
-    jobs = Jobs(backend, images, client_of_registries, DockerCredentials(place.folder / "docker"))
+    logins = DockerCredentials(place.folder / "docker")
+    jobs = Jobs(Transfers(backend, images, client_of_registries, logins))
     reference = await asyncio.to_thread(registry.put, "bench/noise:1", content)
 
     async def ours() -> Sample:

@@ -25,6 +25,7 @@ from jupyter_gpu_containers.ports import CredentialStore, Progress, Registry
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
 from jupyter_gpu_containers.service.images import Images
 from jupyter_gpu_containers.service.jobs import Jobs
+from jupyter_gpu_containers.service.transfers import Transfers
 
 REFERENCE = "pytorch/pytorch:2.7.1-cuda12.8-cudnn9-runtime"
 HERE = DEMO_IMAGES[0].references[0]
@@ -109,8 +110,9 @@ class Desk:
         self.engine = engine or Engine()
         self.registry = OneRegistry()
         images = Images(self.engine, FileImageFacts(folder / "facts"), "me", "ada")
-        given = {"registry": self.registry, "credentials": OneLogin()} | options
-        self.jobs = Jobs(self.engine, images, **given)
+        given = {"registry": self.registry, "credentials": OneLogin()}
+        given |= {key: options.pop(key) for key in given if key in options}
+        self.jobs = Jobs(Transfers(self.engine, images, **given), **options)
         self.seen: list[Job] = []
         self.times: list[float] = []
         self._changed = asyncio.Event()

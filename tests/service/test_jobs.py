@@ -197,7 +197,7 @@ async def test_cancel_while_the_registry_is_asked(desk: Desk) -> None:
 async def test_a_registry_that_never_answers_keeps_nobody(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jupyter_gpu_containers.service.jobs.ASK_TIMEOUT", 0.05)
+    monkeypatch.setattr("jupyter_gpu_containers.service.transfers.ASK_TIMEOUT", 0.05)
 
     async def silent(reference: str, architecture: str) -> RemoteImage:
         await asyncio.Event().wait()

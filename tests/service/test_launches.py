@@ -31,6 +31,7 @@ from jupyter_gpu_containers.service.jobs import Jobs
 from jupyter_gpu_containers.service.kernels import Kernels
 from jupyter_gpu_containers.service.launches import Launches
 from jupyter_gpu_containers.service.seats import Seats
+from jupyter_gpu_containers.service.transfers import Transfers
 
 IMAGE = DEMO_IMAGES[0].references[0]
 REMOTE = "quay.io/jupyter/minimal-notebook:2026-01-05"
@@ -87,7 +88,7 @@ class Desk:
         self.environments = Environments(folder / "kernels", lambda: read_specs(folder, specs))
         seats = Seats(run_root=folder / "r", home_root=folder / "h", caller=Caller(0, 0, "ada"))
         kernels = Kernels(self.backend, Claims(self.backend, FixedInventory([])), seats, Policy())
-        self.jobs = Jobs(self.backend, images)
+        self.jobs = Jobs(Transfers(self.backend, images))
         self.launches = Launches(
             self.environments, images, kernels, self.jobs, attach_timeout=attach_timeout
         )
