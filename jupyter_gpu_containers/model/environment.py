@@ -34,6 +34,15 @@ class Environment:
     shm_size: int | None = None  # bytes; None = the policy's default
     repo_digest: str | None = None  # "repository@sha256:…", where the image came from a registry
 
+    def starts_like(self, other: Environment) -> bool:
+        """Tell whether both start the same container."""
+        return self._container() == other._container()
+
+    def _container(self) -> tuple[object, ...]:
+        kernel = self.kernel
+        limits = (self.gpus, self.memory, self.shm_size)
+        return (self.image_id, kernel.argv, kernel.runtime, *limits)
+
     def to_kernelspec(self) -> dict[str, Any]:
         """Return the content of ``kernel.json``."""
         config: dict[str, Any] = {

@@ -14,7 +14,13 @@ from jupyter_gpu_containers.errors import (
     WrongArchitectureError,
 )
 from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.image import Image, ImageProbe, ImageReference, is_image_id
+from jupyter_gpu_containers.model.image import (
+    Image,
+    ImageKernel,
+    ImageProbe,
+    ImageReference,
+    is_image_id,
+)
 from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore, Progress
 from jupyter_gpu_containers.runtime import probe
@@ -105,7 +111,7 @@ class Images:
         if wrong is not None:
             return as_problem(wrong)
         if image.probe is not None and not image.probe.kernels:
-            return as_problem(no_kernel(image.name))
+            return as_problem(_no_kernel(image.name))
         return None
 
     # --- inside -------------------------------------------------------------------------------
@@ -165,8 +171,26 @@ class Images:
         return probe.parse_probe(output)
 
 
-def no_kernel(name: str) -> KernelNotInImageError:
-    """Return the error for an image without any Jupyter kernel."""
+def kernel_of(image: Image, name: str | None) -> ImageKernel:
+    """Return a kernel of a probed image by its name, or the first one.
+
+    Raises
+    ------
+    KernelNotInImageError
+    """
+    kernels = image.probe.kernels if image.probe else ()
+    if not kernels:
+        raise _no_kernel(image.name)
+    for kernel in kernels:
+        if name in (None, kernel.name):
+            return kernel
+    raise KernelNotInImageError(
+        f"“{image.name}” has no kernel “{(name or '')[:100]}”.",
+        f"It has: {', '.join(kernel.name for kernel in kernels)}.",
+    )
+
+
+def _no_kernel(name: str) -> KernelNotInImageError:
     return KernelNotInImageError(
         f"“{name}” has no Jupyter kernel inside, and no Python (3.6 or newer) that one could be "
         "carried into.",

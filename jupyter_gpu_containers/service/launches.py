@@ -237,7 +237,7 @@ class Launches:
             self.advance(launch_id, Phase.PULLING)
             await self._pull(reference)
             image = await self._images.get(reference)
-        return self._environments.find_or_add(
+        return self._environments.add(
             image,
             kernel=request.kernel,
             gpus=request.gpus,

@@ -24,7 +24,7 @@ NETWORKS = ("none", "bridge")
 async def environment_of(services: Services, image: str) -> str:
     """Find or make the environment of an image; return its kernelspec's name."""
     found = await services.images.get(image)
-    return services.environments.find_or_add(found, gpus=0, reference=image).name
+    return services.environments.add(found, gpus=0, reference=image).name
 
 
 async def measure(place: Place, images: dict[str, str], rounds: int, gate: Gate) -> Samples:

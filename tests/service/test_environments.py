@@ -108,17 +108,17 @@ def test_adding_the_same_again_changes_nothing(folders: Folders) -> None:
 def test_another_limit_is_another_environment(
     environments: Environments, other: dict[str, int]
 ) -> None:
-    one = environments.find_or_add(TORCH, gpus=1)
-    two = environments.find_or_add(TORCH, **other)  # type: ignore[arg-type]
+    one = environments.add(TORCH, gpus=1)
+    two = environments.add(TORCH, **other)  # type: ignore[arg-type]
     assert one.name != two.name
     assert one.display_name != two.display_name
-    assert environments.find_or_add(TORCH, **other).name == two.name  # type: ignore[arg-type]
+    assert environments.add(TORCH, **other).name == two.name  # type: ignore[arg-type]
 
 
 def test_a_tag_that_moved_is_another_environment_with_names_of_its_own(
     environments: Environments,
 ) -> None:
-    old, new = environments.find_or_add(TORCH), environments.find_or_add(NEWER)
+    old, new = environments.add(TORCH), environments.add(NEWER)
     assert (old.name, old.display_name) == ("nvidia-pytorch-25.08-py3-cpu", "PyTorch 25.08 · CPU")
     assert (new.name, new.display_name) == (
         "nvidia-pytorch-25.08-py3-cpu-2",
@@ -286,3 +286,43 @@ def test_title_is_made_of_the_name_that_was_asked_for(environments: Environments
     image = replace(TORCH, references=("lab/one:1", "lab/two:2"), config=None, labels={})
     added = environments.add(image, gpus=0, reference="lab/two:2")
     assert added.display_name == "two 2 · CPU"
+
+
+def test_of_two_names_of_an_image_each_has_its_own_environment(
+    environments: Environments,
+) -> None:
+    image = replace(TORCH, references=("lab/one:1", "lab/two:2"), config=None, labels={})
+    one = environments.add(image, reference="lab/one:1")
+    two = environments.add(image, reference="lab/two:2")
+    assert (one.display_name, two.display_name) == ("one 1 · CPU", "two 2 · CPU")
+    for reference, expected in (("lab/one:1", one), ("docker.io/lab/two:2", two)):
+        assert environments.add(image, reference=reference).name == expected.name
+    assert len(environments.list()) == 2
+
+
+@pytest.mark.parametrize("reference", [None, TORCH.id, "lab/one@" + TORCH.id])
+def test_who_asks_for_no_name_of_the_image_gets_any_environment_of_it(
+    environments: Environments, reference: str | None
+) -> None:
+    image = replace(TORCH, references=("lab/one:1", "lab/two:2"), config=None, labels={})
+    added = environments.add(image, reference="lab/two:2")
+    assert environments.add(image, reference=reference).name == added.name
+
+
+def test_another_name_under_the_same_title_is_no_other_environment(
+    environments: Environments,
+) -> None:
+    """The title is all that tells environments apart: “PyTorch 25.08 · CPU (2)” would not help."""
+    image = replace(TORCH, references=(*TORCH.references, "team/torch:1"))
+    added = environments.add(image)
+    assert environments.add(image, reference="team/torch:1").name == added.name
+    assert len(environments.list()) == 1
+
+
+def test_a_name_of_its_own_keeps_an_environment_for_all_names_of_the_image(
+    environments: Environments,
+) -> None:
+    image = replace(TORCH, references=("lab/one:1", "lab/two:2"), config=None, labels={})
+    added = environments.add(image, reference="lab/one:1", name="mine")
+    again = environments.add(image, reference="lab/two:2", name="mine")
+    assert again.display_name == added.display_name
