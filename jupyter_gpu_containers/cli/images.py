@@ -64,7 +64,14 @@ def _kernels(model: Json) -> str:
         return wrong.get(model["problem"]["code"], "none")
     if model["kernels"] is None:  # not looked into yet
         return "unknown"
-    return ", ".join(k["name"] + " (carried in)" * k["carried"] for k in model["kernels"])
+    return ", ".join(map(_kernel, model["kernels"]))
+
+
+def _kernel(kernel: Json) -> str:
+    """Return its name; what people would not expect stands behind it."""
+    other = kernel["language"] not in ("python", "")
+    about = kernel["language"] if other else "carried in" * kernel["carried"]
+    return f"{kernel['name']} ({about})" if about else str(kernel["name"])
 
 
 def _rating(verdict: Json | None) -> str:

@@ -23,7 +23,7 @@ from jupyter_gpu_containers.ports import ImageFactsStore
 
 log = logging.getLogger(__name__)
 
-FORMAT = 3  # a file of another format is unknown, and written anew after the next look
+FORMAT = 4  # a file of another format is unknown, and written anew after the next look
 
 
 class FileImageFacts(ImageFactsStore):

@@ -35,6 +35,7 @@ _VERSION = re.compile(r"\d{1,3}(?:\.\d{1,3}){1,2}", re.ASCII)
 _GLIBC = re.compile(r"glibc 2\.(\d{1,3})", re.ASCII)
 OLDEST_GLIBC = 17  # 2.17, what the wheels of a runtime were built for
 _DISTRIBUTION = "/usr"  # prefix of the distribution's own Python
+_R_FOLDER = re.compile(r"/lib(?:64)?/R/bin/R")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 # Jupyter reads these as "the Python of this installation", not as names to be searched for.
@@ -85,6 +86,11 @@ def parse_probe(output: str) -> ImageProbe:
         if word == "kernelspec" and (kernel := _kernelspec(directory, text, own)):
             found.append((kernel, prefix))
     found += [(_synthesised(i), i.prefix) for i in interpreters if _lacks_kernelspec(i, found)]
+    found += [
+        (_irkernel(r), _R_FOLDER.sub("", r))
+        for word, rest in records
+        if word == "irkernel" and (r := _path(rest.strip())) and not _starts_irkernel(r, found)
+    ]
     own_python = any(kernel.language == "python" for kernel, _ in found)
     found += [
         (_carried(i, i.runtime), i.prefix)
@@ -243,6 +249,19 @@ def _synthesised(interpreter: _Interpreter) -> ImageKernel:
         language="python",
         argv=(interpreter.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
         debugger=interpreter.debugpy,
+    )
+
+
+def _irkernel(r: str) -> ImageKernel:
+    """The kernelspec that the package IRkernel has inside, and that nobody has installed."""
+    argv = (r, "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}")
+    return ImageKernel("ir", "R", "R", argv)
+
+
+def _starts_irkernel(r: str, found: list[tuple[ImageKernel, str]]) -> bool:
+    """Whether a kernelspec does, by this R's path or by its name, as Debian's package does."""
+    return any(
+        kernel.language == "R" and not {"R", r}.isdisjoint(kernel.argv) for kernel, _ in found
     )
 
 

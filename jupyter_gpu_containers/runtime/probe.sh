@@ -2,6 +2,7 @@
 # Prints records that begin with \036 (RFC 7464) and a word; the reader is runtime/probe.py.
 #   python <JSON>                 an interpreter
 #   kernelspec <directory> <NL> kernel.json as it is
+#   irkernel <R>                  an R that has the package IRkernel
 
 PYTHON='
 import json, os, platform, sys
@@ -41,8 +42,11 @@ print(json.dumps({
 }))
 '
 
+listed=:
 # $1: a directory of kernelspecs
 kernelspecs() {
+    case "$listed" in *":$1:"*) return 0 ;; esac
+    listed="$listed$1:"
     for file in "$1"/*/kernel.json; do
         [ -f "$file" ] || continue
         printf '\036kernelspec %s\n' "${file%/kernel.json}"
@@ -75,5 +79,16 @@ for path in /opt/conda/bin/python /opt/conda/envs/*/bin/python /opt/venv/bin/pyt
     /usr/local/bin/python3 /usr/local/bin/python3.[0-9] /usr/local/bin/python3.[0-9][0-9] \
     /usr/bin/python3 /usr/bin/python3.[0-9] /usr/bin/python3.[0-9][0-9]; do
     [ -x "$path" ] && interpreter "$path"
+done
+for path in /opt/conda /opt/conda/envs/* /opt/*/envs/*; do
+    kernelspecs "$path/share/jupyter/kernels" # those of an environment without Python
+done
+for path in /usr/local/lib/R/site-library /usr/local/lib/R/library /usr/lib/R/site-library \
+    /usr/lib/R/library /usr/lib64/R/library /usr/share/R/library /opt/R/*/lib/R/library \
+    /opt/conda/lib/R/library /opt/*/envs/*/lib/R/library; do
+    [ -f "$path/IRkernel/DESCRIPTION" ] || continue
+    for home in "${path%/*}" /usr/lib/R /usr/lib64/R /usr/local/lib/R; do
+        [ -x "$home/bin/R" ] && printf '\036irkernel %s\n' "$home/bin/R" && break
+    done
 done
 exit 0

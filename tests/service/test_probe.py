@@ -4,6 +4,7 @@ import json
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -98,6 +99,39 @@ def test_the_script_needs_no_python(tmp_path) -> None:  # type: ignore[no-untype
         timeout=60,
     )
     assert parse_probe(ran.stdout) == ImageProbe()
+
+
+def test_the_script_finds_kernels_where_there_is_no_python(tmp_path: Path) -> None:
+    """R with its own packages and with Debian's, of which one has a kernelspec; by plain files."""
+    for home in ("usr/local/lib/R", "usr/lib/R"):
+        for folder in ("library", "site-library"):
+            (tmp_path / home / folder / "IRkernel").mkdir(parents=True)
+            (tmp_path / home / folder / "IRkernel" / "DESCRIPTION").write_text("Version: 1.3.2")
+    spec = {"argv": ["/x", "{connection_file}"], "display_name": "S", "language": "scala"}
+    for folder in ("opt/conda/envs/scala/share/jupyter/kernels/scala", "usr/lib/R/bin", "bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "opt/conda/envs/scala/share/jupyter/kernels/scala/kernel.json").write_text(
+        json.dumps(spec)
+    )
+    (tmp_path / "usr/lib/R/bin/R").write_text("")
+    (tmp_path / "usr/lib/R/bin/R").chmod(0o755)
+    (tmp_path / "bin" / "head").symlink_to("/usr/bin/head")
+    script = SCRIPT
+    for folder in ("/usr/", "/opt/", "/venv/"):
+        script = script.replace(folder, f"{tmp_path}{folder}")
+    ran = subprocess.run(
+        ["/bin/sh", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": f"{tmp_path}/bin"},
+        timeout=60,
+    )
+    assert ran.stderr == ""
+    assert [(kernel.name, kernel.argv[0]) for kernel in parse_probe(ran.stdout).kernels] == [
+        ("scala", "/x"),
+        ("ir", f"{tmp_path}/usr/lib/R/bin/R"),
+    ]
 
 
 def test_the_scripts_python_part_tells_facts() -> None:
@@ -228,6 +262,29 @@ def test_kernels_of_other_languages_leave_python_its_own() -> None:
         "/usr/share/jupyter/kernels/ir", argv=["R", "{connection_file}"], language="R"
     )
     assert names(output) == ["ir", "python3"]
+
+
+def test_an_r_whose_kernelspec_nobody_has_installed() -> None:
+    output = f"{RS}irkernel /usr/lib/R/bin/R\n" + bare("/usr", version="3.9.2")
+    output += f"{RS}irkernel /opt/conda/envs/stats/lib/R/bin/R\n{RS}irkernel lib/R/bin/R\n"
+    ours, carried, other = parse_probe(output).kernels
+    assert ours == ImageKernel(
+        "ir",
+        "R",
+        "R",
+        ("/usr/lib/R/bin/R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"),
+    )
+    assert (carried.name, carried.runtime) == ("python3", "cpython-39-glibc-amd64")
+    assert (other.name, other.display_name) == ("ir-stats", "R [stats]")
+    assert other.argv[0] == "/opt/conda/envs/stats/lib/R/bin/R"
+
+
+@pytest.mark.parametrize("command", ["R", "/usr/lib/R/bin/R"])
+def test_an_r_that_has_a_kernelspec_is_one_kernel(command: str) -> None:
+    spec = {"argv": [command, "{connection_file}"], "language": "R", "display_name": "R 4.2"}
+    output = f"{RS}irkernel /usr/lib/R/bin/R\n"
+    output += kernelspec("/usr/local/share/jupyter/kernels/ir42", **spec)
+    assert names(output) == ["ir42"]
 
 
 def test_two_pythons_of_one_installation() -> None:
