@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from .cuda import (
@@ -86,7 +87,7 @@ def _forward_compat(
     wants = f"CUDA {cuda} needs driver >= {lowest}" if lowest else f"CUDA {cuda} needs a newer one"
     has = host.driver_version or f"one for CUDA up to {dotted(supported)}"
     text = f"{wants}; this machine has {has}."
-    branches = driver_branches(needs.requirements.values(), Facts())
+    branches = driver_branches(needs.requirements.values(), facts_of(host, gpu))
     if not branches and not needs.compat:
         return _too_old(text, cuda.evidence)
     possible = forward_compatibility(gpu.brand, gpu.name)
@@ -96,9 +97,8 @@ def _forward_compat(
         )
     branch = (numbers(host.driver_version) or (0,))[0]
     if branches:
-        listed = driver_branches(needs.requirements.values(), facts_of(host, gpu))
         evidence = "NVIDIA_REQUIRE_CUDA: driver branches " + ", ".join(map(str, branches))
-        if branch not in listed:
+        if not branches.get(branch):
             why = f" The image's cuda-compat is for branches {_list(branches)}."
             return _too_old(text + why, evidence)
         if possible is ForwardCompatibility.YES:
@@ -138,7 +138,7 @@ def _driver(state: str, rating: Rating, code: str, text: str, evidence: str) -> 
     return Fit(state, rating, Reason(code, text, evidence))
 
 
-def _list(branches: tuple[int, ...]) -> str:
+def _list(branches: Iterable[int]) -> str:
     return ", ".join(f"R{branch}" for branch in branches)
 
 

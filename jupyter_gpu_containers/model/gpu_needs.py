@@ -20,7 +20,7 @@ from .nvidia_env import (
     requirements_disabled,
     visible_devices,
 )
-from .requirement import Condition, Requirement
+from .requirement import read_terms
 
 # NVIDIA's framework images say "cuda>=9.0" whatever they hold, so this variable is asked last.
 _REQUIREMENT = "NVIDIA_REQUIRE_CUDA"
@@ -132,13 +132,12 @@ def _cuda(env: Mapping[str, str], tag: Need | None, told: Callable[[str], str]) 
     return Need(version, told(_REQUIREMENT)) if version else None
 
 
-@lru_cache(maxsize=512)
 def _lowest_cuda(requirement: str) -> Version | None:
     """Return N of the first term that is ``cuda>=N`` alone."""
-    for term in Requirement.parse(requirement).terms:
-        first = term[0] if len(term) == 1 else None
-        if isinstance(first, Condition) and (first.property, first.operator) == ("cuda", ">="):
-            return numbers(first.value)
+    for term in read_terms(requirement):
+        first = next(term, None)
+        if first is not None and first[:2] == ("cuda", ">=") and not any(True for _ in term):
+            return numbers(first[2])
     return None
 
 

@@ -17,14 +17,16 @@ reached.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 
 PROPERTIES = ("cuda", "driver", "arch", "brand")
-OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
-_CONDITION = re.compile(r"([^<>=!]+)([<>=!]+)", re.ASCII)
+_CONDITION = re.compile(r"([^<>=!]+)(!=|<=|>=|[<>=!])(?![<>=!])(.+)", re.DOTALL)
+# A term of the form in which NVIDIA names the driver branches of its cuda-compat packages.
+_BRANCH = re.compile(
+    r"(?<![^ ])(?:brand=([^<>=!, ]+),)?driver>=(\d{1,5})[\d.]*,driver<[\d.]+(?![^ ])", re.ASCII
+)
 _VERSION = re.compile(r"[0-9.]*", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+", re.ASCII)
 _HINT = ", please update your driver to a newer version, or use an earlier cuda container"
@@ -48,104 +50,60 @@ class Facts:
     brand: str | None = None
 
 
-@dataclass(frozen=True)
-class Condition:
-    """``property operator value``; `property` may be one that nobody knows."""
-
-    property: str
-    operator: str
-    value: str
-
-    def holds(self, facts: Facts) -> bool | None:
-        """Tell whether it holds; None where it cannot be understood."""
-        if self.property not in PROPERTIES:
-            return None
-        known: str | None = getattr(facts, self.property)
-        if known is None:
-            return True
-        if self.property != "brand":
-            return compare(known, self.operator, self.value)
-        if self.operator not in ("=", "!="):
-            return None
-        return (known.lower() == self.value.lower()) is (self.operator == "=")
-
-    def __str__(self) -> str:
-        return self.property + self.operator + self.value
+Condition = tuple[str, str, str]  # property, operator, value; the property may be unknown
+_Parsed = Condition | None  # None: without a property, a known operator or a value
 
 
-@dataclass(frozen=True)
-class Malformed:
-    """A condition without a property, a known operator or a value."""
+def read_terms(text: str) -> Iterator[Iterator[_Parsed]]:
+    """Parse term by term, each condition when it is asked for: mostly the first few decide.
 
-    text: str
-
-    def holds(self, facts: Facts) -> None:
-        """It cannot be understood."""
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """One variable's value.
-
-    ``Requirement.parse(str(r)) == r`` for every requirement that was parsed.
+    Nothing is refused, since errors count only when they are reached.
     """
-
-    terms: tuple[tuple[Condition | Malformed, ...], ...]
-
-    @classmethod
-    def parse(cls, text: str) -> Requirement:
-        """Parse any text; nothing is refused, since errors count only when they are reached."""
-        return _parse(text)
-
-    def evaluate(self, facts: Facts) -> Outcome:
-        """Tell what NVIDIA's runtime would say for one GPU."""
-        holds: bool | None = True
-        for term in self.terms:
-            for condition in term:
-                holds = condition.holds(facts)
-                if holds is None:
-                    return Outcome.ERROR
-                if not holds:
-                    break
-            else:
-                break  # also for a lone comma, which leaves the result as it was
-        return Outcome.PASS if holds else Outcome.FAIL
-
-    def __str__(self) -> str:
-        return " ".join(",".join(map(str, term)) or "," for term in self.terms)
+    for term in text.split(" "):
+        if term:
+            yield map(_condition, filter(None, term.split(",")))
 
 
-@lru_cache(maxsize=512)  # a machine's images share a few base images, and so a few requirements
-def _parse(text: str) -> Requirement:
-    return Requirement(
-        tuple(
-            tuple(_condition(factor) for factor in term.split(",") if factor)
-            for term in text.split(" ")
-            if term
-        )
-    )
-
-
-def _condition(text: str) -> Condition | Malformed:
-    match = _CONDITION.match(text)
-    if match is None or match.end() == len(text):
-        return Malformed(text)
-    name, run = match[1], match[2]
-    operator = "!=" if run == "!" else run
-    if operator not in OPERATORS:
-        return Malformed(text)
-    if name.lower() in PROPERTIES:
+def _condition(text: str) -> _Parsed:
+    match = _CONDITION.fullmatch(text)
+    if match is None:
+        return None
+    name, operator, value = match.groups()
+    if name not in PROPERTIES and name.lower() in PROPERTIES:
         name = name.lower()
-    return Condition(name, operator, text[match.end() :])
+    return name, "!=" if operator == "!" else operator, value
 
 
-@lru_cache(maxsize=4096)
+def holds(condition: _Parsed, facts: Facts) -> bool | None:
+    """Tell whether a condition holds; None where it cannot be understood."""
+    if condition is None:
+        return None
+    name, operator, value = condition
+    if name not in PROPERTIES:
+        return None
+    known: str | None = getattr(facts, name)
+    if known is None:
+        return True
+    if name != "brand":
+        return compare(known, operator, value)
+    if operator not in ("=", "!="):
+        return None
+    return (known.lower() == value.lower()) is (operator == "=")
+
+
 def evaluate(text: str, facts: Facts) -> Outcome:
-    """Evaluate one variable's value for one GPU."""
-    return Requirement.parse(text).evaluate(facts)
+    """Tell what NVIDIA's runtime would say of one variable's value for one GPU."""
+    result: bool | None = True
+    for term in read_terms(text):
+        for condition in term:
+            result = holds(condition, facts)
+            if result is None:
+                return Outcome.ERROR
+            if not result:
+                break
+        else:
+            break  # also for a lone comma, which leaves the result as it was
+    return Outcome.PASS if result else Outcome.FAIL
 
 
 def unsatisfied(text: str) -> str:
@@ -182,30 +140,16 @@ def _size(digits: str) -> tuple[int, str]:
     return len(digits), digits
 
 
-def driver_branches(requirements: Iterable[str], facts: Facts) -> tuple[int, ...]:
+def driver_branches(requirements: Iterable[str], facts: Facts) -> dict[int, bool]:
     """Return the older driver branches that the requirements admit: ``driver>=470,driver<471``.
 
-    They are those for which the image carries NVIDIA's forward-compatibility package. Branches
-    of terms that name another brand than the GPU's are left out.
+    They are those for which the image carries NVIDIA's forward-compatibility package, in order;
+    True where no other brand than the GPU's is named with it.
     """
-    return tuple(
-        sorted({branch for text in requirements for branch in _branches(text, facts.brand)})
-    )
-
-
-@lru_cache(maxsize=2048)
-def _branches(text: str, brand: str | None) -> frozenset[int]:
-    found = set()
-    for term in Requirement.parse(text).terms:
-        lowest = None
-        for condition in term:
-            if not isinstance(condition, Condition):
-                break
-            if condition.property == "brand" and not condition.holds(Facts(brand=brand)):
-                break
-            if (condition.property, condition.operator) == ("driver", ">="):
-                lowest = condition.value.partition(".")[0]
-        else:
-            if lowest is not None and lowest.isdecimal() and len(lowest) < 6:
-                found.add(int(lowest))
-    return frozenset(found)
+    gpu = facts.brand and facts.brand.lower()
+    found: dict[int, bool] = {}
+    for text in requirements:
+        for brand, branch in _BRANCH.findall(text.lower()):
+            here = not brand or gpu is None or brand == gpu
+            found[int(branch)] = here or found.get(int(branch), False)
+    return dict(sorted(found.items()))
