@@ -18,13 +18,13 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from jupyter_gpu_containers.errors import GpuContainersError, GpusBusyError
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container, ContainerSpec, ContainerStatus
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, select_gpus
+from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot, select_gpus
 from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
 
 from . import owner
@@ -42,6 +42,14 @@ class Claim:
 
     container_id: str
     gpus: tuple[Gpu, ...]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The GPUs and the containers of ours that hold some, at one moment."""
+
+    holders: tuple[Container, ...]
+    snapshot: GpuSnapshot
 
 
 class Claims:
@@ -62,6 +70,21 @@ class Claims:
         # Ids whose removal the engine did not confirm yet, and names of containers whose creation
         # it never confirmed: a late one may still appear.
         self._doomed: set[str] = set()
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_release(self, listener: Callable[[], None]) -> None:
+        """Call the listener after each removal that the engine confirmed to this process."""
+        self._listeners.append(listener)
+
+    async def look(self) -> Scene:
+        """Return what can be had and who has it, after removing what dead processes left.
+
+        Raises
+        ------
+        UnavailableError
+            Nobody knows; nothing is free then.
+        """
+        return Scene(tuple(await self._holders()), await self._inventory.snapshot())
 
     async def claim(
         self, request: GpuRequest, make_spec: MakeSpec, *, handover: str | None = None
@@ -86,11 +109,11 @@ class Claims:
         if request.count == 0:
             return Claim(await self._create(make_spec, ()), ())
         for attempt in range(ATTEMPTS):
-            holders = await self._holders()
+            scene = await self.look()
             try:
-                gpus = await self._choose(request, holders, handover, attempt)
+                gpus = self.choose(scene, request, handover=handover, attempt=attempt)
             except GpusBusyError:
-                if not self._contended(holders) or attempt == ATTEMPTS - 1:
+                if not self._contended(scene.holders) or attempt == ATTEMPTS - 1:
                     raise
             else:
                 container_id = await self._create(make_spec, gpus)
@@ -112,6 +135,8 @@ class Claims:
         self._doomed.add(container_id)
         await self._backend.remove(container_id)
         self._doomed.discard(container_id)
+        for listener in self._listeners:
+            listener()
 
     async def reconcile(self) -> list[Container]:
         """Remove containers whose owner is certainly dead, and return them.
@@ -138,21 +163,42 @@ class Claims:
     async def _holders(self) -> list[Container]:
         return [container for container in (await self._sweep())[0] if labels.gpus_of(container)]
 
-    async def _choose(
-        self, request: GpuRequest, holders: list[Container], handover: str | None, attempt: int
+    def choose(
+        self,
+        scene: Scene,
+        request: GpuRequest,
+        *,
+        handover: str | None = None,
+        withheld: Collection[str] = (),
+        attempt: int = 0,
     ) -> tuple[Gpu, ...]:
-        snapshot = await self._inventory.snapshot()
+        """Choose GPUs for a request; nothing is claimed.
+
+        Parameters
+        ----------
+        handover : str, optional
+            As in `claim`.
+        withheld : collection of str
+            UUIDs that are kept for others, however free they are.
+        attempt : int
+            0 takes the obvious GPUs, later ones avoid the crowd.
+
+        Raises
+        ------
+        NotEnoughGpusError, GpusBusyError
+        """
+        holders, snapshot = scene.holders, scene.snapshot
         mine = [uuid for c in holders if c.id == handover for uuid in labels.gpus_of(c)]
         others = {uuid for c in holders if c.id != handover for uuid in labels.gpus_of(c)}
         # a process on a GPU that no container of ours claims is somebody else's
         foreign = {gpu.uuid for gpu in snapshot.gpus if gpu.processes}.difference(others, mine)
         order = list(range(len(snapshot.gpus)))
-        if attempt:  # the first try takes the obvious GPU, later ones avoid the crowd
+        if attempt:
             self._random.shuffle(order)
         try:
             return select_gpus(
                 snapshot,
-                others | set(mine) | foreign,
+                others | set(mine) | foreign | set(withheld),
                 request,
                 handover=[uuid for uuid in mine if uuid not in others],
                 shuffle=order,
@@ -162,7 +208,7 @@ class Claims:
             raise GpusBusyError(exc.message + _held_by(names), exc.hint) from None
 
     @staticmethod
-    def _contended(holders: list[Container]) -> bool:
+    def _contended(holders: Collection[Container]) -> bool:
         """Whether a holder is only created: it may yet back off."""
         return any(c.status is ContainerStatus.CREATED for c in holders)
 
