@@ -82,6 +82,12 @@ class GpuRequest:
             object.__setattr__(self, "count", len(self.uuids))
 
 
+def suitable_gpus(snapshot: GpuSnapshot, request: GpuRequest) -> list[Gpu]:
+    """Return the leaf devices that a request could use, however busy they are now."""
+    wanted = set(request.uuids)
+    return [g for g in snapshot.gpus if g.problem is None and (not wanted or g.uuid in wanted)]
+
+
 def select_gpus(
     snapshot: GpuSnapshot,
     busy: Collection[str],
@@ -117,8 +123,7 @@ def select_gpus(
     if request.count == 0:
         return ()
     ties = dict(enumerate(shuffle))
-    wanted = set(request.uuids)
-    usable = [g for g in snapshot.gpus if g.problem is None and (not wanted or g.uuid in wanted)]
+    usable = suitable_gpus(snapshot, request)
     if len(usable) < request.count:
         raise _too_many(snapshot, request, len(usable))
     taken = set(busy) - set(handover)
