@@ -76,8 +76,8 @@ def test_a_pull_is_cancelled(demo: OpenNotebook, page: Page) -> None:
     expect(transfers).to_contain_text(re.compile(r"[\d.]+ of [\d.]+ GiB"))
     bar = transfers.get_by_role("progressbar", name=f"Pull of {ENDLESS}")
     expect(bar).to_be_visible()
-    page.reload()  # a page that comes later knows of it, too
-    notebook.wait_until_open()
+    notebook.open()  # a page that comes later knows of it, too
+    notebook.open_panel()
     expect(bar).to_be_visible()
     transfers.get_by_title(f"Cancel: Pull of {ENDLESS}").click()
     expect(transfers).to_have_count(0)
