@@ -1,11 +1,11 @@
-"""GPUs as NVML names them, and the choice of which ones a launch gets."""
+"""GPUs as NVML names them, and what a launch asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jupyter_gpu_containers.errors import GpusBusyError, NotEnoughGpusError
+from .gpu_links import GpuLink
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class GpuProcess:
 
     pid: int  # on the host: the driver knows no PID namespaces
     memory_used: int | None = None  # bytes; None where the driver does not tell
+    container_id: str | None = None  # "" = in no container, None = nobody can say
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,12 @@ class GpuSnapshot:
     gpus: tuple[Gpu, ...] = ()
     driver: Driver | None = None
     problem: Problem | None = None  # why there is no GPU, where a reason is known
+    # by the two UUIDs, the smaller one first; a pair that is not there is of unknown distance
+    links: Mapping[tuple[str, str], GpuLink] = field(default_factory=dict)
+
+    def link(self, one: str, other: str) -> GpuLink | None:
+        """Return how two GPUs, by UUID, reach each other; None where nobody knows."""
+        return self.links.get((min(one, other), max(one, other)))
 
 
 @dataclass(frozen=True)
@@ -76,93 +83,32 @@ class GpuRequest:
 
     count: int = 0
     uuids: tuple[str, ...] = field(default=())  # particular devices; then count is their number
+    profile: str | None = None  # MIG instances of this profile, "1g.10gb"
 
     def __post_init__(self) -> None:
-        if self.uuids and self.count != len(self.uuids):
+        if self.uuids:
+            object.__setattr__(self, "uuids", tuple(dict.fromkeys(self.uuids)))
             object.__setattr__(self, "count", len(self.uuids))
+
+    @property
+    def words(self) -> str:
+        """What is asked for, to be followed by "asked for": "2 GPUs were"."""
+        what = f"MIG instance{'s' * (self.count != 1)} {self.profile}" if self.profile else None
+        return f"{self.count} {what or 'GPU' + 's' * (self.count != 1)} " + (
+            "was" if self.count == 1 else "were"
+        )
 
 
 def suitable_gpus(snapshot: GpuSnapshot, request: GpuRequest) -> list[Gpu]:
-    """Return the leaf devices that a request could use, however busy they are now."""
-    wanted = set(request.uuids)
-    return [g for g in snapshot.gpus if g.problem is None and (not wanted or g.uuid in wanted)]
+    """Return the leaf devices that a request could use, however busy they are now.
 
-
-def select_gpus(
-    snapshot: GpuSnapshot,
-    busy: Collection[str],
-    request: GpuRequest,
-    *,
-    handover: Sequence[str] = (),
-    shuffle: Iterable[int] = (),
-) -> tuple[Gpu, ...]:
-    """Choose leaf devices for a request.
-
-    Whole GPUs come before MIG instances, devices with more free memory before others. Devices in
-    ``handover`` belong to the kernel that the launch replaces: they are taken only when
-    there are too few free ones.
-
-    Parameters
-    ----------
-    snapshot : GpuSnapshot
-    busy : collection of str
-        UUIDs that a container or somebody else's process holds.
-    request : GpuRequest
-    handover : sequence of str
-        UUIDs that may be taken over although they are busy.
-    shuffle : iterable of int
-        Tie-breakers, one per device, so that several servers rarely want the same one.
-
-    Raises
-    ------
-    NotEnoughGpusError
-        More devices than this machine has, however busy they are.
-    GpusBusyError
-        More devices than are free now.
+    Without a MIG profile these are whole GPUs, and MIG instances only where there is no whole GPU:
+    a part of one is not what "1 GPU" means, and of several devices of which one is a MIG instance
+    CUDA shows a program that one alone.
     """
-    if request.count == 0:
-        return ()
-    ties = dict(enumerate(shuffle))
-    usable = suitable_gpus(snapshot, request)
-    if len(usable) < request.count:
-        raise _too_many(snapshot, request, len(usable))
-    taken = set(busy) - set(handover)
-    ranked = sorted(
-        (
-            (g.uuid in busy, g.mig_profile is not None, -g.memory_free, ties.get(i, i), i)
-            for i, g in enumerate(usable)
-            if g.uuid not in taken
-        ),
-    )
-    if len(ranked) < request.count:
-        raise GpusBusyError(
-            f"{_gpus(request.count)} asked for, but {len(ranked) or 'none'} of {len(usable)} "
-            f"{'are' if len(ranked) > 1 else 'is'} free.",
-            "Stop a kernel that holds a GPU (panel, or `jupyter gpu-containers ps`), "
-            "ask for fewer, or start on CPU.",
-        )
-    return tuple(usable[rank[-1]] for rank in ranked[: request.count])
-
-
-def _too_many(snapshot: GpuSnapshot, request: GpuRequest, usable: int) -> NotEnoughGpusError:
+    healthy = [gpu for gpu in snapshot.gpus if gpu.problem is None]
     if request.uuids:
-        known = {g.uuid for g in snapshot.gpus if g.problem is None}
-        missing = ", ".join(u for u in request.uuids if u not in known)
-        return NotEnoughGpusError(
-            f"This machine has no usable GPU {missing}.",
-            "List the GPUs with `jupyter gpu-containers gpus`.",
-        )
-    if usable == 0:
-        why = f" {snapshot.problem.message}" if snapshot.problem else ""
-        return NotEnoughGpusError(
-            f"{_gpus(request.count)} asked for, but this machine has none that can be used.{why}",
-            (snapshot.problem.hint if snapshot.problem else "") or "Start with 0 GPUs, on the CPU.",
-        )
-    return NotEnoughGpusError(
-        f"{_gpus(request.count)} asked for, but this machine has {usable}.",
-        f"Ask for at most {usable}.",
-    )
-
-
-def _gpus(count: int) -> str:
-    return "1 GPU was" if count == 1 else f"{count} GPUs were"
+        return [gpu for gpu in healthy if gpu.uuid in request.uuids]
+    if request.profile is not None:
+        return [gpu for gpu in healthy if gpu.mig_profile == request.profile]
+    return [gpu for gpu in healthy if gpu.mig_profile is None] or healthy

@@ -2,9 +2,9 @@
 
 The protocol, without a ledger or a lock between processes:
 
-1. list all our containers, choose GPUs that none of them carries,
+1. list all our containers, choose GPUs that none of them carries, or fewer than may share them,
 2. create the container, which carries the chosen ones,
-3. list again; if any other container carries one of them, remove mine and try again later,
+3. list again; if too many others carry one of them, remove mine and try again later,
 4. start it by its id.
 
 Of two that chose the same GPU, the one that created later must see the other in step 3: the
@@ -24,7 +24,9 @@ from dataclasses import dataclass
 from jupyter_gpu_containers.errors import GpuContainersError, GpusBusyError
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container, ContainerSpec, ContainerStatus
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot, select_gpus
+from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot
+from jupyter_gpu_containers.model.gpu_choice import select_gpus
+from jupyter_gpu_containers.model.gpu_slots import GpuSlots, holders_of, slot_use, used_by_others
 from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
 
 from . import owner
@@ -53,18 +55,26 @@ class Scene:
 
 
 class Claims:
-    """Allocates leaf devices (whole GPUs, MIG instances) to containers, one holder each."""
+    """Allocates leaf devices (whole GPUs, MIG instances) to containers.
+
+    Parameters
+    ----------
+    slots : GpuSlots, optional
+        How many containers may hold one device; by default one each.
+    """
 
     def __init__(
         self,
         backend: ContainerBackend,
         inventory: GpuInventory,
         *,
+        slots: GpuSlots | None = None,
         log: logging.Logger | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self._backend = backend
         self._inventory = inventory
+        self.slots = slots or GpuSlots()
         self._log = log or logging.getLogger(__name__)
         self._random = rng or random.Random()
         # Ids whose removal the engine did not confirm yet, and names of containers whose creation
@@ -189,18 +199,21 @@ class Claims:
         """
         holders, snapshot = scene.holders, scene.snapshot
         mine = [uuid for c in holders if c.id == handover for uuid in labels.gpus_of(c)]
-        others = {uuid for c in holders if c.id != handover for uuid in labels.gpus_of(c)}
-        # a process on a GPU that no container of ours claims is somebody else's
-        foreign = {gpu.uuid for gpu in snapshot.gpus if gpu.processes}.difference(others, mine)
+        everybody = holders_of(holders)
+        others = holders_of(c for c in holders if c.id != handover)
+        foreign = {g.uuid for g in snapshot.gpus if used_by_others(g, everybody.get(g.uuid, []))}
         order = list(range(len(snapshot.gpus)))
         if attempt:
             self._random.shuffle(order)
         try:
             return select_gpus(
                 snapshot,
-                others | set(mine) | foreign | set(withheld),
+                foreign | set(withheld),
                 request,
-                handover=[uuid for uuid in mine if uuid not in others],
+                use={
+                    g.uuid: slot_use(g, self.slots, others.get(g.uuid, [])) for g in snapshot.gpus
+                },
+                handover=mine,
                 shuffle=order,
             )
         except GpusBusyError as exc:
@@ -216,13 +229,11 @@ class Claims:
         self, container_id: str, gpus: tuple[Gpu, ...], handover: str | None
     ) -> bool:
         """Step 3 of the protocol; removes the container where it lost or the engine failed."""
-        wanted = {gpu.uuid for gpu in gpus}
         won = False
         try:
-            others = await self._backend.containers(labels.VERSION)
-            won = not any(
-                wanted & labels.gpus_of(c) for c in others if c.id not in (container_id, handover)
-            )
+            found = await self._backend.containers(labels.VERSION)
+            others = holders_of(c for c in found if c.id not in (container_id, handover))
+            won = all(slot_use(gpu, self.slots, others.get(gpu.uuid, [])).free for gpu in gpus)
         finally:
             if not won:
                 await asyncio.shield(self.release(container_id))

@@ -22,7 +22,8 @@ from jupyter_gpu_containers.errors import GpusBusyError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import ContainerSpec, ContainerStatus, Network
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, select_gpus
+from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
+from jupyter_gpu_containers.model.gpu_choice import select_gpus
 from jupyter_gpu_containers.service.claims import Claim, Claims
 from jupyter_gpu_containers.service.owner import Owner
 

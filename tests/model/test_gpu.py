@@ -8,13 +8,9 @@ from dataclasses import replace
 import pytest
 
 from jupyter_gpu_containers.errors import GpusBusyError, NotEnoughGpusError
-from jupyter_gpu_containers.model.gpu import (
-    Gpu,
-    GpuRequest,
-    GpuSnapshot,
-    Problem,
-    select_gpus,
-)
+from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu_choice import select_gpus
+from jupyter_gpu_containers.model.gpu_slots import SlotUse
 
 GIB = 2**30
 LOST = Problem("gpu_lost", "GPU 1 is lost.", "Reboot.")
@@ -59,15 +55,22 @@ def test_properties(seed: int) -> None:
     busy = set(rng.sample(names, rng.randint(0, len(names)))) | {"GPU-of-another-machine"}
     handover = rng.sample(sorted(busy), rng.randint(0, len(busy)))
     particular = tuple(rng.sample(names, rng.randint(0, len(names)))) if rng.random() < 0.3 else ()
-    request = GpuRequest(rng.randint(0, 5), particular)
+    profile = "1g.10gb" if rng.random() < 0.3 else None
+    request = GpuRequest(rng.randint(0, 5), particular, profile)
     shuffle = rng.sample(range(100), len(gpus))
+    use = {name: SlotUse(rng.randint(1, 3), rng.randint(0, 3)) for name in names[::2]}
+    full = {name for name, slots in use.items() if slots.used >= slots.slots}
 
     healthy = {g.uuid for g in gpus if g.problem is None}
-    eligible = healthy & set(particular) if particular else healthy
-    reachable = eligible - (busy - set(handover))
+    whole = {u for u in healthy if u.startswith("GPU")}
+    if particular:
+        eligible = healthy & set(particular)
+    else:
+        eligible = healthy - whole if profile else whole or healthy
+    reachable = eligible - (busy - set(handover)) - full
     try:
         chosen = select_gpus(
-            machine(*gpus), busy, request, handover=handover, shuffle=iter(shuffle)
+            machine(*gpus), busy, request, use=use, handover=handover, shuffle=iter(shuffle)
         )
     except NotEnoughGpusError:
         assert len(eligible) < request.count
@@ -81,11 +84,12 @@ def test_properties(seed: int) -> None:
             assert set(uuids(chosen)) == set(particular)
         # a device is taken over from the replaced kernel only when no free one is left
         if set(uuids(chosen)) & busy:
-            assert reachable - busy <= set(uuids(chosen))
-        # a MIG instance is given only when no free whole GPU is left
-        free_whole = {u for u in reachable - busy if u.startswith("GPU")}
-        if any(g.mig_profile and g.uuid not in busy for g in chosen):
-            assert free_whole <= set(uuids(chosen))
+            assert reachable - busy - set(handover) <= set(uuids(chosen))
+        # one that somebody shares already is taken only when no free one is left
+        shared = {u for u in uuids(chosen) if use.get(u, SlotUse()).used}
+        if shared - set(handover):
+            untouched = {u for u in reachable if not use.get(u, SlotUse()).used}
+            assert untouched - busy - set(handover) <= set(uuids(chosen))
 
 
 @pytest.mark.parametrize("snapshot", [machine(), machine(gpu(0, problem=LOST)), machine(gpu(0))])
@@ -98,10 +102,14 @@ def test_more_free_memory_first() -> None:
     assert uuids(select_gpus(snapshot, (), GpuRequest(2))) == ["GPU-1", "GPU-2"]
 
 
-def test_whole_gpus_before_mig_instances() -> None:
+def test_one_gpu_is_a_whole_one_where_there_are_any() -> None:
+    """Nobody who asks for a GPU gets a part of one, and waits for no part either."""
     snapshot = machine(gpu(0, mig=True), gpu(1, free=1))
     assert uuids(select_gpus(snapshot, (), GpuRequest(1))) == ["GPU-1"]
-    assert uuids(select_gpus(snapshot, {"GPU-1"}, GpuRequest(1))) == ["MIG-0"]
+    with pytest.raises(GpusBusyError, match="1 GPU was asked for, but none of 1 is free"):
+        select_gpus(snapshot, {"GPU-1"}, GpuRequest(1))
+    only_mig = machine(gpu(0, mig=True), gpu(1, mig=True, free=3))
+    assert uuids(select_gpus(only_mig, (), GpuRequest(1))) == ["MIG-0"]
 
 
 def test_shuffle_breaks_ties_only() -> None:
