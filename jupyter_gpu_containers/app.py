@@ -17,7 +17,7 @@ from .model.job import Job
 from .model.launch import Launch
 from .service.services import Services
 from .settings import GpuContainers
-from .web.kernel_manager import CancellingKernelManager
+from .web.kernel_manager import CancellingKernelManager, forget_starts, wait_until_gone
 from .web.routes import handlers
 from .web.serializers import job_model, launch_model
 from .web.websocket import PatientWebsocketConnection
@@ -61,12 +61,7 @@ class GpuContainersApp(ExtensionApp):
             ours.ServerApp.kernel_manager_class = CancellingKernelManager
         if "kernel_websocket_connection_class" not in configured.get("ServerApp", {}):
             ours.ServerApp.kernel_websocket_connection_class = PatientWebsocketConnection
-            managers = (
-                "AsyncMappingKernelManager",
-                "MappingKernelManager",
-                "AsyncMultiKernelManager",
-            )
-            if not any("use_pending_kernels" in configured.get(name, {}) for name in managers):
+            if not any("use_pending_kernels" in configured.get(name, {}) for name in MANAGERS):
                 ours.AsyncMappingKernelManager.use_pending_kernels = True
         serverapp.update_config(ours)
         super()._link_jupyter_server_extension(serverapp)
@@ -95,11 +90,7 @@ class GpuContainersApp(ExtensionApp):
             self._reconciling = asyncio.ensure_future(reconcile_for_ever(self.services, self.log))
 
     async def stop_extension(self) -> None:
-        """Give up what is in progress, so that the server ends.
-
-        jupyter_client keeps a failed start among its pending kernels, and jupyter_server then fails
-        to shut down at all (seen with jupyter_server 2.21, jupyter_client 8.10).
-        """
+        """Give up what is in progress, so that the server ends."""
         if self.services is None:
             return
         await self.services.jobs.close()  # and with them the engine's transfers
@@ -109,11 +100,7 @@ class GpuContainersApp(ExtensionApp):
         if self._reconciling is not None:
             self._reconciling.cancel()
             await asyncio.wait({self._reconciling})
-        manager = self._server.kernel_manager
-        for kernel_id, start in list(getattr(manager, "_pending_kernels", {}).items()):
-            if kernel_id not in manager:
-                start.cancel()
-                manager._pending_kernels.pop(kernel_id, None)
+        forget_starts(self._server.kernel_manager)
 
     def _emit_launch(self, launch: Launch) -> None:
         self._server.event_logger.emit(schema_id=LAUNCH_EVENT, data=launch_model(launch))
@@ -153,14 +140,14 @@ class ServerKernels:
         ready.result()
 
     async def stop(self, kernel_id: str) -> None:
-        """Shut a kernel down and wait until it is gone; none of that id is fine."""
+        """Shut a kernel down and wait until it is gone; none of that id is fine.
+
+        Without pending kernels one that starts, or never did, is not in the manager's list.
+        """
         manager = self._app.kernel_manager
-        if kernel_id not in manager and kernel_id not in manager._pending_kernels:
-            return
-        await manager.shutdown_kernel(kernel_id, now=True)
-        going = manager._pending_kernels.get(kernel_id)  # with pending kernels it goes on
-        if going is not None:
-            await asyncio.wait({going})
+        if kernel_id in manager:
+            await manager.shutdown_kernel(kernel_id, now=True)
+        await wait_until_gone(manager, kernel_id)
 
     async def attached(self, kernel_id: str) -> bool:
         """Tell whether a session or a websocket uses the kernel."""

@@ -1,6 +1,8 @@
-"""A kernel manager that gives a start up when its kernel is shut down.
+"""What Jupyter's kernel managers leave undone: starts that are given up, and ends that are awaited.
 
-The stock one first waits for the end of the start, however long that takes, and holds the request.
+The stock manager first waits for the end of a start, however long that takes, and holds the request
+to shut the kernel down; ours gives the start up. The functions do for any manager, since users may
+configure another one.
 """
 
 from __future__ import annotations
@@ -42,13 +44,8 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         await super().shutdown_kernel(  # type: ignore[no-untyped-call]
             kernel_id, now=now, restart=restart
         )
-        # With pending kernels the rest goes on in the background; who asked for the end of a
-        # kernel, mostly to have its GPU, is answered when it has ended.
-        going = self._pending_kernels.get(kernel_id)
-        if going is not None:
-            await asyncio.wait({going})
-            if kernel_id not in self:  # the stock manager keeps what never started
-                self._pending_kernels.pop(kernel_id, None)
+        # Who asked for the end of a kernel, mostly to have its GPU, is answered when it has ended.
+        await wait_until_gone(self, kernel_id)
 
     async def _finish_kernel_start(self, kernel_id: str) -> None:
         """Wait for the start's end, then let the stock manager finish it.
@@ -59,3 +56,34 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         ready: Any = self.get_kernel(kernel_id).ready
         await asyncio.wait({ready})
         await super()._finish_kernel_start(kernel_id)  # type: ignore[no-untyped-call]
+
+
+async def wait_until_gone(manager: Any, kernel_id: str) -> None:
+    """Wait for the rest of a shutdown, or for the end of a start that was given up.
+
+    With pending kernels a shutdown goes on in the background. jupyter_client keeps a start that
+    failed; here it is forgotten.
+
+    Parameters
+    ----------
+    manager : MultiKernelManager
+    kernel_id : str
+        One that was shut down, or that never came into the manager's list.
+    """
+    going = manager._pending_kernels.get(kernel_id)
+    if going is not None:
+        await asyncio.wait({going})
+        if kernel_id not in manager:
+            manager._pending_kernels.pop(kernel_id, None)
+
+
+def forget_starts(manager: Any) -> None:
+    """Give up and forget all starts that have not come into the manager's list.
+
+    With them jupyter_server fails to shut down at all, and with it all kernels that run (seen with
+    jupyter_server 2.21, jupyter_client 8.10).
+    """
+    for kernel_id, start in list(getattr(manager, "_pending_kernels", {}).items()):
+        if kernel_id not in manager:
+            start.cancel()
+            manager._pending_kernels.pop(kernel_id, None)

@@ -291,6 +291,27 @@ def test_a_server_with_a_failed_start_ends(
     assert room.leftovers() == []
 
 
+@pytest.mark.parametrize("ending", ["failed", "cancelled"])
+def test_a_launch_that_does_not_come_up_in_a_server_with_stock_settings(
+    room: Room, own: list[Server], ending: str
+) -> None:
+    """There a start is no kernel yet: none can be shut down, and none must be."""
+    server = Server(room, *STOCK)
+    own.append(server)
+    if ending == "failed":
+        launch_id = server.launch(environment="exits")
+        assert server.reached(launch_id, "failed")["error"]["code"] == "kernel_exited"
+    else:
+        launch_id = server.launch(environment="silent")
+        server.reached(launch_id, "starting")
+        server.cancel(launch_id)
+        assert server.get_launch(launch_id)["phase"] == "cancelled"
+    server.until(lambda: room.leftovers() == [])
+    assert server.kernels() == []
+    assert server.terminate() == 0
+    assert f"launch {launch_id}" not in server.log.read_text()  # where a bug of ours is told
+
+
 def test_a_server_with_a_setting_that_cannot_be_used_runs_and_ends(
     image_facts: Path, own: list[Server]
 ) -> None:
