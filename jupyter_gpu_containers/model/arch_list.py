@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from .cuda import Capability
 
@@ -23,8 +24,7 @@ _GENERATIONS: dict[str, tuple[Capability, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Arch:
+class Arch(NamedTuple):
     """An entry: machine code for a compute capability, and perhaps PTX beside it."""
 
     capability: Capability

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Rating(str, Enum):
@@ -43,8 +43,7 @@ def worst(ratings: Iterable[Rating]) -> Rating:
     return max(ratings, key=severity)
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):  # this and the next are made by the thousand; dataclasses take longer
     """Why a verdict is what it is."""
 
     code: str  # "driver_too_old"
@@ -52,8 +51,7 @@ class Reason:
     evidence: str  # what it was read from: "CUDA_VERSION=12.8.1", "tag", "support matrix"
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(NamedTuple):
     """The answer to one of the questions about an image and a GPU."""
 
     state: str

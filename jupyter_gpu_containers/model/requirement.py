@@ -17,18 +17,27 @@ reached.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any
 
 PROPERTIES = ("cuda", "driver", "arch", "brand")
 _CONDITION = re.compile(r"([^<>=!]+)(!=|<=|>=|[<>=!])(?![<>=!])(.+)", re.DOTALL)
 # A term of the form in which NVIDIA names the driver branches of its cuda-compat packages.
 _BRANCH = re.compile(
-    r"(?<![^ ])(?:brand=([^<>=!, ]+),)?driver>=(\d{1,5})[\d.]*,driver<[\d.]+(?![^ ])", re.ASCII
+    r"(?<![^ ])(?:brand=([^<>=!, ]+),)?driver>=([1-9]\d{0,4})[\d.]*,driver<[\d.]+(?![^ ])", re.ASCII
 )
 _VERSION = re.compile(r"[0-9.]*", re.ASCII)
-_NUMBER = re.compile(r"[0-9]+", re.ASCII)
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": eq,
+    "!=": ne,
+    "<": lt,
+    "<=": le,
+    ">": gt,
+    ">=": ge,
+}
 _HINT = ", please update your driver to a newer version, or use an earlier cuda container"
 
 
@@ -120,24 +129,17 @@ def compare(left: str, operator: str, right: str) -> bool | None:
     """
     if not _VERSION.fullmatch(left) or not _VERSION.fullmatch(right):
         return None
-    while left and right:
-        ours, theirs = _NUMBER.match(left), _NUMBER.match(right)
-        if ours is None or theirs is None:
-            return None
-        a, b = _size(ours[0]), _size(theirs[0])
-        if a != b:
-            return operator == "!=" or operator[0] == ("<" if a < b else ">")
-        left, right = left[ours.end() :].lstrip("."), right[theirs.end() :].lstrip(".")
-    more, less = bool(left.lstrip(".0")), bool(right.lstrip(".0"))
-    if more == less:  # never both: one side is at its end
-        return operator in ("=", "<=", ">=")
-    return operator == "!=" or operator[0] == (">" if more else "<")
+    if left and right and "." in (left[0], right[0]):
+        return None
+    return _COMPARISONS[operator](_numbers(left), _numbers(right))
 
 
-def _size(digits: str) -> tuple[int, str]:
-    """Order numbers without converting them: Python refuses to convert thousands of digits."""
-    digits = digits.lstrip("0")
-    return len(digits), digits
+def _numbers(text: str) -> list[tuple[int, str]]:
+    """Return what orders as the numbers do: Python refuses to convert thousands of digits."""
+    digits = [part.lstrip("0") for part in text.split(".") if part]
+    while digits and not digits[-1]:
+        digits.pop()
+    return [(len(part), part) for part in digits]
 
 
 def driver_branches(requirements: Iterable[str], facts: Facts) -> dict[int, bool]:
@@ -146,10 +148,9 @@ def driver_branches(requirements: Iterable[str], facts: Facts) -> dict[int, bool
     They are those for which the image carries NVIDIA's forward-compatibility package, in order;
     True where no other brand than the GPU's is named with it.
     """
-    gpu = facts.brand and facts.brand.lower()
-    found: dict[int, bool] = {}
-    for text in requirements:
-        for brand, branch in _BRANCH.findall(text.lower()):
-            here = not brand or gpu is None or brand == gpu
-            found[int(branch)] = here or found.get(int(branch), False)
-    return dict(sorted(found.items()))
+    named = [pair for text in requirements for pair in _BRANCH.findall(text.lower())]
+    brands = {brand for brand, _ in named}
+    if facts.brand is not None:
+        brands &= {"", facts.brand.lower()}
+    here = {branch for brand, branch in named if brand in brands}
+    return {int(branch): branch in here for branch in sorted({b for _, b in named}, key=int)}

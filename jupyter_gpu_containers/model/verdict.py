@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -83,7 +83,9 @@ def judge(image: ImageClaims, host: Host) -> Verdict:
         about_gpus(image.config.env),
         tag_cuda(image.reference),
         image.source,
-        replace(host, architecture=None, disk_free=None),
+        host.driver_version,
+        host.cuda_version,
+        host.gpus,
     )
     if general and general[0][1].code == "wrong_architecture":
         return _same_for_all(Rating.INCOMPATIBLE, general, host, part)
@@ -110,13 +112,21 @@ class _GpuPart:
 
 
 @lru_cache(maxsize=2048)  # images on one base image say the same of GPUs, and are asked for again
-def _judge_gpus(variables: Variables, tag: Need | None, source: str, host: Host) -> _GpuPart:
+def _judge_gpus(
+    variables: Variables,
+    tag: Need | None,
+    source: str,
+    driver: str | None,
+    cuda: str | None,
+    gpus: tuple[HostGpu, ...],
+) -> _GpuPart:
     needs = read_needs(variables, tag, source)
-    if needs.wanted is None or not host.gpus:
+    if needs.wanted is None or not gpus:
         return _GpuPart(needs.wanted)
+    host = Host(None, driver, cuda, gpus)
     judged: dict[tuple[object, ...], GpuVerdict] = {}  # a machine's GPUs are mostly of one kind
     verdicts = []
-    for gpu in host.gpus:
+    for gpu in gpus:
         kind = (gpu.name, gpu.compute_capability, gpu.brand, gpu.problem)
         known = judged.get(kind)
         if known is None:

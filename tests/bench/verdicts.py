@@ -20,15 +20,30 @@ MACHINE_NAMES = {"one H200": "h200", "eight A100": "dgx-a100-mig"}
 
 
 def images(mark: str) -> list[ImageClaims]:
-    """Return images; with a mark that is new they have nothing in common with earlier ones."""
+    """Return images; with a mark they have nothing in common, nor with those of another mark."""
     bases = [image(name) for name in MACHINES["images"]]
     return [_variant(bases[number % len(bases)], number, mark) for number in range(COUNT)]
 
 
 def _variant(base: ImageClaims, number: int, mark: str) -> ImageClaims:
-    own = {"NVIDIA_BUILD_ID": f"{mark}-{number}"} if mark else {"BUILD_ID": str(number)}
-    config = ImageConfig(env=base.config.env | own)
-    return replace(base, config=config, download=number << 24, kernels=number % 2 == 0)
+    own = {"BUILD_ID": str(number)}
+    reference = base.reference
+    if mark:  # no text is one that was read before: requirement, list of architectures, tag
+        unique = int(mark) * COUNT + number
+        own["NVIDIA_BUILD_ID"] = str(unique)
+        reference = f"{reference}-{unique}"
+        for name, text in base.config.env.items():
+            if text and name == "NVIDIA_REQUIRE_CUDA":
+                own[name] = f"{text} driver>={unique + 10_000},driver<{unique + 10_001}"
+            elif text and name.endswith("CUDA_ARCH_LIST"):
+                own[name] = text + f"{unique:b}".translate({48: " ", 49: ";"})
+    return replace(
+        base,
+        reference=reference,
+        config=ImageConfig(env=base.config.env | own),
+        download=number << 24,
+        kernels=number % 2 == 0,
+    )
 
 
 async def measure(rounds: int, gate: Gate) -> Samples:
