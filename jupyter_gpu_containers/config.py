@@ -19,6 +19,7 @@ from traitlets.config.application import Application
 from .catalogue import curated_entries, nvidia_matrix, own_entries
 from .errors import InvalidRequestError
 from .model.container import Mount, Network
+from .model.gpu_slots import GpuSlots
 from .model.launch import Caller, Policy
 from .model.size import parse_size
 from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
@@ -76,7 +77,7 @@ def build_services(
     policy = _policy(traits)
     backend = _backend(traits)
     inventory = _inventory(traits)
-    claims = Claims(backend, inventory, log=log)
+    claims = Claims(backend, inventory, slots=policy.gpu_slots, log=log)
     seats = Seats(
         run_root=_run_root(traits),
         home_root=data / "gpu_containers" / "homes",
@@ -250,6 +251,7 @@ def _policy(traits: GpuContainers) -> Policy:
         network=Network(traits.network),
         data_mounts=mounts,
         environment_variables=dict(traits.environment_variables),
+        gpu_slots=GpuSlots.parse(traits.gpu_slots),
     )
 
 

@@ -40,6 +40,11 @@ class GpuContainers(Configurable):
         help="""GPUs to assume instead of asking NVML, each {"name", "memory_gib",
         "compute_capability", "count", ...}; [] = none. For rehearsals and CI.""",
     ).tag(config=True)
+    gpu_slots = Dict(
+        help="""How many kernels may share a GPU, each using it when the others do not; nothing
+        keeps one from taking all of its memory. {GPU: number}, where GPU is an index, a UUID, or
+        "*" for all others; a GPU that is not named belongs to one kernel.""",
+    ).tag(config=True)
     workspace = Unicode(
         "",
         help="""Folder that is mounted into kernels, at the same path. Default: the server's root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 
@@ -22,7 +23,7 @@ class GpuSlots:
     numbers: Mapping[str, int] = field(default_factory=dict)  # by UUID, index, or "*" for the rest
 
     @classmethod
-    def parse(cls, setting: Mapping[object, object]) -> GpuSlots:
+    def parse(cls, setting: Mapping[Any, Any]) -> GpuSlots:
         """Read the setting ``gpu_slots``.
 
         Raises
@@ -38,7 +39,7 @@ class GpuSlots:
                     _HINT,
                     code="gpu_slots_invalid",
                 )
-        return cls({str(name): int(str(number)) for name, number in setting.items()})
+        return cls({str(name): number for name, number in setting.items()})
 
     def of(self, gpu: Gpu) -> int:
         """Return how many kernels may share a device.

@@ -11,6 +11,7 @@ from . import labels
 from .container import ContainerSpec, Mount, Network
 from .environment import Environment
 from .gpu import Gpu, Problem
+from .gpu_slots import GpuSlots
 from .kernel_runtime import RUNTIME_FOLDER
 from .user_packages import user_variables
 
@@ -95,6 +96,7 @@ class Policy:
     network: Network = Network.BRIDGE
     data_mounts: Mapping[str, Mount] = field(default_factory=dict)  # by name
     environment_variables: Mapping[str, str] = field(default_factory=dict)
+    gpu_slots: GpuSlots = field(default_factory=GpuSlots)
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ def make_container_spec(
             user=caller.name,
             kernel_id=seat.kernel_id,
             gpus=uuids,
+            slots=[policy.gpu_slots.of(gpu) for gpu in gpus],
             environment=environment.name,
             display_name=environment.display_name,
             notebook=seat.notebook,
