@@ -7,12 +7,16 @@ import io
 import json
 import os
 import tarfile
-from typing import Any
+import threading
+from concurrent.futures import Future
+from typing import Any, ClassVar
 
 import pytest
 from docker import APIClient
 
+from jupyter_gpu_containers.backends.docker import client as docker_client
 from jupyter_gpu_containers.backends.docker import commit as docker_commit
+from jupyter_gpu_containers.backends.docker.client import EngineClient
 from jupyter_gpu_containers.errors import (
     ContainerNotFoundError,
     EngineError,
@@ -23,6 +27,7 @@ from jupyter_gpu_containers.model.container_diff import ChangeKind
 from tests.backends.conftest import Bench
 from tests.registries.real import RealRegistry
 
+TIMEOUT = 30.0  # seconds
 WAITS = "open({!r}, 'w').write(''); open({!r}).read()"
 
 
@@ -112,17 +117,43 @@ async def test_the_layers_are_there_by_either_road(
     assert await docker.backend.run(made, timeout=30) == (0, "kept")
 
 
+class Halfway(EngineClient):
+    """Waits for the test when the engine's own commit is made, and tells when it is dropped."""
+
+    committed: ClassVar[Future[str]]  # the id of the engine's own image
+    go_on: ClassVar[threading.Event]
+    dropped: ClassVar[Future[str]]
+
+    def commit_container(self, container_id: str, **query: str) -> str:
+        raw = super().commit_container(container_id, **query)
+        self.committed.set_result(raw)
+        assert self.go_on.wait(TIMEOUT)
+        return raw
+
+    def remove_image(self, image: str, *args: Any, **kwargs: Any) -> Any:
+        removed = super().remove_image(image, *args, **kwargs)
+        self.dropped.set_result(image)
+        return removed
+
+
 @pytest.mark.engine
-async def test_a_commit_that_is_given_up_leaves_nothing(docker: Bench) -> None:
+async def test_a_commit_that_is_given_up_leaves_nothing(
+    docker: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Halfway.committed, Halfway.go_on, Halfway.dropped = Future(), threading.Event(), Future()
+    monkeypatch.setattr(docker_client, "EngineClient", Halfway)
     container_id = await started(docker)
     name = docker.name()
     task = asyncio.ensure_future(docker.backend.commit(container_id, name))
-    await asyncio.sleep(0)
+    raw = await asyncio.wait_for(asyncio.wrap_future(Halfway.committed), TIMEOUT)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    with pytest.raises(ImageNotFoundError):
-        await docker.backend.image(name)
+    Halfway.go_on.set()
+    assert await asyncio.wait_for(asyncio.wrap_future(Halfway.dropped), TIMEOUT) == raw
+    for gone in (name, raw):
+        with pytest.raises(ImageNotFoundError):
+            await docker.backend.image(gone)
 
 
 @pytest.mark.engine

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
-from .web import Answer, Seen, WebServer, refusal
+from .web import Answer, Listener, Seen, refusal
 
 _HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "host"}
 _CHUNK = 1 << 16
@@ -89,7 +89,7 @@ def broken(where: str = ".", status: int = 500, **more: int) -> Fault:
     return Fault(where, Answer(status, b"<html>oops</html>", Content_Type="text/html"), **more)
 
 
-class FaultProxy(WebServer):
+class FaultProxy(Listener):
     """Stands in front of ``upstream`` (a registry's plain ``host:port``); see `host`."""
 
     def __init__(self, upstream: str) -> None:
@@ -123,7 +123,7 @@ class FaultProxy(WebServer):
         if fault.answer is not None:
             for _ in _body(request):  # what the client sends is read, so that it hears the answer
                 pass
-            self._say(request, fault.answer)
+            self.say(request, fault.answer)
             return
         upstream = http.client.HTTPConnection(self._upstream, timeout=_TIMEOUT)
         try:
@@ -140,15 +140,6 @@ class FaultProxy(WebServer):
                     fault.met += 1
                     return fault
         return Fault()
-
-    def _say(self, request: BaseHTTPRequestHandler, answer: Answer) -> None:
-        request.send_response(answer.status)
-        for name, value in answer.headers.items():
-            request.send_header(name, value)
-        request.send_header("Content-Length", str(len(answer.body)))
-        request.end_headers()
-        if request.command != "HEAD":
-            request.wfile.write(answer.body)
 
     def _forward(
         self, request: BaseHTTPRequestHandler, upstream: http.client.HTTPConnection, fault: Fault

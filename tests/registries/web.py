@@ -7,6 +7,7 @@ import binascii
 import json
 import ssl
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,8 +73,8 @@ class _Server(ThreadingHTTPServer):
         """A client that went away is no error of the server's."""
 
 
-class WebServer:
-    """Answers requests by its method `answer`, and remembers them in `seen`."""
+class Listener(ABC):
+    """A server that remembers requests in `seen`; `handle` does what is to be done with one."""
 
     def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
         self.seen: list[Seen] = []
@@ -101,22 +102,12 @@ class WebServer:
         self._server.server_close()
         self._thread.join()
 
-    def answer(self, seen: Seen) -> Answer:
-        """Answer one request."""
-        raise NotImplementedError
-
+    @abstractmethod
     def handle(self, request: BaseHTTPRequestHandler) -> None:
-        """Read one request, note it, answer it; a server that streams does it in its own way."""
-        parts = urlsplit(request.path)
-        length = int(request.headers.get("Content-Length") or 0)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        query = parse_qs(parts.query, keep_blank_values=True)
-        seen = Seen(request.command, parts.path, query, headers, request.rfile.read(length))
-        self.seen.append(seen)
-        try:
-            answer = self.answer(seen)
-        except Answer as raised:
-            answer = raised
+        """Read one request, note it and answer it, in a thread of its own."""
+
+    def say(self, request: BaseHTTPRequestHandler, answer: Answer) -> None:
+        """Send an answer."""
         request.send_response(answer.status)
         for name, value in answer.headers.items():
             request.send_header(name, value)
@@ -134,7 +125,7 @@ class WebServer:
             disable_nagle_algorithm = True
 
             def log_message(self, *args: object) -> None:
-                """Say nothing: `seen` has it all."""
+                """Say nothing: who listens knows it all."""
 
             def _do(self) -> None:
                 owner.handle(self)
@@ -142,3 +133,25 @@ class WebServer:
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _do
 
         return Handler
+
+
+class WebServer(Listener):
+    """Answers requests by its method `answer`."""
+
+    @abstractmethod
+    def answer(self, seen: Seen) -> Answer:
+        """Answer one request."""
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        """Read one request, note it, answer it."""
+        parts = urlsplit(request.path)
+        length = int(request.headers.get("Content-Length") or 0)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        query = parse_qs(parts.query, keep_blank_values=True)
+        seen = Seen(request.command, parts.path, query, headers, request.rfile.read(length))
+        self.seen.append(seen)
+        try:
+            answer = self.answer(seen)
+        except Answer as raised:
+            answer = raised
+        self.say(request, answer)
