@@ -16,6 +16,7 @@
     ├── ConflictError                  it exists, but its present state does not allow this
     │   ├── NotEnoughGpusError         more GPUs than this machine has
     │   ├── GpusBusyError              more GPUs than are free now
+    │   ├── QueueFullError             too many launches wait for GPUs already
     │   ├── GpuVanishedError           a chosen GPU is gone, or did not reach the container
     │   ├── WrongArchitectureError
     │   ├── EnvironmentExistsError
@@ -160,6 +161,12 @@ class GpusBusyError(ConflictError):
     """More GPUs were asked for than are free now."""
 
     code = "gpus_busy"
+
+
+class QueueFullError(ConflictError):
+    """As many launches wait for GPUs as may."""
+
+    code = "queue_full"
 
 
 class GpuVanishedError(ConflictError):

@@ -1,0 +1,424 @@
+"""The queue for GPUs of this process: who starts now, who waits, at which place, and for whom.
+
+Who is let in has GPUs kept until its container claims them, so that launches of one process never
+claim against each other. All others are found by the claim protocol alone: several servers on one
+engine do not share a queue. A launch that loses a race against one of them takes its old place.
+
+Waiting is bound to no event loop and to no task of its own: each who waits looks at the machine
+after a release and every two seconds, and the first to look does so for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+from jupyter_gpu_containers.errors import (
+    GpuContainersError,
+    GpusBusyError,
+    NotEnoughGpusError,
+    QueueFullError,
+    UnavailableError,
+)
+from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.container import Container, ContainerStatus
+from jupyter_gpu_containers.model.gpu import GpuRequest, suitable_gpus
+from jupyter_gpu_containers.model.gpu_slots import holders_of, used_by_others
+from jupyter_gpu_containers.model.queue import (
+    Granted,
+    QueuePlace,
+    Ticket,
+    grant,
+    in_order,
+    next_round,
+)
+
+from .claims import Claims, Scene
+from .futures import from_thread
+from .gathering import Gathering
+
+POLL = 2.0  # seconds between two looks while somebody waits and nothing is heard
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A launch that wants GPUs."""
+
+    id: str
+    user: str
+    request: GpuRequest
+    what: str = ""  # its notebook or environment, in words
+    # the container whose GPUs it may take over, as things are now
+    handover: Callable[[], str | None] = lambda: None
+
+
+@dataclass(eq=False)
+class _Waiter:
+    asker: Asker
+    ticket: Ticket
+    turn: Future[tuple[str, ...]]
+    told: bool = False  # was not let in at once: it waits, and everybody can see it
+    holders: tuple[str, ...] = ()
+    refusal: GpuContainersError | None = None
+
+
+class Queue:
+    """Lets launches in, in the order of `model.queue`.
+
+    Parameters
+    ----------
+    limit : int
+        How many may wait.
+    describe : callable, optional
+        What people are told of a container that holds a GPU.
+    """
+
+    def __init__(
+        self,
+        claims: Claims,
+        *,
+        limit: int = 50,
+        describe: Callable[[Container], str] = labels.describe,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self._claims = claims
+        self._limit = limit
+        self._describe = describe
+        self._log = log or logging.getLogger(__name__)
+        self._lock = threading.RLock()
+        self._waiting: dict[str, _Waiter] = {}
+        self._granted: dict[str, tuple[_Waiter, tuple[str, ...]]] = {}
+        self._served: list[Ticket] = []
+        self._number = 0
+        self._alarm: Future[None] = Future()
+        self._look = Gathering(self._look_and_grant)
+        self._listeners: list[Callable[[], None]] = []
+        claims.on_release(self.stir)
+
+    # --- what others see ----------------------------------------------------------------------
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call the listener when places may have changed, on the loop of whoever caused it."""
+        self._listeners.append(listener)
+
+    @property
+    def full(self) -> bool:
+        """Whether as many wait as may."""
+        return len(self._told()) >= self._limit
+
+    def waiting(self) -> list[Ticket]:
+        """Return those who wait, the next one first."""
+        with self._lock:
+            return in_order(waiter.ticket for waiter in self._told())
+
+    def places(self) -> dict[str, QueuePlace]:
+        """Return the place of everybody who waits, by id."""
+        with self._lock:
+            order = self.waiting()
+            return {
+                ticket.id: QueuePlace(
+                    position,
+                    len(order),
+                    ticket.since,
+                    holders=self._waiting[ticket.id].holders,
+                )
+                for position, ticket in enumerate(order, 1)
+            }
+
+    def ticket(self, launch_id: str) -> Ticket | None:
+        """Return the ticket of one who waits, or was let in and has not claimed yet."""
+        with self._lock:
+            waiter = self._waiting.get(launch_id)
+            if waiter is None and launch_id in self._granted:
+                waiter = self._granted[launch_id][0]
+            return waiter.ticket if waiter else None
+
+    def kept(self, launch_id: str) -> tuple[str, ...] | None:
+        """Return the UUIDs that are kept for a launch; None where it was not let in."""
+        with self._lock:
+            return self._granted[launch_id][1] if launch_id in self._granted else None
+
+    # --- going through it ---------------------------------------------------------------------
+
+    async def turn(
+        self, asker: Asker, *, patience: float | None = None, ticket: Ticket | None = None
+    ) -> tuple[str, ...]:
+        """Wait until a launch may claim, and return the UUIDs that are kept for it.
+
+        They are kept until `done`. When this raises, or is cancelled, nothing is left of it.
+
+        Parameters
+        ----------
+        asker : Asker
+            One that was let in before and lost its GPUs to somebody else gets its place back.
+        patience : float, optional
+            Seconds to wait; 0 = not at all, None = for ever.
+        ticket : Ticket, optional
+            Of an earlier process, to take its place again.
+
+        Raises
+        ------
+        NotEnoughGpusError
+            The machine has too few.
+        GpusBusyError
+            There are too few free ones, and patience has run out.
+        QueueFullError
+        UnavailableError
+            Nobody knows which are free. Who waits already goes on waiting then.
+        """
+        waiter = self._enter(asker, ticket)
+        try:
+            uuids = await self._admitted(waiter, patience)
+        except BaseException:
+            self._drop(waiter)
+            raise
+        return uuids
+
+    def leave(self, launch_id: str, error: GpuContainersError) -> bool:
+        """End a wait with an error; False where the launch does not wait."""
+        with self._lock:
+            waiter = self._waiting.pop(launch_id, None)
+        if waiter is None:
+            return False
+        waiter.turn.set_exception(error)
+        self._tell()
+        self.stir()
+        return True
+
+    def excuse(self, launch_id: str) -> bool:
+        """Let one who waits go on without any GPU; False where the launch does not wait."""
+        with self._lock:
+            waiter = self._waiting.pop(launch_id, None)
+        if waiter is None:
+            return False
+        waiter.turn.set_result(())
+        self._tell()
+        self.stir()
+        return True
+
+    def done(self, launch_id: str) -> None:
+        """Note that a launch has claimed what was kept for it, or will not."""
+        with self._lock:
+            if self._granted.pop(launch_id, None) is None:
+                return
+        self.stir()
+
+    def stir(self) -> None:
+        """Have those who wait look at the machine, from any thread."""
+        with self._lock:
+            alarm, self._alarm = self._alarm, Future()
+        alarm.set_result(None)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _told(self) -> list[_Waiter]:
+        with self._lock:
+            return [waiter for waiter in self._waiting.values() if waiter.told]
+
+    def _enter(self, asker: Asker, ticket: Ticket | None) -> _Waiter:
+        with self._lock:
+            before = self._granted.pop(asker.id, None)
+            ticket = before[0].ticket if before else ticket
+            again = ticket is not None
+            if ticket is None:
+                waiting = [waiter.ticket for waiter in self._waiting.values()]
+                round_ = next_round(asker.user, waiting, self._served)
+                ticket = Ticket(
+                    asker.id, asker.user, asker.request, time.time(), round_, self._number
+                )
+            self._number = max(self._number, ticket.number + 1)
+            waiter = _Waiter(asker, ticket, Future(), told=again)
+            waiter.turn.set_running_or_notify_cancel()  # nobody else may cancel it
+            self._waiting[asker.id] = waiter
+        if again:
+            self._tell()
+        return waiter
+
+    async def _admitted(self, waiter: _Waiter, patience: float | None) -> tuple[str, ...]:
+        deadline = None if patience is None else time.monotonic() + patience
+        alarm = self._alarm  # what changes from now on is not missed
+        try:
+            await self._look()
+        except UnavailableError as exc:
+            if not waiter.told:
+                raise
+            self._log.debug("queue: %s", exc)
+        if not waiter.turn.done():
+            if patience is not None and patience <= 0:
+                raise self._refusal(waiter)
+            if not waiter.told:
+                with self._lock:
+                    if self.full:
+                        raise self._too_long()
+                    waiter.told = True
+                self._tell()
+            await self._wait(waiter, deadline, alarm)
+        return waiter.turn.result()
+
+    async def _wait(self, waiter: _Waiter, deadline: float | None, alarm: Future[None]) -> None:
+        turn = asyncio.ensure_future(from_thread(waiter.turn))
+        alarmed = asyncio.ensure_future(from_thread(alarm))
+        try:
+            while not waiter.turn.done():
+                left = POLL if deadline is None else min(POLL, deadline - time.monotonic())
+                await asyncio.wait(
+                    {turn, alarmed}, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED
+                )
+                if waiter.turn.done():
+                    return
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise self._refusal(waiter)
+                if alarmed.done():
+                    alarmed = asyncio.ensure_future(from_thread(self._alarm))
+                elif self._look.age < POLL:
+                    continue
+                try:
+                    await self._look()
+                except UnavailableError as exc:  # it frees nothing; everybody keeps its place
+                    self._log.debug("queue: %s", exc)
+        finally:
+            for task in (turn, alarmed):
+                task.cancel()
+            await asyncio.gather(turn, alarmed, return_exceptions=True)
+
+    def _drop(self, waiter: _Waiter) -> None:
+        with self._lock:
+            waits = self._waiting.get(waiter.asker.id) is waiter
+            if waits:
+                del self._waiting[waiter.asker.id]
+            granted = self._granted.get(waiter.asker.id)
+            if granted is not None and granted[0] is waiter:
+                del self._granted[waiter.asker.id]
+        if waiter.told and waits:
+            self._tell()
+        self.stir()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def _refusal(self, waiter: _Waiter) -> GpuContainersError:
+        return waiter.refusal or GpusBusyError(
+            f"{waiter.asker.request.words} asked for, but others wait for those that are free.",
+            "Wait in line, or start on CPU.",
+        )
+
+    def _too_long(self) -> QueueFullError:
+        return QueueFullError(
+            f"{self._limit} launches wait for a GPU already; no more may.",
+            "Try again later, or start on CPU.",
+        )
+
+    async def _look_and_grant(self) -> None:
+        with self._lock:
+            # one that claims while we look may be in neither what we see nor what is kept then
+            before = dict(self._granted)
+        scene = await self._claims.look()
+        with self._lock:
+            kept = {**before, **self._granted}
+            scene = replace(
+                scene,
+                holders=(
+                    *scene.holders,
+                    *(self._promise(waiter, uuids) for waiter, uuids in kept.values()),
+                ),
+            )
+            granted, refused = self._grant(scene)
+            settled = self._settle(granted, refused)
+            self._name_holders(scene)
+        for waiter, outcome in settled:
+            if isinstance(outcome, GpuContainersError):
+                waiter.turn.set_exception(outcome)
+            else:
+                waiter.turn.set_result(outcome)
+        self._tell()
+
+    def _grant(
+        self, scene: Scene
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, NotEnoughGpusError]]:
+        """Return who is let in, and who asks for more than there is."""
+        refused: dict[str, NotEnoughGpusError] = {}
+
+        def wants(ticket: Ticket) -> frozenset[str]:
+            if ticket.id in refused:
+                return frozenset()
+            return frozenset(g.uuid for g in suitable_gpus(scene.snapshot, ticket.request))
+
+        def choose(
+            ticket: Ticket, granted: Granted, kept: frozenset[str]
+        ) -> tuple[str, ...] | None:
+            waiter = self._waiting[ticket.id]
+            handover = waiter.asker.handover()
+            wanted = wants(ticket)
+            if wanted and wanted <= kept and handover is None:
+                waiter.refusal = None
+                return None
+            promises = (self._promise(self._waiting[key], granted[key]) for key in granted)
+            now = replace(scene, holders=(*scene.holders, *promises))
+            try:
+                gpus = self._claims.choose(now, ticket.request, handover=handover, withheld=kept)
+            except NotEnoughGpusError as exc:
+                # a driver that does not answer has not taken the GPUs away for good
+                if not (waiter.told and scene.snapshot.problem):
+                    refused[ticket.id] = exc
+                return None
+            except GpusBusyError as exc:
+                waiter.refusal = exc
+                return None
+            return tuple(gpu.uuid for gpu in gpus)
+
+        waiting = [waiter.ticket for waiter in self._waiting.values()]
+        return grant(waiting, choose, wants), refused
+
+    def _settle(
+        self, granted: dict[str, tuple[str, ...]], refused: dict[str, NotEnoughGpusError]
+    ) -> list[tuple[_Waiter, tuple[str, ...] | GpuContainersError]]:
+        settled: list[tuple[_Waiter, tuple[str, ...] | GpuContainersError]] = []
+        for launch_id, uuids in granted.items():
+            waiter = self._waiting.pop(launch_id)
+            self._granted[launch_id] = waiter, uuids
+            self._served.append(waiter.ticket)
+            settled.append((waiter, uuids))
+        settled += [(self._waiting.pop(launch_id), exc) for launch_id, exc in refused.items()]
+        first = min((w.ticket.round for w in self._waiting.values()), default=None)
+        # older ones count no more: whoever comes now joins the present round
+        self._served = [t for t in self._served if first is not None and t.round >= first]
+        return settled
+
+    def _promise(self, waiter: _Waiter, uuids: Iterable[str]) -> Container:
+        """Return the container that there will be, as far as it keeps others from its GPUs."""
+        uuids = tuple(uuids)
+        return Container(
+            id=f"promised to {waiter.asker.id}",
+            name=waiter.asker.what,
+            status=ContainerStatus.CREATED,
+            image="",
+            labels=labels.make_labels(
+                purpose="kernel",
+                owner="",
+                user=waiter.asker.user,
+                gpus=uuids,
+                display_name=waiter.asker.what,
+            ),
+        )
+
+    def _name_holders(self, scene: Scene) -> None:
+        """Note for everybody who has what it waits for."""
+        holders = holders_of(scene.holders)
+        words: dict[GpuRequest, tuple[str, ...]] = {}
+        for waiter in self._waiting.values():
+            request = waiter.asker.request
+            if request not in words:
+                found: dict[str, None] = {}  # in order, each once
+                for gpu in suitable_gpus(scene.snapshot, request):
+                    having = holders.get(gpu.uuid, [])
+                    found.update((self._describe(container), None) for container in having)
+                    if used_by_others(gpu, having):
+                        found[f"another process (GPU {gpu.index})"] = None
+                words[request] = tuple(found)
+            waiter.holders = words[request]
