@@ -14,9 +14,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 
 from jupyter_gpu_containers.errors import (
     GpuContainersError,
@@ -26,45 +25,20 @@ from jupyter_gpu_containers.errors import (
     UnavailableError,
 )
 from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container, ContainerStatus
-from jupyter_gpu_containers.model.gpu import GpuRequest, suitable_gpus
-from jupyter_gpu_containers.model.gpu_slots import holders_of, used_by_others
+from jupyter_gpu_containers.model.container import Container
 from jupyter_gpu_containers.model.queue import (
-    Granted,
     QueuePlace,
     Ticket,
-    grant,
     in_order,
     next_round,
 )
 
-from .claims import Claims, Scene
+from .admission import Asker, Waiter, admit, name_holders, with_promises
+from .claims import Claims
 from .futures import from_thread
 from .gathering import Gathering
 
 POLL = 2.0  # seconds between two looks while somebody waits and nothing is heard
-
-
-@dataclass(frozen=True)
-class Asker:
-    """A launch that wants GPUs."""
-
-    id: str
-    user: str
-    request: GpuRequest
-    what: str = ""  # its notebook or environment, in words
-    # the container whose GPUs it may take over, as things are now
-    handover: Callable[[], str | None] = lambda: None
-
-
-@dataclass(eq=False)
-class _Waiter:
-    asker: Asker
-    ticket: Ticket
-    turn: Future[tuple[str, ...]]
-    told: bool = False  # was not let in at once: it waits, and everybody can see it
-    holders: tuple[str, ...] = ()
-    refusal: GpuContainersError | None = None
 
 
 class Queue:
@@ -91,8 +65,8 @@ class Queue:
         self._describe = describe
         self._log = log or logging.getLogger(__name__)
         self._lock = threading.RLock()
-        self._waiting: dict[str, _Waiter] = {}
-        self._granted: dict[str, tuple[_Waiter, tuple[str, ...]]] = {}
+        self._waiting: dict[str, Waiter] = {}
+        self._granted: dict[str, tuple[Waiter, tuple[str, ...]]] = {}
         self._served: list[Ticket] = []
         self._number = 0
         self._alarm: Future[None] = Future()
@@ -216,11 +190,11 @@ class Queue:
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _told(self) -> list[_Waiter]:
+    def _told(self) -> list[Waiter]:
         with self._lock:
             return [waiter for waiter in self._waiting.values() if waiter.told]
 
-    def _enter(self, asker: Asker, ticket: Ticket | None) -> _Waiter:
+    def _enter(self, asker: Asker, ticket: Ticket | None) -> Waiter:
         with self._lock:
             before = self._granted.pop(asker.id, None)
             ticket = before[0].ticket if before else ticket
@@ -232,14 +206,14 @@ class Queue:
                     asker.id, asker.user, asker.request, time.time(), round_, self._number
                 )
             self._number = max(self._number, ticket.number + 1)
-            waiter = _Waiter(asker, ticket, Future(), told=again)
+            waiter = Waiter(asker, ticket, Future(), told=again)
             waiter.turn.set_running_or_notify_cancel()  # nobody else may cancel it
             self._waiting[asker.id] = waiter
         if again:
             self._tell()
         return waiter
 
-    async def _admitted(self, waiter: _Waiter, patience: float | None) -> tuple[str, ...]:
+    async def _admitted(self, waiter: Waiter, patience: float | None) -> tuple[str, ...]:
         deadline = None if patience is None else time.monotonic() + patience
         alarm = self._alarm  # what changes from now on is not missed
         try:
@@ -260,7 +234,7 @@ class Queue:
             await self._wait(waiter, deadline, alarm)
         return waiter.turn.result()
 
-    async def _wait(self, waiter: _Waiter, deadline: float | None, alarm: Future[None]) -> None:
+    async def _wait(self, waiter: Waiter, deadline: float | None, alarm: Future[None]) -> None:
         turn = asyncio.ensure_future(from_thread(waiter.turn))
         alarmed = asyncio.ensure_future(from_thread(alarm))
         try:
@@ -286,7 +260,7 @@ class Queue:
                 task.cancel()
             await asyncio.gather(turn, alarmed, return_exceptions=True)
 
-    def _drop(self, waiter: _Waiter) -> None:
+    def _drop(self, waiter: Waiter) -> None:
         with self._lock:
             waits = self._waiting.get(waiter.asker.id) is waiter
             if waits:
@@ -302,7 +276,7 @@ class Queue:
         for listener in self._listeners:
             listener()
 
-    def _refusal(self, waiter: _Waiter) -> GpuContainersError:
+    def _refusal(self, waiter: Waiter) -> GpuContainersError:
         return waiter.refusal or GpusBusyError(
             f"{waiter.asker.request.words} asked for, but others wait for those that are free.",
             "Wait in line, or start on CPU.",
@@ -320,17 +294,10 @@ class Queue:
             before = dict(self._granted)
         scene = await self._claims.look()
         with self._lock:
-            kept = {**before, **self._granted}
-            scene = replace(
-                scene,
-                holders=(
-                    *scene.holders,
-                    *(self._promise(waiter, uuids) for waiter, uuids in kept.values()),
-                ),
-            )
-            granted, refused = self._grant(scene)
+            scene = with_promises(self._claims, scene, {**before, **self._granted})
+            granted, refused = admit(self._claims, scene, self._waiting)
             settled = self._settle(granted, refused)
-            self._name_holders(scene)
+            name_holders(scene, self._waiting.values(), self._describe)
         for waiter, outcome in settled:
             if isinstance(outcome, GpuContainersError):
                 waiter.turn.set_exception(outcome)
@@ -338,47 +305,10 @@ class Queue:
                 waiter.turn.set_result(outcome)
         self._tell()
 
-    def _grant(
-        self, scene: Scene
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, NotEnoughGpusError]]:
-        """Return who is let in, and who asks for more than there is."""
-        refused: dict[str, NotEnoughGpusError] = {}
-
-        def wants(ticket: Ticket) -> frozenset[str]:
-            if ticket.id in refused:
-                return frozenset()
-            return frozenset(g.uuid for g in suitable_gpus(scene.snapshot, ticket.request))
-
-        def choose(
-            ticket: Ticket, granted: Granted, kept: frozenset[str]
-        ) -> tuple[str, ...] | None:
-            waiter = self._waiting[ticket.id]
-            handover = waiter.asker.handover()
-            wanted = wants(ticket)
-            if wanted and wanted <= kept and handover is None:
-                waiter.refusal = None
-                return None
-            promises = (self._promise(self._waiting[key], granted[key]) for key in granted)
-            now = replace(scene, holders=(*scene.holders, *promises))
-            try:
-                gpus = self._claims.choose(now, ticket.request, handover=handover, withheld=kept)
-            except NotEnoughGpusError as exc:
-                # a driver that does not answer has not taken the GPUs away for good
-                if not (waiter.told and scene.snapshot.problem):
-                    refused[ticket.id] = exc
-                return None
-            except GpusBusyError as exc:
-                waiter.refusal = exc
-                return None
-            return tuple(gpu.uuid for gpu in gpus)
-
-        waiting = [waiter.ticket for waiter in self._waiting.values()]
-        return grant(waiting, choose, wants), refused
-
     def _settle(
         self, granted: dict[str, tuple[str, ...]], refused: dict[str, NotEnoughGpusError]
-    ) -> list[tuple[_Waiter, tuple[str, ...] | GpuContainersError]]:
-        settled: list[tuple[_Waiter, tuple[str, ...] | GpuContainersError]] = []
+    ) -> list[tuple[Waiter, tuple[str, ...] | GpuContainersError]]:
+        settled: list[tuple[Waiter, tuple[str, ...] | GpuContainersError]] = []
         for launch_id, uuids in granted.items():
             waiter = self._waiting.pop(launch_id)
             self._granted[launch_id] = waiter, uuids
@@ -389,36 +319,3 @@ class Queue:
         # older ones count no more: whoever comes now joins the present round
         self._served = [t for t in self._served if first is not None and t.round >= first]
         return settled
-
-    def _promise(self, waiter: _Waiter, uuids: Iterable[str]) -> Container:
-        """Return the container that there will be, as far as it keeps others from its GPUs."""
-        uuids = tuple(uuids)
-        return Container(
-            id=f"promised to {waiter.asker.id}",
-            name=waiter.asker.what,
-            status=ContainerStatus.CREATED,
-            image="",
-            labels=labels.make_labels(
-                purpose="kernel",
-                owner="",
-                user=waiter.asker.user,
-                gpus=uuids,
-                display_name=waiter.asker.what,
-            ),
-        )
-
-    def _name_holders(self, scene: Scene) -> None:
-        """Note for everybody who has what it waits for."""
-        holders = holders_of(scene.holders)
-        words: dict[GpuRequest, tuple[str, ...]] = {}
-        for waiter in self._waiting.values():
-            request = waiter.asker.request
-            if request not in words:
-                found: dict[str, None] = {}  # in order, each once
-                for gpu in suitable_gpus(scene.snapshot, request):
-                    having = holders.get(gpu.uuid, [])
-                    found.update((self._describe(container), None) for container in having)
-                    if used_by_others(gpu, having):
-                        found[f"another process (GPU {gpu.index})"] = None
-                words[request] = tuple(found)
-            waiter.holders = words[request]

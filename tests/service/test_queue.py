@@ -21,12 +21,14 @@ from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container, ContainerSpec
 from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu_slots import GpuSlots
 from jupyter_gpu_containers.model.queue import Ticket
 from jupyter_gpu_containers.service import claims as claims_module
 from jupyter_gpu_containers.service import queue as queue_module
+from jupyter_gpu_containers.service.admission import Asker
 from jupyter_gpu_containers.service.claims import Claim, Claims
 from jupyter_gpu_containers.service.owner import Owner
-from jupyter_gpu_containers.service.queue import Asker, Queue
+from jupyter_gpu_containers.service.queue import Queue
 
 IMAGE = "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"
 ME = str(Owner.current())
@@ -57,10 +59,17 @@ class Machine(FixedInventory):
 class Hall:
     """A queue over a number of GPUs, and what asks and claims."""
 
-    def __init__(self, store: MemoryStore, gpus: int = 2, *, limit: int = 50) -> None:
+    def __init__(
+        self, store: MemoryStore, gpus: int = 2, *, limit: int = 50, slots: int = 1
+    ) -> None:
         self.backend = SometimesAway(store=store)
         self.inventory = Machine([{"count": gpus}])
-        self.claims = Claims(self.backend, self.inventory, rng=random.Random(1))
+        self.claims = Claims(
+            self.backend,
+            self.inventory,
+            slots=GpuSlots({"*": slots}),
+            rng=random.Random(1),
+        )
         self.queue = Queue(self.claims, limit=limit)
         self.running: dict[str, Claim] = {}
         self.tasks: dict[str, asyncio.Task[tuple[str, ...]]] = {}
@@ -177,6 +186,16 @@ async def test_what_is_kept_is_nobody_elses(hall: Hall) -> None:
     assert hall.queue.kept("one") == first
     hall.ask("three")
     await hall.waits("three")
+
+
+async def test_slots_are_kept_like_gpus(store: MemoryStore) -> None:
+    """Two kernels may share each of two GPUs: four are let in before any of them has claimed."""
+    hall = Hall(store, slots=2)
+    kept = [await hall.ask(name) for name in ("one", "two", "three", "four")]
+    assert sorted(kept) == sorted([*kept[:2], *kept[:2]])
+    hall.ask("five")
+    await hall.waits("five")
+    await hall.close()
 
 
 async def test_places_and_holders(hall: Hall) -> None:
