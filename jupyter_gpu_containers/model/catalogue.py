@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -160,6 +160,30 @@ def nvidia_env(cuda: str, driver: str | None, frameworks: Mapping[str, str]) -> 
         if variable := _VARIABLES.get(framework):
             env[variable] = version
     return env
+
+
+def known_images(entries: Iterable[Entry]) -> dict[str, KnownImage]:
+    """Return what was read of single images, by familiar reference."""
+    return {image.reference: image for entry in entries for image in entry.known}
+
+
+def known_image(
+    reference: str, curated: Mapping[str, KnownImage], matrix: Matrix
+) -> KnownImage | None:
+    """Return what is known of an image by `known_images` and the matrix; None where nothing is."""
+    try:
+        parsed = ImageReference.parse(reference)
+    except InvalidImageReferenceError:
+        return None
+    known, told = curated.get(parsed.familiar), matrix.find(parsed)
+    if known is None or told is None:
+        return known or told
+    return replace(  # the matrix knows what no image tells
+        known,
+        python=known.python or told.python,
+        size=known.size or told.size,
+        min_capability=known.min_capability or told.min_capability,
+    )
 
 
 def familiar(reference: str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from jupyter_gpu_containers.errors import InvalidImageReferenceError
-from jupyter_gpu_containers.model.catalogue import Entry, KnownImage, Matrix, familiar
-from jupyter_gpu_containers.model.image import ImageReference
+from jupyter_gpu_containers.model.catalogue import (
+    Entry,
+    KnownImage,
+    Matrix,
+    known_image,
+    known_images,
+)
 
 __all__ = ["Catalogue", "Entry"]
 
@@ -39,7 +42,7 @@ class Catalogue:
         names = {entry.name for entry in own}
         self._matrix = matrix or Matrix()
         # a hidden entry is not offered; what is known of its images stays known
-        self._known = {image.reference: image for entry in curated for image in entry.known}
+        self._known = known_images(curated)
         self._entries = own + tuple(
             entry
             for entry in curated
@@ -53,16 +56,4 @@ class Catalogue:
 
     def known(self, reference: str) -> KnownImage | None:
         """Return what is known of an image, None where nothing is."""
-        try:
-            parsed = ImageReference.parse(reference)
-        except InvalidImageReferenceError:
-            return None
-        known, told = self._known.get(familiar(reference)), self._matrix.find(parsed)
-        if known is None or told is None:
-            return known or told
-        return replace(  # the matrix knows what no image tells
-            known,
-            python=known.python or told.python,
-            size=known.size or told.size,
-            min_capability=known.min_capability or told.min_capability,
-        )
+        return known_image(reference, self._known, self._matrix)

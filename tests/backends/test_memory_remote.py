@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpu_containers.backends.memory.images import host_architecture
+from jupyter_gpu_containers.backends.memory import MemoryBackend
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES, host_architecture
 from jupyter_gpu_containers.backends.memory.registry import PRIVATE
 from jupyter_gpu_containers.backends.memory.remote import WRONG, MemoryRegistry
+from jupyter_gpu_containers.catalogue.curated import curated_entries, nvidia_matrix
 from jupyter_gpu_containers.errors import (
     RegistryUnreachableError,
     TagUnknownError,
@@ -15,8 +17,10 @@ from jupyter_gpu_containers.errors import (
 )
 from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.ports import CredentialStore
+from jupyter_gpu_containers.service.catalogue import Catalogue
 
 TORCH = "pytorch/pytorch"
+CATALOGUE = Catalogue(curated_entries(), nvidia_matrix())
 
 
 class Pocket(CredentialStore):
@@ -73,6 +77,31 @@ async def test_an_image_is_what_a_pull_would_fetch(
         await registry.image(PRIVATE, host_architecture())
     pocket.put("nvcr.io", Credential("me", "secret"))
     assert (await registry.image(PRIVATE, host_architecture())).architecture == host_architecture()
+
+
+@pytest.mark.parametrize("reference", [e.reference for e in CATALOGUE.entries()])
+async def test_an_image_is_what_the_catalogue_says(
+    registry: MemoryRegistry, reference: str
+) -> None:
+    """Its row in the catalogue and its details are one thing, before a pull and after."""
+    remote = await registry.image(reference, host_architecture())
+    backend = MemoryBackend([], transfer_seconds=0)
+    await backend.pull(reference)
+    (image,) = await backend.images()
+    assert image.config == remote.config
+    known = CATALOGUE.known(reference)
+    if known is not None:
+        assert remote.config == known.config(host_architecture())
+        assert remote.size == pytest.approx(known.size or remote.size, abs=len(remote.layers))
+        assert image.probe is not None
+        assert image.probe.python == (known.python or image.probe.python)
+    backend.close()
+
+
+def test_the_images_that_are_there_are_what_the_catalogue_says() -> None:
+    known = CATALOGUE.known(DEMO_IMAGES[0].references[0])
+    assert known is not None
+    assert DEMO_IMAGES[0].config == known.config(host_architecture())
 
 
 async def test_a_search_finds_all_words(registry: MemoryRegistry) -> None:

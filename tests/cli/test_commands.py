@@ -57,7 +57,7 @@ def test_images(terminal: Terminal) -> None:
         "nvcr.io/nvidia/pytorch:25.08-py3",
         "12.1 GiB",
         "PyTorch 25.08",
-        "13.0.0",
+        "13.0.1",
         "3.12.3",
         "python3",
         "likely",

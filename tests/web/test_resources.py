@@ -65,7 +65,7 @@ async def test_images(api: Api) -> None:
     newest = answer.json["images"][0]
     assert newest["references"] == ["nvcr.io/nvidia/pytorch:25.08-py3"]
     assert newest["framework"] == {"name": "PyTorch", "version": "25.08"}
-    assert (newest["cuda"], newest["python"]) == ("13.0.0", "3.12.3")
+    assert (newest["cuda"], newest["python"]) == ("13.0.1", "3.12.3")
     assert newest["created"] == "2025-08-19T00:00:00.000Z"
     assert [kernel["name"] for kernel in newest["kernels"]] == ["python3"]
 

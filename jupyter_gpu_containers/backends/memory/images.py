@@ -1,13 +1,19 @@
-"""The images that the memory backend pretends to have: believable, with a kernel each."""
+"""The images that the memory backend pretends to have: believable, with a kernel each.
+
+What the catalogue knows of an image holds here too: its row there and its details are the same.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import platform
 
+from jupyter_gpu_containers.catalogue.curated import curated_entries, nvidia_matrix
+from jupyter_gpu_containers.model.catalogue import known_image, known_images
 from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageKernel, ImageProbe
 
 _GIB = 1024**3
+COMPRESSED = 0.45  # of an image's size on disk
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 PYTHON_KERNEL = ImageKernel(
@@ -29,6 +35,8 @@ def demo_image(
 ) -> Image:
     """Return an image with a Python kernel; its id follows from the reference.
 
+    Where the catalogue knows something of it, that holds instead of what is given.
+
     Parameters
     ----------
     reference : str
@@ -42,6 +50,11 @@ def demo_image(
     env : dict
         The environment of the image's configuration.
     """
+    known = known_image(reference, known_images(curated_entries()), nvidia_matrix())
+    if known is not None:
+        env = dict(known.config(host_architecture()).env)
+        python = known.python or python
+        size = int(known.size / COMPRESSED) if known.size else size
     digest = f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
     repository = reference.rpartition(":")[0]
     return Image(
@@ -69,13 +82,7 @@ DEMO_IMAGES: tuple[Image, ...] = (
         size=int(12.1 * _GIB),
         created=1_755_561_600,
         python="3.12.3",
-        env={
-            "NVIDIA_PRODUCT_NAME": "PyTorch",
-            "NVIDIA_PYTORCH_VERSION": "25.08",
-            "PYTORCH_VERSION": "2.8.0a0+34c6371d24",
-            "CUDA_VERSION": "13.0.0.044",
-            "NVIDIA_VISIBLE_DEVICES": "all",
-        },
+        env={},  # NVIDIA's support matrix has it
     ),
     demo_image(
         "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime",

@@ -1,7 +1,7 @@
 """The registries that the memory backend pretends to reach: what there is to pull, and how it goes.
 
-Anything with a version in its tag, in one of `REPOSITORIES`, can be pulled. A few more references
-show what can go wrong: `FAILURES`.
+Everything of the catalogue can be pulled, and anything with a version in its tag in one of
+`REPOSITORIES`. A few more references show what can go wrong: `PRIVATE`, `TOO_LARGE`, `ENDLESS`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from jupyter_gpu_containers.catalogue.curated import curated_entries
 from jupyter_gpu_containers.errors import (
     DiskFullError,
     GpuContainersError,
@@ -21,7 +22,7 @@ from jupyter_gpu_containers.model.image import Image, ImageReference
 from jupyter_gpu_containers.model.job import Step
 from jupyter_gpu_containers.model.registry import Layer
 
-from .images import demo_image
+from .images import COMPRESSED, demo_image
 
 _GIB = 1024**3
 REGISTRIES = ("docker.io", "nvcr.io", "quay.io", "ghcr.io")
@@ -31,7 +32,6 @@ REPOSITORIES = re.compile(
 PRIVATE = "nvcr.io/nvidia/private:1"
 TOO_LARGE = "quay.io/jupyter/too-large:1"  # the disk is full in the middle of it
 ENDLESS = "quay.io/jupyter/endless:1"  # begins, and then nothing comes any more
-COMPRESSED = 0.45  # of an image's size on disk
 SHARES = (0.02, 0.08, 0.35, 0.25, 0.2, 0.1)  # of an image's bytes, lowest layer first
 
 
@@ -71,7 +71,8 @@ def find(reference: str, *, logged_in: bool = False) -> Image:
             f"Log in: `jupyter gpu-containers login {parsed.registry}`.",
         )
     known = REPOSITORIES.match(f"{parsed.registry}/{parsed.repository}")
-    if known is None or parsed.tag is None or not re.search(r"\d|^latest$", parsed.tag):
+    versioned = known and parsed.tag and re.search(r"\d|^latest$", parsed.tag)
+    if not versioned and not any(name in entry.tags for entry in curated_entries()):
         raise TagUnknownError(
             f"{failed}: manifest unknown: this demonstration knows no such tag.",
             "Check the name and the tag.",
