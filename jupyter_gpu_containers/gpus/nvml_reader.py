@@ -12,16 +12,19 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import pynvml
 from pynvml import NVMLError
 
 from jupyter_gpu_containers.model.cuda import BRANDS
 from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuProcess, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu_links import GpuLink
+
+from .nvml_links import read_links
+from .nvml_values import optional
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 _REBOOT = "Reboot this machine, or stop all programs that use a GPU and reload the nvidia modules."
 _PROBLEMS: dict[int, tuple[str, str, str]] = {
@@ -57,14 +60,6 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     ),
 }
 _MIG_PROFILE = re.compile(r"^(?P<name>.*?)\s+MIG\s+(?P<profile>\S+)$")
-# what an older driver, a MIG instance, a consumer card or WSL answers for a value it does not have
-_NOT_THERE = (
-    pynvml.NVML_ERROR_NOT_SUPPORTED,
-    pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
-    pynvml.NVML_ERROR_NO_PERMISSION,
-    pynvml.NVML_ERROR_NOT_FOUND,
-    pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH,
-)
 # answers that say that the initialisation is void, not that one device is
 _SESSION_LOST = (
     pynvml.NVML_ERROR_UNINITIALIZED,
@@ -105,6 +100,10 @@ class NvmlReader:
     def __init__(self) -> None:
         self._initialised = False
         self._known: dict[int, _Identity] = {}  # by index, of this initialisation
+        self._whole: dict[
+            str, Any
+        ] = {}  # handles of healthy GPUs that are not in MIG mode, by UUID
+        self._links: dict[tuple[str, str], GpuLink] = {}  # of these
 
     def read(self) -> GpuSnapshot:
         """Return all that NVML tells now. Failures of NVML are in the answer."""
@@ -123,6 +122,7 @@ class NvmlReader:
         if self._initialised:
             self._initialised = False
             self._known.clear()
+            self._whole.clear()
             with suppress(NVMLError):  # the driver may be gone, which is why we are here
                 pynvml.nvmlShutdown()
 
@@ -132,6 +132,7 @@ class NvmlReader:
             self._initialised = True
         driver = Driver(pynvml.nvmlSystemGetDriverVersion(), _cuda_version())
         gpus: list[Gpu] = []
+        before, self._whole = self._whole.keys(), {}
         for index in range(pynvml.nvmlDeviceGetCount()):
             try:
                 gpus.extend(self._read_gpu(index))
@@ -139,8 +140,10 @@ class NvmlReader:
                 if error.value in _SESSION_LOST:
                     raise
                 gpus.append(self._broken(index, problem_of(error, index)))
+        if self._whole.keys() != before:  # links do not change while GPUs stay what they are
+            self._links = read_links(self._whole)
         if gpus:
-            return GpuSnapshot(tuple(gpus), driver)
+            return GpuSnapshot(tuple(gpus), driver, links=self._links)
         message = f"The NVIDIA driver {driver.version} is loaded, but it has no GPU."
         hint = "See `lspci | grep -i nvidia`: the GPU may be absent, off, or given to a VM."
         return GpuSnapshot(driver=driver, problem=Problem("no_gpu", message, hint))
@@ -151,13 +154,14 @@ class NvmlReader:
         self._known[index] = identity = _Identity(
             uuid=pynvml.nvmlDeviceGetUUID(handle),
             name=pynvml.nvmlDeviceGetName(handle),
-            minor_number=_optional(pynvml.nvmlDeviceGetMinorNumber, handle),
+            minor_number=optional(pynvml.nvmlDeviceGetMinorNumber, handle),
             compute_capability=_compute_capability(handle),
             brand=_brand(handle),
         )
-        mig_mode = _optional(pynvml.nvmlDeviceGetMigMode, handle)
+        mig_mode = optional(pynvml.nvmlDeviceGetMigMode, handle)
         if mig_mode is None or mig_mode[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
             yield _leaf(handle, index, identity)
+            self._whole[identity.uuid] = handle
             return
         instances = list(_mig_instances(handle, index, identity))
         yield from instances
@@ -182,29 +186,19 @@ class NvmlReader:
         )
 
 
-def _optional(function: Callable[..., T], *args: Any) -> T | None:
-    """Call NVML; None where this driver or this kind of device does not have the value."""
-    try:
-        return function(*args)
-    except NVMLError as error:
-        if error.value in _NOT_THERE:
-            return None
-        raise
-
-
 def _cuda_version() -> str | None:
-    number = _optional(pynvml.nvmlSystemGetCudaDriverVersion_v2)
+    number = optional(pynvml.nvmlSystemGetCudaDriverVersion_v2)
     return None if number is None else f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _compute_capability(handle: Any) -> tuple[int, int] | None:
-    pair = _optional(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
+    pair = optional(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
     return None if pair is None else (int(pair[0]), int(pair[1]))
 
 
 def _brand(handle: Any) -> str | None:
     """Name the brand as libnvidia-container does: images' conditions compare with that."""
-    number = _optional(pynvml.nvmlDeviceGetBrand, handle)
+    number = optional(pynvml.nvmlDeviceGetBrand, handle)
     if number is None:
         return None
     return BRANDS[number] if number < len(BRANDS) else BRANDS[0]
@@ -212,7 +206,7 @@ def _brand(handle: Any) -> str | None:
 
 def _leaf(handle: Any, index: int, identity: _Identity) -> Gpu:
     total, used = _memory(handle)
-    utilization = _optional(pynvml.nvmlDeviceGetUtilizationRates, handle)
+    utilization = optional(pynvml.nvmlDeviceGetUtilizationRates, handle)
     return Gpu(
         uuid=identity.uuid,
         index=index,
@@ -230,7 +224,7 @@ def _leaf(handle: Any, index: int, identity: _Identity) -> Gpu:
 def _mig_instances(parent: Any, index: int, identity: _Identity) -> Iterator[Gpu]:
     """Yield the MIG devices of a GPU; indexes of deleted instances are gaps, not the end."""
     for number in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(parent)):
-        handle = _optional(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, parent, number)
+        handle = optional(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, parent, number)
         if handle is None:
             continue
         name, profile = _mig_name(handle)
@@ -251,10 +245,10 @@ def _mig_name(handle: Any) -> tuple[str, str]:
 
 def _memory(handle: Any) -> tuple[int, int]:
     """Return bytes (total, used). Version 2 tells apart what the driver reserves for itself."""
-    memory = _optional(pynvml.nvmlDeviceGetMemoryInfo, handle, pynvml.nvmlMemory_v2)
+    memory = optional(pynvml.nvmlDeviceGetMemoryInfo, handle, pynvml.nvmlMemory_v2)
     if memory is not None:
         return memory.total - memory.reserved, memory.used
-    memory = _optional(pynvml.nvmlDeviceGetMemoryInfo, handle)  # drivers before R510
+    memory = optional(pynvml.nvmlDeviceGetMemoryInfo, handle)  # drivers before R510
     if memory is not None:
         return memory.total, memory.used
     return 0, 0  # unified memory (DGX Spark, Jetson): the GPU has none of its own
@@ -281,7 +275,7 @@ def _processes(handle: Any) -> tuple[GpuProcess, ...]:
 def _first_known(handle: Any, *functions: Callable[[Any], list[Any]]) -> list[Any]:
     """Call the first function that this driver has."""
     for function in functions:
-        found = _optional(function, handle)
+        found = optional(function, handle)
         if found is not None:
             return found
     return []

@@ -21,7 +21,7 @@ from tests.doubles import CACHE
 
 HERE = Path(__file__).resolve().parent
 MACHINES = HERE / "machines"
-SOURCES = (HERE / "machine.h", HERE / "machine.c", HERE / "nvml.c")
+SOURCES = tuple(sorted((*HERE.glob("*.h"), *HERE.glob("*.c"))))
 FLAGS = ("-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fPIC", "-fvisibility=hidden", "-shared")
 
 

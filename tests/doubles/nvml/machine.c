@@ -82,6 +82,13 @@ static void add_process(device_t *gpu, int draws, char *value) {
     process->compute_instance = value ? number(next_field(&value)) : UINT32_MAX;
 }
 
+/* nvlinks = what each link leads to, by its number: gpuN, switch, or - for one that is down */
+static void set_nvlinks(device_t *gpu, char *value) {
+    char *word;
+    while (gpu->nvlink_count < MAX_NVLINKS && (word = strsep(&value, " ")))
+        if (*word) copy(gpu->nvlinks[gpu->nvlink_count++], sizeof *gpu->nvlinks, word);
+}
+
 static void set_gpu(device_t *gpu, const char *key, char *value) {
     if (!strcmp(key, "name"))
         copy(gpu->name, sizeof gpu->name, value);
@@ -103,6 +110,12 @@ static void set_gpu(device_t *gpu, const char *key, char *value) {
         gpu->utilization = number(value);
     else if (!strcmp(key, "memutil"))
         gpu->memory_utilization = number(value);
+    else if (!strcmp(key, "pci"))
+        copy(gpu->pci, sizeof gpu->pci, value);
+    else if (!strcmp(key, "paths"))
+        copy(gpu->paths, sizeof gpu->paths, value);
+    else if (!strcmp(key, "nvlinks"))
+        set_nvlinks(gpu, value);
     else if (!strcmp(key, "state"))
         gpu->state = return_code(value);
     else if (!strcmp(key, "mig"))
@@ -128,13 +141,15 @@ static void set_system(const char *key, const char *value) {
         copy(machine.hang_while, sizeof machine.hang_while, value);
     else if (!strcmp(key, "only_present_nodes"))
         machine.only_present_nodes = atoi(value);
+    else if (!strcmp(key, "fabric"))
+        machine.fabric_down = !strcmp(value, "down");
 }
 
 static device_t *new_gpu(int index) {
     device_t *gpu = &machine_gpus[index];
     memset(gpu, 0, sizeof *gpu);
     gpu->present = 1;
-    gpu->index = gpu->gpu = index;
+    gpu->index = gpu->gpu = gpu->section = index;
     gpu->minor = (uint32_t)index;
     gpu->mig_mode = -1;
     if (index + 1 > machine.gpu_count) machine.gpu_count = index + 1;

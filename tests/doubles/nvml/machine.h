@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { MAX_GPUS = 32, MAX_MIG = 7, MAX_PROCESSES = 32 };
+enum { MAX_GPUS = 32, MAX_MIG = 7, MAX_PROCESSES = 32, MAX_NVLINKS = 18 };
 #define MIB (1024ULL * 1024ULL)
 
 /* nvmlReturn_t, by the names of nvml.h */
@@ -44,6 +44,10 @@ typedef struct device {
     int mig_mode;                                    /* -1: this GPU knows no MIG */
     struct device *mig[MAX_MIG];                     /* with gaps, where an instance was deleted */
     uint32_t gpu_instance, compute_instance, slices; /* of a MIG device */
+    int section; /* N of its [gpuN] */
+    char pci[32], paths[256];
+    int nvlink_count;
+    char nvlinks[MAX_NVLINKS][8]; /* "gpuN", "switch", "-" for one that is down */
     int process_count;
     process_t processes[MAX_PROCESSES];
 } device_t;
@@ -54,6 +58,7 @@ typedef struct {
     nvmlReturn_t init;
     int gpu_count;
     int only_present_nodes;
+    int fabric_down; /* NVSwitches are there, but the fabric manager does not run */
     unsigned latency_us;
     char hang_while[256]; /* every call waits while this file exists */
 } system_t;

@@ -10,11 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "machine.h"
+#include "api.h"
 
-#define API __attribute__((visibility("default")))
-
-typedef device_t *nvmlDevice_t;
 typedef struct {
     uint64_t total, free, used;
 } nvmlMemory_t;
@@ -52,7 +49,7 @@ static void note(const char *function) {
         usleep(1000);
 }
 
-static nvmlReturn_t enter(const char *function) {
+nvmlReturn_t api_enter(const char *function) {
     pthread_mutex_lock(&mutex);
     if (initialised) machine_load(0);
     note(function);
@@ -61,26 +58,10 @@ static nvmlReturn_t enter(const char *function) {
     return machine.init;
 }
 
-static nvmlReturn_t leave(nvmlReturn_t result) {
+nvmlReturn_t leave(nvmlReturn_t result) {
     pthread_mutex_unlock(&mutex);
     return result;
 }
-
-#define BEGIN()                                                                                    \
-    do {                                                                                           \
-        nvmlReturn_t entered = enter(__func__);                                                    \
-        if (entered) return leave(entered);                                                        \
-    } while (0)
-#define REQUIRE(condition, error)                                                                  \
-    do {                                                                                           \
-        if (!(condition)) return leave(error);                                                     \
-    } while (0)
-#define DEVICE(device, also_mig)                                                                   \
-    do {                                                                                           \
-        REQUIRE((device) && (device)->present, NVML_ERROR_INVALID_ARGUMENT);                       \
-        REQUIRE((also_mig) || !(device)->is_mig, NVML_ERROR_NOT_SUPPORTED);                        \
-        REQUIRE(!machine_gpus[(device)->gpu].state, machine_gpus[(device)->gpu].state);            \
-    } while (0)
 
 static nvmlReturn_t give_text(char *target, uint32_t size, const char *text) {
     if (strlen(text) + 1 > size) return NVML_ERROR_INSUFFICIENT_SIZE;
