@@ -29,7 +29,8 @@ from jupyter_gpu_containers.model.gpu_choice import select_gpus
 from jupyter_gpu_containers.model.gpu_slots import GpuSlots, holders_of, slot_use, used_by_others
 from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
 
-from . import owner
+from .crashpoints import reached
+from .reconcile import Reconciler, Swept
 
 ATTEMPTS = 30
 NAMED = 4  # holders that are named to who finds no free GPU
@@ -61,6 +62,8 @@ class Claims:
     ----------
     slots : GpuSlots, optional
         How many containers may hold one device; by default one each.
+    reconciler : Reconciler, optional
+        What removes containers, and tells those of others from ours.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Claims:
         inventory: GpuInventory,
         *,
         slots: GpuSlots | None = None,
+        reconciler: Reconciler | None = None,
         log: logging.Logger | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -77,9 +81,7 @@ class Claims:
         self.slots = slots or GpuSlots()
         self._log = log or logging.getLogger(__name__)
         self._random = rng or random.Random()
-        # Ids whose removal the engine did not confirm yet, and names of containers whose creation
-        # it never confirmed: a late one may still appear.
-        self._doomed: set[str] = set()
+        self.reconciler = reconciler or Reconciler(backend, log=log)
         self._listeners: list[Callable[[], None]] = []
 
     def on_release(self, listener: Callable[[], None]) -> None:
@@ -126,6 +128,7 @@ class Claims:
                 if not self._contended(scene.holders) or attempt == ATTEMPTS - 1:
                     raise
             else:
+                reached("claim.chosen")
                 container_id = await self._create(make_spec, gpus)
                 if await self._is_mine(container_id, gpus, handover):
                     return Claim(container_id, gpus)
@@ -142,36 +145,21 @@ class Claims:
         UnavailableError
             The engine did not confirm it. The claim stands; `reconcile` tries again.
         """
-        self._doomed.add(container_id)
-        await self._backend.remove(container_id)
-        self._doomed.discard(container_id)
+        await self.reconciler.release(container_id)
         for listener in self._listeners:
             listener()
 
-    async def reconcile(self) -> list[Container]:
-        """Remove containers whose owner is certainly dead, and return them.
-
-        Containers of ours that the engine did not remove when it was asked to go first.
-        """
-        return (await self._sweep())[1]
-
-    async def _sweep(self) -> tuple[list[Container], list[Container]]:
-        """Remove what nobody drives; return the containers that stand and those that went."""
-        standing, removed = [], []
-        for container in await self._backend.containers(labels.VERSION):
-            running = container.status is ContainerStatus.RUNNING
-            if owner.is_dead(container.labels.get(labels.OWNER, ""), running=running) or (
-                not self._doomed.isdisjoint((container.id, container.name))
-            ):
-                self._log.warning("removing %s: nobody drives it any more", container.name)
-                await self.release(container.id)
-                removed.append(container)
-            else:
-                standing.append(container)
-        return standing, removed
+    async def reconcile(self) -> Swept:
+        """Remove containers that nobody drives any more; see `Reconciler.sweep`."""
+        swept = await self.reconciler.sweep()
+        if swept.removed:
+            for listener in self._listeners:
+                listener()
+        return swept
 
     async def _holders(self) -> list[Container]:
-        return [container for container in (await self._sweep())[0] if labels.gpus_of(container)]
+        standing = (await self.reconcile()).standing
+        return [container for container in standing if labels.gpus_of(container)]
 
     def choose(
         self,
@@ -220,10 +208,12 @@ class Claims:
             names = [labels.describe(c) for c in holders if c.id != handover]
             raise GpusBusyError(exc.message + _held_by(names), exc.hint) from None
 
-    @staticmethod
-    def _contended(holders: Collection[Container]) -> bool:
+    def _contended(self, holders: Collection[Container]) -> bool:
         """Whether a holder is only created: it may yet back off."""
-        return any(c.status is ContainerStatus.CREATED for c in holders)
+        return any(
+            c.status is ContainerStatus.CREATED and c.id not in self.reconciler.doomed
+            for c in holders
+        )
 
     async def _is_mine(
         self, container_id: str, gpus: tuple[Gpu, ...], handover: str | None
@@ -235,16 +225,20 @@ class Claims:
             others = holders_of(c for c in found if c.id not in (container_id, handover))
             won = all(slot_use(gpu, self.slots, others.get(gpu.uuid, [])).free for gpu in gpus)
         finally:
+            reached("claim.checked")
             if not won:
                 await asyncio.shield(self.release(container_id))
         return won
 
     async def _create(self, make_spec: MakeSpec, gpus: tuple[Gpu, ...]) -> str:
         """Create; where the answer is lost or the caller gives up, nothing stays behind."""
-        spec = make_spec(gpus, f"jupyter-kernel-{uuid.uuid4().hex}")
+        spec = self.reconciler.signer.signed(make_spec(gpus, f"jupyter-kernel-{uuid.uuid4().hex}"))
+        reached("claim.create")
         creating = asyncio.ensure_future(self._backend.create(spec))
         try:
-            return await asyncio.shield(creating)
+            created = await asyncio.shield(creating)
+            reached("claim.created")
+            return created
         except (asyncio.CancelledError, GpuContainersError):
             await asyncio.shield(self._undo(creating, spec.name))
             raise
@@ -254,7 +248,7 @@ class Claims:
             await self.release(await creating)
         except GpuContainersError as exc:  # it may exist all the same; `reconcile` looks for it
             self._log.debug("%s: %s", name, exc)
-            self._doomed.add(name)
+            self.reconciler.doomed.add(name)
             try:
                 await self._backend.remove(name)
             except GpuContainersError as later:

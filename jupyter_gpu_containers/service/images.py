@@ -26,6 +26,7 @@ from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore, Prog
 from jupyter_gpu_containers.runtime import probe
 
 from .futures import from_thread
+from .signing import Signer
 
 
 class Images:
@@ -40,15 +41,24 @@ class Images:
         Identity of this process, for the label of the container that looks inside.
     user : str
         Login name, for the same.
+    signer : Signer, optional
+        Signs its labels.
     """
 
     def __init__(
-        self, backend: ContainerBackend, facts: ImageFactsStore, owner: str, user: str
+        self,
+        backend: ContainerBackend,
+        facts: ImageFactsStore,
+        owner: str,
+        user: str,
+        *,
+        signer: Signer | None = None,
     ) -> None:
         self._backend = backend
         self._facts = facts
         self._owner = owner
         self._user = user
+        self._signer = signer or Signer()
         self._architecture: str | None = None  # of the engine; that does not change
         self._lock = threading.Lock()
         self._probing: dict[str, concurrent.futures.Future[None]] = {}  # by image id
@@ -165,7 +175,7 @@ class Images:
     async def _look_inside(self, image_id: str) -> ImageProbe:
         spec = probe.make_probe_spec(image_id, owner=self._owner, user=self._user)
         try:
-            _, output = await self._backend.run(spec, timeout=probe.TIMEOUT)
+            _, output = await self._backend.run(self._signer.signed(spec), timeout=probe.TIMEOUT)
         except KernelExitedError:  # no /bin/sh: also an answer
             return ImageProbe()
         return probe.parse_probe(output)

@@ -62,6 +62,12 @@ def is_dead(text: str, *, running: bool) -> bool:
         return True
 
 
+def is_of_another_boot(text: str) -> bool:
+    """Tell whether the owner named by a label lived on this machine before it was restarted."""
+    owner, me = Owner.parse(text), Owner.current()
+    return owner is not None and owner.machine == me.machine and owner.boot != me.boot
+
+
 def _identity(pid: int) -> Owner:
     """Read a process's identity from /proc (proc(5)).
 

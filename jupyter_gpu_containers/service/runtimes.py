@@ -22,6 +22,7 @@ from jupyter_gpu_containers.runtime.carried import KernelRuntime, RuntimeStore
 from jupyter_gpu_containers.runtime.carried_fetch import compile_command
 
 from .futures import from_thread
+from .signing import Signer
 
 COMPILE_TIMEOUT = 300.0  # seconds
 
@@ -37,6 +38,8 @@ class KernelRuntimes:
         Who a container runs as that compiles.
     owner : str
         Identity of this process, for the label of such a container.
+    signer : Signer, optional
+        Signs its labels.
     """
 
     def __init__(
@@ -46,12 +49,14 @@ class KernelRuntimes:
         caller: Caller,
         owner: str,
         *,
+        signer: Signer | None = None,
         log: logging.Logger | None = None,
     ) -> None:
         self._backend = backend
         self.store = store
         self._caller = caller
         self._owner = owner
+        self._signer = signer or Signer()
         self._log = log or logging.getLogger(__name__)
 
     async def folder(self, environment: Environment) -> str | None:
@@ -110,7 +115,7 @@ class KernelRuntimes:
         return self.store.compile(runtime, image_id, work)
 
     async def _run(self, spec: ContainerSpec) -> None:
-        await self._backend.run(spec, timeout=COMPILE_TIMEOUT)
+        await self._backend.run(self._signer.signed(spec), timeout=COMPILE_TIMEOUT)
 
 
 def make_compile_spec(

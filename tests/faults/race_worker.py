@@ -100,6 +100,7 @@ class Server:
         busy = {gpu for container in running for gpu in labels.gpus_of(container)}
         gpus = select_gpus(await self.inventory.snapshot(), busy, request)
         spec = self.spec(gpus, f"jupyter-kernel-{uuid.uuid4().hex}")
+        spec = self.claims.reconciler.signer.signed(spec)
         return Claim(await self.backend.create(spec), gpus)
 
     async def live(self, claim: Claiming, done: threading.Event) -> None:

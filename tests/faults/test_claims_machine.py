@@ -25,6 +25,7 @@ from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container, ContainerSpec
 from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
 from jupyter_gpu_containers.service import claims as claims_module
+from jupyter_gpu_containers.service import reconcile
 from jupyter_gpu_containers.service.claims import Claim, Claims, MakeSpec
 from tests.faults.scenarios import away
 
@@ -127,9 +128,7 @@ class ClaimsMachine(RuleBasedStateMachine):
         self.servers = [self._new_server() for _ in range(2)]
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(claims_module, "BACKOFF", 0.0)
-        self.patch.setattr(
-            claims_module.owner, "is_dead", lambda text, *, running: text in self.dead
-        )
+        self.patch.setattr(reconcile.owner, "is_dead", lambda text, *, running: text in self.dead)
 
     def _new_server(self) -> Server:
         self.born += 1

@@ -67,10 +67,10 @@ async def test_killed(engine_room: Room, programs: list[subprocess.Popen[str]]) 
     dead, alive = (holding(program) for program in programs)
     assert sorted(engine_room.containers()) == sorted([dead, alive])
     services = engine_room.services
-    assert await services.claims.reconcile() == []  # both live
+    assert (await services.claims.reconcile()).removed == []  # both live
     programs[0].kill()
     programs[0].wait()
-    removed = await services.claims.reconcile()
+    removed = (await services.claims.reconcile()).removed
     assert dead in [container.id for container in removed]
     services.kernels.seats.sweep()
     assert engine_room.containers() == [alive]

@@ -306,7 +306,7 @@ async def test_the_living_and_the_unknown_keep_theirs(store: MemoryStore, owner:
     backend = MemoryBackend(store=store)
     claims = make_claims(backend, 1)
     claim = await claims.claim(ONE, spec_for(owner=owner))
-    assert await claims.reconcile() == []
+    assert (await claims.reconcile()).removed == []
     assert names(store) == {claim.container_id}
 
 
@@ -314,12 +314,12 @@ async def test_containers_without_our_label_are_none_of_our_business(store: Memo
     backend = MemoryBackend(store=store)
     spec = replace(spec_for()((), "postgres"), labels={"jupyter-gpu-containers.owner": DEAD})
     container_id = await backend.create(spec)
-    assert await make_claims(backend).reconcile() == []
+    assert (await make_claims(backend).reconcile()).removed == []
     assert names(store) == {container_id}
 
 
 async def test_reconcile_tells_what_it_removed(store: MemoryStore) -> None:
     claims = make_claims(MemoryBackend(store=store))
     dead = await claims.claim(GpuRequest(0), spec_for(owner=DEAD))
-    assert [container.id for container in await claims.reconcile()] == [dead.container_id]
-    assert await claims.reconcile() == []
+    assert [container.id for container in (await claims.reconcile()).removed] == [dead.container_id]
+    assert (await claims.reconcile()).removed == []
