@@ -19,6 +19,7 @@ from .model.gpu import GpuSnapshot
 from .model.image import Image
 from .model.job import Step
 from .model.registry import Credential, RemoteImage, SearchResult, TagPage
+from .model.usage import ContainerUsage
 
 # Told of each step of a transfer, from a foreign thread, in order; it must be cheap.
 Progress = Callable[[Step], None]
@@ -145,6 +146,15 @@ class ContainerBackend(ABC):
         Call it before `start`. The future belongs to no loop (`asyncio.wrap_future`), survives gaps
         in the engine's event stream, and never says "ended" because the engine did not answer.
         """
+
+    @abstractmethod
+    def on_memory_kill(self, listener: Callable[[str], None]) -> None:
+        """Call the listener, from a foreign thread, with the id of a watched container when a
+        process in it was killed for memory; it may be the one with which the container ends."""
+
+    @abstractmethod
+    async def usage(self, container_id: str) -> ContainerUsage | None:
+        """Return what a running container takes of its limits; None where nobody can tell."""
 
     @abstractmethod
     async def signal(self, container_id: str, signum: int) -> None:

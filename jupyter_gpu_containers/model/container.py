@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from .usage import ContainerUsage
+
 
 class ContainerStatus(str, Enum):
     """State names of the Docker Engine API (``State.Status``)."""
@@ -77,6 +79,11 @@ class ContainerExit:
     oom_killed: bool = False  # a process of it was killed for memory
     error: str = ""  # the engine's own words
     lost: bool = False  # True: the container was removed behind our back, nothing more is known
+    engine_restarted: bool = False  # the engine ended it when it stopped or came back
+    evicted: str = ""  # an orchestrator's own words, where one took the container away
+    # For people; two ends are the same whatever stands here. Seconds since the epoch, 0 = not told.
+    finished: float = field(default=0.0, compare=False)
+    usage: ContainerUsage | None = field(default=None, compare=False)  # as it was at the end
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class Gpu:
     processes: tuple[GpuProcess, ...] = ()
     problem: Problem | None = None  # set: visible, but not to be given out
     brand: str | None = None  # product line as libnvidia-container names it: "Tesla", "GeForce"
+    recovery_action: str | None = None  # see gpu_health.RecoveryAction; None = the driver tells not
 
     @property
     def memory_free(self) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
+import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jupyter_gpu_containers.errors import (
@@ -18,7 +19,6 @@ from jupyter_gpu_containers.errors import (
 )
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import ContainerExit
-from jupyter_gpu_containers.model.ending import explain_exit
 from jupyter_gpu_containers.model.environment import Environment
 from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
 from jupyter_gpu_containers.model.launch import Phase, Policy, Seat, make_container_spec
@@ -28,6 +28,7 @@ from jupyter_gpu_containers.runtime.heartbeat import heartbeat
 from jupyter_gpu_containers.runtime.threads import in_thread
 
 from .claims import Claims
+from .endings import Endings
 from .futures import from_thread
 from .runtimes import KernelRuntimes
 from .seats import Seats
@@ -46,6 +47,7 @@ class KernelContainer:
     memory: int | None  # bytes, the limit in force
     heartbeat_url: str
     ended: concurrent.futures.Future[ContainerExit]
+    began: float = field(default_factory=time.monotonic)  # seconds; of this run
 
 
 class Kernels:
@@ -79,6 +81,7 @@ class Kernels:
         self._claims = claims
         self.seats = seats
         self._policy = policy
+        self.endings = Endings(backend, pids_limit=policy.pids_limit, log=log)
         self._start_timeout = start_timeout
         self._log = log or logging.getLogger(__name__)
         self._starting: dict[str, asyncio.Task[KernelContainer]] = {}
@@ -87,6 +90,10 @@ class Kernels:
     def get(self, kernel_id: str) -> KernelContainer | None:
         """Return the container of a running kernel of this process."""
         return self._running.get(kernel_id)
+
+    def running(self) -> list[KernelContainer]:
+        """Return the kernels of this process that answered, and whose end was not seen yet."""
+        return [kernel for kernel in self._running.values() if not kernel.ended.done()]
 
     async def start(
         self,
@@ -141,13 +148,7 @@ class Kernels:
         self, kernel: KernelContainer, *, answered: bool = True
     ) -> GpuContainersError:
         """Return why the kernel's container ended; it must have."""
-        tail = ""
-        try:
-            tail = await self._backend.logs(kernel.container_id)
-        except GpuContainersError as exc:
-            self._log.debug("no log of %s: %s", kernel.container_id, exc)
-        ending = kernel.ended.result()
-        return explain_exit(ending, memory=kernel.memory, log_tail=tail, answered=answered)
+        return await self.endings.explain(kernel, answered=answered)
 
     async def remove(self, kernel: KernelContainer) -> None:
         """Remove the container and the kernel's folders; its GPUs are free afterwards."""
@@ -244,6 +245,7 @@ class Kernels:
     async def _abandon(self, kernel: KernelContainer) -> None:
         """Remove the container; its folders stay."""
         self._running.pop(kernel.seat.kernel_id, None)
+        self.endings.forget(kernel.seat.kernel_id, kernel.container_id)
         try:
             await self._claims.release(kernel.container_id)
         except UnavailableError as exc:  # still claimed; the next reconciliation removes it
@@ -251,7 +253,10 @@ class Kernels:
 
     async def _run(self, kernel: KernelContainer, progress: Progress) -> KernelContainer:
         """Start the container and wait for the first of: kernel answers, it ends, time is up."""
-        kernel = replace(kernel, ended=self._backend.watch(kernel.container_id))
+        kernel = replace(
+            kernel, ended=self._backend.watch(kernel.container_id), began=time.monotonic()
+        )
+        self.endings.forget(kernel.seat.kernel_id, kernel.container_id)
         await self._backend.start(kernel.container_id)
         answered = asyncio.ensure_future(self._answered(kernel))
         ended = asyncio.ensure_future(from_thread(kernel.ended))

@@ -160,7 +160,7 @@ async def test_explain(make: Make) -> None:
     await machine.kernels.signal(kernel, 9)
     await asyncio.wrap_future(kernel.ended)
     error = await machine.kernels.explain(kernel)
-    assert error.error_code == "kernel_killed"
+    assert error.error_code == "kernel_signalled"
     await machine.kernels.remove(kernel)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -31,6 +32,7 @@ from jupyter_gpu_containers.model.container import (
 from jupyter_gpu_containers.model.container_diff import ContainerDiff
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.usage import ContainerUsage
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
@@ -42,6 +44,7 @@ from .facts import (
     container_from_list,
     image_from_inspect,
     image_from_list,
+    usage_from_stats,
 )
 from .refusals import pull_error, push_error
 from .transfer import Transfer
@@ -278,6 +281,21 @@ class DockerBackend(ContainerBackend):
     def watch(self, container_id: str) -> Future[ContainerExit]:
         """Return a future for the end of the present run; see `ExitWatcher.watch`."""
         return self._watcher.watch(container_id)
+
+    def on_memory_kill(self, listener: Callable[[str], None]) -> None:
+        """Call the listener with the id of each watched container of which a process is killed."""
+        self._watcher.on_memory_kill(listener)
+
+    async def usage(self, container_id: str) -> ContainerUsage | None:
+        """Return its counters: the control group's where it can be read, else the engine's."""
+        counted = self._watcher.counters.read(container_id)
+        if counted is not None:
+            return counted
+        try:
+            row = await self._ask(container_id, lambda c: requests.read_stats(c, container_id))
+        except ContainerNotFoundError:
+            return None
+        return usage_from_stats(row, time.time())
 
     async def signal(self, container_id: str, signum: int) -> None:
         """Send a signal through docker-init to the process group; no error when it has ended."""

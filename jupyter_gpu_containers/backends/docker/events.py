@@ -4,20 +4,32 @@ One daemon thread reads the engine's events. An event is only a hint to look: wh
 container is always read from the engine itself, so that an event which was missed, repeated or
 came late does no harm. After every gap in the stream all watched containers are looked at. An
 engine that does not answer ends nothing.
+
+An engine that stops, or comes back after a crash, kills its containers as anybody else would: by
+SIGTERM or SIGKILL. It is told apart by what else is seen: it takes no new connections while it
+stops, and was away before it told of an end.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
-from jupyter_gpu_containers.errors import ContainerNotFoundError, GpuContainersError
+from jupyter_gpu_containers.errors import (
+    ContainerNotFoundError,
+    EngineUnreachableError,
+    GpuContainersError,
+)
 from jupyter_gpu_containers.model.container import ContainerExit
+from jupyter_gpu_containers.runtime.cgroup import LastCounters
 
+from .alive import takes_connections
 from .client import JsonStream, Request
 from .facts import seconds
 
@@ -25,7 +37,8 @@ log = logging.getLogger(__name__)
 
 # Podman's own names come second: its filter wants them, whatever name the event then bears.
 DIED, GONE = ("die", "died"), ("destroy", "remove")
-EVENTS = [*DIED, *GONE, "oom"]
+EVENTS = [*DIED, *GONE, "oom", "start"]
+ENGINES_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)  # exit codes of those it ends
 IDLE_TIMEOUT = 30.0  # seconds without an event, after which all are looked at and asked anew
 RETRY_FIRST, RETRY_MAX = 0.1, 2.0  # seconds between attempts while the engine is away
 CLOCK_MARGIN = 1.0  # seconds; the stream starts this much in the past, since it opens late
@@ -53,6 +66,9 @@ class ExitWatcher:
         self._pending: dict[str, Future[ContainerExit]] = {}
         self._reported: dict[str, str] = {}  # id: `State.StartedAt` of the last run told about
         self._oom: set[str] = set()
+        self._oom_listeners: list[Callable[[str], None]] = []
+        self._away_since: float | None = None  # epoch; the engine was not there since
+        self.counters = LastCounters()
         self._recheck: set[str] = set()  # looked at in vain; again at the next event or timeout
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -79,9 +95,15 @@ class ExitWatcher:
         self._submit(lambda: self._look(container_id))
         return future
 
+    def on_memory_kill(self, listener: Callable[[str], None]) -> None:
+        """Call the listener, in this thread, when a process of a watched container is killed."""
+        with self._lock:
+            self._oom_listeners.append(listener)
+
     def close(self) -> None:
         """End the thread; futures that are pending stay so."""
         self._closed.set()
+        self.counters.close()
         with self._lock:
             stream = self._stream
         if stream is not None:
@@ -104,6 +126,8 @@ class ExitWatcher:
                 since = self._read(since)
             except GpuContainersError as exc:
                 log.debug("Container events: %s", exc)
+                if isinstance(exc, EngineUnreachableError) and self._away_since is None:
+                    self._away_since = time.time()
             # a stream that held for a while broke just now: the engine may be back at once
             held = time.monotonic() - began > RETRY_MAX
             pause = RETRY_FIRST if held else min(pause * 2, RETRY_MAX)
@@ -118,6 +142,7 @@ class ExitWatcher:
             self._stream = stream
         try:
             self._look_at_all()
+            self._away_since = None
             for event in stream:
                 since = max(since, float(event.get("timeNano") or 0) / 1e9)
                 self._on_event(event)
@@ -135,12 +160,16 @@ class ExitWatcher:
         action = str(event.get("status") or event.get("Action") or "")
         with self._lock:
             watched = container_id in self._pending
+            listeners = list(self._oom_listeners)
             if action == "oom" and watched:
                 self._oom.add(container_id)
             elif action in GONE:
                 self._reported.pop(container_id, None)
             again = [other for other in self._recheck if other != container_id]
-        if watched and action != "oom":
+        if watched and action == "oom":
+            for listener in listeners:
+                listener(container_id)
+        elif watched:
             self._look(container_id, event if action in DIED else None)
         for other in again:
             self._look(other)
@@ -170,13 +199,15 @@ class ExitWatcher:
             return
         started = state.get("StartedAt") or ""
         if state.get("Status") in ("exited", "dead"):
-            code = int(state.get("ExitCode") or 0)
-            oom, error = bool(state.get("OOMKilled")), state.get("Error") or ""
-            self._ended(container_id, started, ContainerExit(code, oom, error))
+            ended = exit_from_state(state)
+            if self._was_away(seconds(started)) and ended.exit_code in ENGINES_SIGNALS:
+                ended = replace(ended, engine_restarted=self._ends_what_it_finds())
+            self._ended(container_id, started, ended)
         elif died is not None and seconds(started) <= float(died.get("timeNano") or 0) / 1e9:
             # The event outran the state. (Otherwise the event is of an earlier run.)
             self._ended(container_id, started, ContainerExit(_exit_code(died)))
         else:
+            self.counters.follow(container_id, int(state.get("Pid") or 0))
             with self._lock:
                 self._recheck.discard(container_id)
 
@@ -199,10 +230,56 @@ class ExitWatcher:
                 return
             if container_id in self._oom:
                 self._oom.discard(container_id)
-                ended = ContainerExit(ended.exit_code, True, ended.error, ended.lost)
+                ended = replace(ended, oom_killed=True)
             if started:
                 self._reported[container_id] = started
-        future.set_result(ended)
+        ended = replace(ended, usage=self.counters.take(container_id))
+        if ended.exit_code not in ENGINES_SIGNALS or ended.oom_killed or ended.engine_restarted:
+            future.set_result(ended)
+            return
+
+        def decide() -> None:
+            future.set_result(replace(ended, engine_restarted=self._is_stopping()))
+
+        try:
+            self._submit(decide)
+        except RuntimeError:  # closed: nobody makes requests any more
+            future.set_result(ended)
+
+    # -- is it the engine that ended a container? ---------------------------------------------
+
+    def _was_away(self, started: float) -> bool:
+        """Tell whether the engine was away, and has not been seen since, after a run had begun."""
+        away = self._away_since
+        return away is not None and started < away
+
+    def _ends_what_it_finds(self) -> bool:
+        """Tell whether an engine that comes back ends containers; False where nobody can tell."""
+        try:
+            info: Mapping[str, Any] = self._request("", lambda client: client.info())
+        except GpuContainersError:
+            return False
+        is_podman = "BuildahVersion" in info  # it has no daemon on which containers depend
+        return not is_podman and not info.get("LiveRestoreEnabled")
+
+    def _is_stopping(self) -> bool:
+        """Tell whether the engine goes away just now."""
+        try:
+            return not self._request("", takes_connections)
+        except EngineUnreachableError:
+            return True
+        except GpuContainersError:
+            return False
+
+
+def exit_from_state(state: Mapping[str, Any]) -> ContainerExit:
+    """Read ``State`` of a container that has exited (``GET /containers/{id}/json``)."""
+    return ContainerExit(
+        exit_code=int(state.get("ExitCode") or 0),
+        oom_killed=bool(state.get("OOMKilled")),
+        error=state.get("Error") or "",
+        finished=seconds(state.get("FinishedAt") or ""),
+    )
 
 
 def _exit_code(died: Mapping[str, Any]) -> int:

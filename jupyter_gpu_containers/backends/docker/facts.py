@@ -14,6 +14,7 @@ import yaml
 from jupyter_gpu_containers.errors import InvalidImageReferenceError
 from jupyter_gpu_containers.model.container import Container, ContainerStatus, EngineInfo
 from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageReference
+from jupyter_gpu_containers.model.usage import ContainerUsage, UsageSource
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
@@ -88,6 +89,30 @@ def container_from_list(row: Mapping[str, Any]) -> Container:
         image=row.get("ImageID") or row.get("Image") or "",
         labels=dict(row.get("Labels") or {}),
         created=float(row.get("Created") or 0),
+    )
+
+
+def usage_from_stats(row: Mapping[str, Any], now: float) -> ContainerUsage | None:
+    """Read ``GET /containers/{id}/stats``; None for a container that does not run.
+
+    Parameters
+    ----------
+    row : mapping
+    now : float
+        Seconds since the epoch.
+    """
+    memory, pids = row.get("memory_stats") or {}, row.get("pids_stats") or {}
+    if not memory and not pids:
+        return None
+    limit = memory.get("limit")
+    return ContainerUsage(
+        source=UsageSource.ENGINE,
+        at=now,
+        memory=memory.get("usage"),
+        memory_peak=memory.get("max_usage"),  # only with cgroup v1
+        memory_limit=limit,
+        pids=pids.get("current"),
+        pids_limit=pids.get("limit") or None,
     )
 
 

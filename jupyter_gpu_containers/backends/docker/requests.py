@@ -40,6 +40,14 @@ def inspect_image(client: EngineClient, reference: str) -> dict[str, Any]:
         raise image_not_found(reference) from exc
 
 
+def read_stats(client: EngineClient, container_id: str) -> dict[str, Any]:
+    """Return the engine's statistics of a container as they are now, without its second sample."""
+    path = f"/containers/{container_id}/stats"
+    query = {"stream": "false", "one-shot": "true"}
+    statistics: dict[str, Any] = client._send("GET", path, params=query).json()
+    return statistics
+
+
 def choose_injection(
     setting: InjectionSetting, info: EngineInfo, uuids: tuple[str, ...]
 ) -> Injection:

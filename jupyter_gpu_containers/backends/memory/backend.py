@@ -36,6 +36,7 @@ from jupyter_gpu_containers.model.container import (
 from jupyter_gpu_containers.model.container_diff import ContainerDiff
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.usage import ContainerUsage
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
@@ -249,6 +250,13 @@ class MemoryBackend(ContainerBackend):
             else:
                 record.waiting = future
             return future
+
+    def on_memory_kill(self, listener: Callable[[str], None]) -> None:
+        """Call nobody: processes have no memory limit here."""
+
+    async def usage(self, container_id: str) -> ContainerUsage | None:
+        """Tell nothing: a record has no control group of its own."""
+        return None
 
     async def signal(self, container_id: str, signum: int) -> None:
         """Send a signal to the process group; no error when it has ended."""
