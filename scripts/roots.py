@@ -199,19 +199,21 @@ def _left_out_package(folder: Path) -> Path:
 def _image_config(archive: Path, recipe: str) -> list[str]:
     """Dockerfile instructions for the import: what the image says of itself (OCI annotations)."""
     with tarfile.open(archive) as tar:
-        python = tar.getmember("./usr/bin/python3").linkname
+        inside = {member.name: member for member in tar}
+        python = inside.get("./usr/bin/python3")
         release = tar.extractfile("./usr/lib/os-release")
         text = release.read().decode() if release else ""
     system = re.search(r'^NAME="?([^"\n]*?)(?: GNU/Linux)?"?$', text, re.M)
     version = re.search(r'^VERSION_ID="?([^"\n]*)"?$', text, re.M)
     name = f"{system[1] if system else 'Linux'} {version[1] if version else ''}".strip()
+    language = python.linkname.replace("python", "Python ") if python else "R"
     labels = {
-        "org.opencontainers.image.title": f"{python.replace('python', 'Python ')} on {name}",
-        "org.opencontainers.image.description": "IPython kernel from the distribution's packages",
+        "org.opencontainers.image.title": f"{language} on {name}",
+        "org.opencontainers.image.description": "Kernel from the distribution's packages",
         FINGERPRINT: recipe,
     }
     return [
-        'CMD ["python3"]',
+        f'CMD ["{"python3" if python else "R"}"]',
         "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8",
         *(f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()),
     ]

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = SimpleNamespace(
     debian12="jgc-test/debian12:py311",  # Python 3.11, ipykernel, NumPy, Matplotlib
     debian13="jgc-test/debian13:py313",  # Python 3.13, ipykernel, NumPy
+    r="jgc-test/debian12:r42",  # R and its kernel, no Python
     two_kernels="jgc-test/two-kernels:latest",  # kernelspecs python3 and plain
     cuda="jgc-test/cuda:latest",  # NVIDIA_* variables of a CUDA 12.4 image, PyTorch 25.08
     no_kernel="jgc-test/no-kernel:latest",  # Python and IPython without ipykernel

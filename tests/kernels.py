@@ -99,7 +99,8 @@ async def run_cell(
     reply = await client.execute_interactive(
         code, output_hook=output, timeout=CELL_TIMEOUT, allow_stdin=False, stop_on_error=False
     )
-    assert reply["content"]["status"] in ("ok", "error")
+    # "abort" is what R's kernel says of a cell that was interrupted
+    assert reply["content"]["status"] in ("ok", "error", "abort"), reply["content"]
     return "".join(parts).strip()
 
 
