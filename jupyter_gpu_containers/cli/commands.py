@@ -6,52 +6,15 @@ import asyncio
 from typing import Any
 
 from jupyter_gpu_containers.model.ending import format_bytes
-from jupyter_gpu_containers.model.gpu import Problem
 from jupyter_gpu_containers.model.size import parse_size
 from jupyter_gpu_containers.service.environments import environment_problems
-from jupyter_gpu_containers.service.gpu_usage import GpuUse, gpu_usage
-from jupyter_gpu_containers.service.owner import Owner
 from jupyter_gpu_containers.service.services import Services
-from jupyter_gpu_containers.web.serializers import environment_model, gpus_model
+from jupyter_gpu_containers.web.serializers import environment_model
 
 from .kernels import KernelRow, kernel_rows, select
 from .outcome import Outcome
 from .servers import shut_down
 from .tables import Style, table
-
-
-async def gpus(services: Services, arguments: Any) -> Outcome:
-    """``gpus``: schema ``Gpus`` of the contract."""
-    me = str(Owner.current())
-    usage = await gpu_usage(services.inventory, services.backend, me)
-
-    def text(style: Style) -> str:
-        parts = []
-        if usage.uses:
-            titles = ("GPU", "NAME", "MEMORY", "STATE", "HOLDER")
-            parts.append(table(titles, [_gpu_row(use) for use in usage.uses], style))
-        if usage.snapshot.driver is not None:
-            driver = usage.snapshot.driver
-            cuda = f", CUDA up to {driver.cuda_version}" if driver.cuda_version else ""
-            parts.append(f"Driver {driver.version}{cuda}")
-        if usage.snapshot.problem is not None:
-            parts.append(_problem_text(usage.snapshot.problem))
-        return "\n".join(parts)
-
-    return Outcome(gpus_model(usage), text)
-
-
-def _gpu_row(use: GpuUse) -> tuple[str, ...]:
-    gpu = use.gpu
-    name = f"{gpu.name} MIG {gpu.mig_profile}" if gpu.mig_profile else gpu.name
-    used = f"{format_bytes(gpu.memory_used)} of {format_bytes(gpu.memory_total)}"
-    if use.holder is not None:
-        holder = use.holder
-        about = " · ".join(filter(None, (holder.display_name, holder.notebook)))
-        whose = f"{about} ({holder.owner})"
-    else:
-        whose = use.problem.message if use.problem else ""
-    return str(gpu.index), name, used, use.state.value.replace("_", " "), whose
 
 
 async def environments_list(services: Services, arguments: Any) -> Outcome:
@@ -154,7 +117,3 @@ async def stop(services: Services, arguments: Any) -> Outcome:
         return "\n".join(f"Stopped {row.called}." for row in chosen)
 
     return Outcome({"stopped": [row.as_dict() for row in chosen]}, text)
-
-
-def _problem_text(problem: Problem) -> str:
-    return f"{problem.message} {problem.hint}".strip()

@@ -11,6 +11,7 @@ from jupyter_gpu_containers.service.services import Services
 
 from . import commands
 from .commits import add_commit_arguments, commit
+from .gpus import gpus
 from .image_parser import add_image_words
 from .outcome import Outcome
 from .runtime import add_runtime_words
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    word("gpus", commands.gpus, "Show the GPUs of this machine and who holds them.")
+    word("gpus", gpus, "Show the GPUs of this machine and who holds them.")
     add_image_words(word)
     text = "Tell whether an image runs on this machine, or on one that is planned."
     add_verdict_arguments(word("verdict", verdict, text))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu_links import GpuLink
 from jupyter_gpu_containers.ports import GpuInventory
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
@@ -20,6 +22,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "count": int,
     "minor_number": int,
     "mig": (list, tuple),
+    "link": str,
 }
 _NAMESPACE = uuid.UUID("9d6b5d0a-6f0c-5c3e-8a52-5a7d1c0f3f0e")  # ours, so that UUIDs are stable
 _UUID = re.compile(r"^(GPU|MIG)-[0-9A-Za-z./-]+$")
@@ -38,7 +41,9 @@ class FixedInventory(GpuInventory):
         ``compute_capability`` ("9.0"), ``brand`` ("GeForce", "Tesla", "Nvidia"; decides about
         forward compatibility), ``count`` (GPUs like this, 1), ``uuid`` (only with count 1;
         else made up, the same ones at each start), ``minor_number`` (N of ``/dev/nvidiaN`` of the
-        first; else counted from 0), ``mig`` (profiles of its MIG instances, ``["1g.10gb", …]``).
+        first; else counted from 0), ``mig`` (profiles of its MIG instances, ``["1g.10gb", …]``),
+        ``link`` (how the GPUs of this entry reach each other, as ``nvidia-smi topo -m`` says it:
+        "NV12", "PIX", "NODE"; "SYS" to those of other entries).
     driver_version, cuda_version : str
         What the host's driver is said to be.
 
@@ -56,16 +61,20 @@ class FixedInventory(GpuInventory):
         cuda_version: str = "13.0",
     ) -> None:
         found: list[Gpu] = []
+        groups: list[tuple[str | None, list[str]]] = []  # link within, UUIDs
         index = 0
         for position, entry in enumerate(gpus):
             _check(position, entry)
+            first = len(found)
             for number in range(entry.get("count", 1)):
                 found.extend(_devices(position, entry, index, number))
                 index += 1
+            whole = [gpu.uuid for gpu in found[first:] if gpu.parent_uuid is None]
+            groups.append((entry.get("link"), whole))
         _check_unique(found)
         if found:
             driver = Driver(driver_version, cuda_version)
-            self._snapshot = GpuSnapshot(tuple(found), driver)
+            self._snapshot = GpuSnapshot(tuple(found), driver, links=_links(groups))
         else:
             problem = Problem("no_gpu", "The configuration says that this machine has no GPU.")
             self._snapshot = GpuSnapshot(problem=problem)
@@ -102,11 +111,25 @@ def _check(position: int, entry: object) -> None:
         raise _refuse(position, "uuid names one GPU, so count must be 1.")
     if "uuid" in entry and not _UUID.match(entry["uuid"]):
         raise _refuse(position, f"{entry['uuid']!r} is not a GPU's UUID (GPU-…).")
+    if "link" in entry and GpuLink.parse(entry["link"]) is None:
+        raise _refuse(position, f"{entry['link']!r} is no link such as NV12 or PIX.")
     for profile in entry.get("mig", ()):
         if not isinstance(profile, str) or not _PROFILE.match(profile):
             raise _refuse(position, f"{profile!r} is not a MIG profile such as 1g.10gb.")
     if "compute_capability" in entry and not _CAPABILITY.match(str(entry["compute_capability"])):
         raise _refuse(position, f"compute_capability {entry['compute_capability']!r} is not X.Y.")
+
+
+def _links(groups: Sequence[tuple[str | None, list[str]]]) -> dict[tuple[str, str], GpuLink]:
+    """Return the links of all pairs, where any are described."""
+    links: dict[tuple[str, str], GpuLink] = {}
+    if all(link is None for link, _ in groups):
+        return links
+    places = [(uuid, link, n) for n, (link, uuids) in enumerate(groups) for uuid in uuids]
+    for (one, link, group), (other, _, other_group) in combinations(sorted(places, key=str), 2):
+        within = GpuLink.parse(link or "SYS") if group == other_group else None
+        links[one, other] = within or GpuLink(path="SYS")
+    return links
 
 
 def _check_unique(gpus: Sequence[Gpu]) -> None:

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import queue
 import threading
 import time
 from concurrent.futures import Future
 from dataclasses import replace
 
-from jupyter_gpu_containers.model.gpu import Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu import GpuSnapshot, Problem
 from jupyter_gpu_containers.ports import GpuInventory
 
-log = logging.getLogger(__name__)
+from .processes import with_containers, without_ended
 
-# PROC_PID_INIT_INO of Linux (include/linux/proc_ns.h): here process ids are the driver's own
-_HOST_PID_NAMESPACE = "pid:[4026531836]"
+log = logging.getLogger(__name__)
 
 
 class NvmlInventory(GpuInventory):
@@ -60,12 +58,12 @@ class NvmlInventory(GpuInventory):
         """
         answer, patience = self._ask()
         if answer.done():
-            return _without_ended(answer.result())
+            return without_ended(answer.result())
         try:
             snapshot = await asyncio.wait_for(asyncio.wrap_future(answer), patience)
         except asyncio.TimeoutError:
             snapshot = self._slow()
-        return _without_ended(snapshot)
+        return without_ended(snapshot)
 
     def close(self) -> None:
         """End the thread and shut NVML down. Does not wait for a driver that hangs."""
@@ -109,7 +107,7 @@ class NvmlInventory(GpuInventory):
                     from .nvml_reader import NvmlReader  # here: a server may never need pynvml
 
                     reader = NvmlReader()
-                snapshot = reader.read()
+                snapshot = with_containers(reader.read())
             except Exception as error:
                 log.exception("Reading the GPUs failed")
                 problem = Problem(
@@ -136,18 +134,3 @@ class NvmlInventory(GpuInventory):
             "Persistence mode (`sudo nvidia-smi -pm 1`) makes the first answer fast.",
         )
         return replace(last or GpuSnapshot(), problem=problem)
-
-
-def _without_ended(snapshot: GpuSnapshot) -> GpuSnapshot:
-    """Leave out processes that ended since the driver was asked: their GPU is free at once."""
-    try:
-        if os.readlink("/proc/self/ns/pid") != _HOST_PID_NAMESPACE:
-            return snapshot  # a server in a container: the driver's process ids mean nothing here
-    except OSError:  # no Linux, or no /proc
-        return snapshot
-    return replace(snapshot, gpus=tuple(map(_with_running_processes, snapshot.gpus)))
-
-
-def _with_running_processes(gpu: Gpu) -> Gpu:
-    running = tuple(p for p in gpu.processes if os.path.exists(f"/proc/{p.pid}"))
-    return gpu if running == gpu.processes else replace(gpu, processes=running)

@@ -10,6 +10,7 @@ from jupyter_gpu_containers.errors import UnavailableError
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container
 from jupyter_gpu_containers.model.gpu import Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu_slots import GpuSlots, holders_of, slot_use, used_by_others
 from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
 
 from .images import as_problem
@@ -19,7 +20,8 @@ class GpuState(str, Enum):
     """Whether a GPU can be had now."""
 
     FREE = "free"
-    CLAIMED = "claimed"  # by a container of ours, in whatever state
+    SHARED = "shared"  # by containers of ours, and there is a slot for another one
+    CLAIMED = "claimed"  # by containers of ours, in whatever state
     IN_USE = "in_use"  # by another process
     UNAVAILABLE = "unavailable"  # broken, or nobody can say who has it
 
@@ -43,8 +45,14 @@ class GpuUse:
 
     gpu: Gpu
     state: GpuState
-    holder: Holder | None = None
+    holders: tuple[Holder, ...] = ()  # more than one where a GPU has several slots
     problem: Problem | None = None
+    slots: int = 1
+
+    @property
+    def holder(self) -> Holder | None:
+        """The first holder."""
+        return self.holders[0] if self.holders else None
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,12 @@ class GpuUsage:
     uses: tuple[GpuUse, ...] = ()
 
 
-async def gpu_usage(inventory: GpuInventory, backend: ContainerBackend, owner: str) -> GpuUsage:
+async def gpu_usage(
+    inventory: GpuInventory,
+    backend: ContainerBackend,
+    owner: str,
+    slots: GpuSlots | None = None,
+) -> GpuUsage:
     """Look at the GPUs and at all containers of ours.
 
     Never raises: with an engine that does not answer nobody knows who holds what, so no GPU is
@@ -67,16 +80,16 @@ async def gpu_usage(inventory: GpuInventory, backend: ContainerBackend, owner: s
     backend : ContainerBackend
     owner : str
         Identity of this process.
+    slots : GpuSlots, optional
+        How many containers may hold one device; by default one each.
     """
+    slots = slots or GpuSlots()
     snapshot, containers = await asyncio.gather(inventory.snapshot(), _containers(backend))
     if isinstance(containers, Problem):
         return GpuUsage(snapshot, tuple(_unknown(gpu, containers) for gpu in snapshot.gpus))
-    holders = {
-        uuid: _holder(container, owner)
-        for container in containers
-        for uuid in labels.gpus_of(container)
-    }
-    return GpuUsage(snapshot, tuple(_use(gpu, holders.get(gpu.uuid)) for gpu in snapshot.gpus))
+    holders = holders_of(containers)
+    uses = (_use(gpu, holders.get(gpu.uuid, []), slots, owner) for gpu in snapshot.gpus)
+    return GpuUsage(snapshot, tuple(uses))
 
 
 async def _containers(backend: ContainerBackend) -> list[Container] | Problem:
@@ -86,16 +99,22 @@ async def _containers(backend: ContainerBackend) -> list[Container] | Problem:
         return as_problem(exc)
 
 
-def _use(gpu: Gpu, holder: Holder | None) -> GpuUse:
-    if holder is not None:
-        return GpuUse(gpu, GpuState.CLAIMED, holder, gpu.problem)
-    if gpu.problem is not None:
-        return GpuUse(gpu, GpuState.UNAVAILABLE, None, gpu.problem)
-    return GpuUse(gpu, GpuState.IN_USE if gpu.processes else GpuState.FREE)
+def _use(gpu: Gpu, containers: list[Container], policy: GpuSlots, owner: str) -> GpuUse:
+    slots = slot_use(gpu, policy, containers)
+    holders = tuple(_holder(container, owner) for container in containers)
+    foreign = used_by_others(gpu, containers)
+    if holders:
+        can_be_had = slots.free and not foreign and gpu.problem is None
+        state = GpuState.SHARED if can_be_had else GpuState.CLAIMED
+    elif gpu.problem is not None:
+        state = GpuState.UNAVAILABLE
+    else:
+        state = GpuState.IN_USE if foreign else GpuState.FREE
+    return GpuUse(gpu, state, holders, gpu.problem, slots.slots)
 
 
 def _unknown(gpu: Gpu, problem: Problem) -> GpuUse:
-    return GpuUse(gpu, GpuState.UNAVAILABLE, None, gpu.problem or problem)
+    return GpuUse(gpu, GpuState.UNAVAILABLE, (), gpu.problem or problem)
 
 
 def _holder(container: Container, owner: str) -> Holder:

@@ -20,5 +20,7 @@ class GpusHandler(BaseHandler):
     async def get(self) -> None:
         """Return all leaf devices and who holds them."""
         me = str(Owner.current())
-        usage = await gpu_usage(self.services.inventory, self.services.backend, me)
+        usage = await gpu_usage(
+            self.services.inventory, self.services.backend, me, self.services.policy.gpu_slots
+        )
         self.finish(gpus_model(usage))

@@ -56,6 +56,10 @@ def gpus_model(usage: GpuUsage) -> Json:
         "driver": driver and {"version": driver.version, "cuda_version": driver.cuda_version},
         "problem": problem_model(usage.snapshot.problem),
         "gpus": [gpu_model(use) for use in usage.uses],
+        "links": [
+            {"gpus": list(pair), "name": link.name, "distance": link.distance}
+            for pair, link in usage.snapshot.links.items()
+        ],
     }
 
 
@@ -75,7 +79,10 @@ def gpu_model(use: GpuUse) -> Json:
         "parent_uuid": gpu.parent_uuid,
         "state": use.state.value,
         "problem": problem_model(use.problem),
+        "slots": use.slots,
+        "slots_used": len(use.holders),
         "holder": use.holder and holder_model(use.holder),
+        "holders": [holder_model(holder) for holder in use.holders],
     }
 
 
@@ -159,6 +166,7 @@ def launch_model(launch: Launch) -> Json:
         "phase": launch.phase.value,
         "phases": [{"phase": p.phase.value, "at": time_text(p.at)} for p in launch.phases],
         "error": problem_model(launch.error),
+        "recovered": launch.recovered,
     }
 
 

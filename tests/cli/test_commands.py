@@ -41,6 +41,35 @@ def test_gpus(terminal: Terminal) -> None:
     ]
 
 
+def test_gpus_that_are_shared_and_linked(terminal: Terminal) -> None:
+    """Slots and their caveat where there are any, links as `nvidia-smi topo -m` says them."""
+    entry = {"name": "NVIDIA A100", "memory_gib": 80, "link": "NV12"}
+    terminal.configure(fixed_gpus=[entry | {"count": 2}], gpu_slots={"0": 2})
+    first = terminal("gpus", "--json").json["gpus"][0]["uuid"]
+    terminal.container(owner=ALIVE, gpus=[first], slots=[2])
+    lines = terminal("gpus").out.splitlines()
+    assert lines[0] == "GPU  NAME         MEMORY         STATE   SLOTS   HOLDER"
+    assert lines[1].startswith("0    NVIDIA A100  0 B of 80 GiB  shared  1 of 2  PyTorch 2.6 ·")
+    assert lines[2] == "1    NVIDIA A100  0 B of 80 GiB  free    0 of 1"
+    assert "share its memory without limits" in lines[3]
+    assert lines[4] == "Links: NV12 between any two of GPU 0, 1"
+    model = terminal("gpus", "--json").json
+    validate("Gpus", model)
+    assert [(gpu["slots"], gpu["slots_used"]) for gpu in model["gpus"]] == [(2, 1), (1, 0)]
+    assert [link["name"] for link in model["links"]] == ["NV12"]
+
+
+def test_links_of_several_kinds(terminal: Terminal) -> None:
+    terminal.configure(fixed_gpus=[{"count": 2, "link": "PIX"}, {"count": 1}])
+    lines = terminal("gpus").out.splitlines()
+    assert lines[4:8] == [
+        "LINKS  0    1    2",
+        "0      X    PIX  SYS",
+        "1      PIX  X    SYS",
+        "2      SYS  SYS  X",
+    ]
+
+
 def test_a_machine_without_gpus_says_why(terminal: Terminal) -> None:
     terminal.configure(fixed_gpus=[])
     ran = terminal("gpus")

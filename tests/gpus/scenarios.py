@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 
-from jupyter_gpu_containers.gpus import nvml
+from jupyter_gpu_containers.gpus import processes
 from jupyter_gpu_containers.gpus.nvml import NvmlInventory
 from jupyter_gpu_containers.model.gpu import GpuSnapshot
 from tests.doubles.nvml import FakeDriver, Gate
@@ -139,7 +139,7 @@ async def broken_package(driver: FakeDriver) -> GpuSnapshot:
 async def process_ends(driver: FakeDriver) -> tuple[GpuSnapshot, GpuSnapshot]:
     """Snapshots while a process uses a GPU and after its end; the driver is asked once."""
     # the tests may run in a container; the fake driver's process ids are those of its namespace
-    nvml._HOST_PID_NAMESPACE = os.readlink("/proc/self/ns/pid")
+    processes._HOST_PID_NAMESPACE = os.readlink("/proc/self/ns/pid")
     inventory = NvmlInventory(max_age=60)
     process = await asyncio.create_subprocess_exec("cat", stdin=subprocess.PIPE)
     driver.edit("gpu0", proc0=f"{process.pid}, 100")

@@ -116,3 +116,24 @@ def test_nonsense_is_refused_with_its_place(entry: Any, words: str) -> None:
 def test_same_uuid_twice() -> None:
     with pytest.raises(InvalidRequestError, match="GPU-1 twice"):
         FixedInventory([{"uuid": "GPU-1"}, {"uuid": "GPU-1"}])
+
+
+def test_links() -> None:
+    """Two boards of two linked GPUs each; a MIG instance reaches nobody."""
+    found = snapshot({"count": 2, "link": "NV4"}, {"count": 2, "link": "PIX"}, {"mig": ["1g.10gb"]})
+    a, b, c, d, part = (gpu.uuid for gpu in found.gpus)
+    names = {pair: link.name for pair, link in found.links.items()}
+    assert names.pop((min(a, b), max(a, b))) == "NV4"
+    assert names.pop((min(c, d), max(c, d))) == "PIX"
+    assert set(names.values()) == {"SYS"}
+    assert len(names) == 4
+    assert not any(part in pair for pair in found.links)
+
+
+def test_nothing_is_known_of_links_that_are_not_described() -> None:
+    assert snapshot({"count": 3}).links == {}
+
+
+def test_no_link() -> None:
+    with pytest.raises(InvalidRequestError, match=r"GPU entry 2 .*'NVLINK' is no link"):
+        FixedInventory([{}, {"count": 2, "link": "NVLINK"}])

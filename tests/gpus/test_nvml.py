@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gpu_containers.gpus.processes import with_containers
 from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuProcess, GpuSnapshot
 from tests.doubles.engine import HOOK
 from tests.doubles.nvml import MACHINES, FakeDriver, Gate, fake_driver, uuid_of
@@ -26,6 +27,12 @@ def gate(tmp_path: Path) -> Gate:
 
 def read(tmp_path: Path, machine: str | None, *, r470: bool = False) -> GpuSnapshot:
     return run_with(fake_driver(tmp_path, machine, r470=r470), scenarios.read_once)
+
+
+def process(pid: int, memory: int) -> GpuProcess:
+    """A process of this machine, whose container is known where process ids are the driver's."""
+    gpu = Gpu("GPU-1", 0, "T4", processes=(GpuProcess(pid, memory),))
+    return with_containers(GpuSnapshot((gpu,))).gpus[0].processes[0]
 
 
 def hanging(tmp_path: Path, gate: Gate) -> FakeDriver:
@@ -76,7 +83,7 @@ def test_old_driver_lacks_newer_calls(tmp_path: Path) -> None:
     assert [gpu.problem for gpu in snapshot.gpus] == [None, None]
     assert snapshot.gpus[1].memory_total == 15360 * MIB
     assert snapshot.gpus[1].memory_used == 1300 * MIB  # old calls count reserved as used
-    assert snapshot.gpus[1].processes == (GpuProcess(os.getpid(), 1100 * MIB),)
+    assert snapshot.gpus[1].processes == (process(os.getpid(), 1100 * MIB),)
     assert driver.calls()["nvmlDeviceGetMemoryInfo"] == 2
 
 
@@ -110,7 +117,7 @@ def test_only_leaf_devices_are_listed(tmp_path: Path) -> None:
         minor_number=1,
         parent_uuid=split[1],
         mig_profile="3g.40gb",
-        processes=(GpuProcess(os.getpid(), 8975 * MIB),),
+        processes=(process(os.getpid(), 8975 * MIB),),
         brand="Nvidia",
     )
 
@@ -134,8 +141,8 @@ def test_processes_of_a_busy_gpu(tmp_path: Path) -> None:
     found = {g.uuid: g.processes for g in run_with(driver, scenarios.read_once).gpus if g.processes}
     assert found == {
         uuid_of("dgx-a100-mig", "gpu3"): (
-            GpuProcess(os.getpid(), 20000 * MIB),
-            GpuProcess(os.getppid(), 9400 * MIB),
+            process(os.getpid(), 20000 * MIB),
+            process(os.getppid(), 9400 * MIB),
         )
     }
 
@@ -145,7 +152,7 @@ def test_desktop_does_not_occupy_a_gpu(tmp_path: Path) -> None:
     driver = fake_driver(tmp_path, "rtx4090-r535")
     driver.edit("gpu0", draw0=f"{os.getppid()}, 300", proc0=f"{os.getpid()}, 500")
     (gpu,) = run_with(driver, scenarios.read_once).gpus
-    assert gpu.processes == (GpuProcess(os.getpid(), 500 * MIB),)
+    assert gpu.processes == (process(os.getpid(), 500 * MIB),)
 
 
 def test_ended_process_is_not_shown(tmp_path: Path) -> None:

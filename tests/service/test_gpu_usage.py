@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import uuid4
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
@@ -10,7 +11,8 @@ from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container, ContainerSpec, EngineInfo
 from jupyter_gpu_containers.model.gpu import GpuProcess, GpuSnapshot, Problem
-from jupyter_gpu_containers.service.gpu_usage import GpuState, Holder, gpu_usage
+from jupyter_gpu_containers.model.gpu_slots import GpuSlots
+from jupyter_gpu_containers.service.gpu_usage import GpuState, GpuUse, Holder, gpu_usage
 from jupyter_gpu_containers.service.status import Status, status
 
 FOUR = FixedInventory([{"name": "NVIDIA H200", "memory_gib": 141, "count": 4}])
@@ -33,13 +35,15 @@ class UnreachableBackend(MemoryBackend):
         raise EngineUnreachableError("No container engine answers.", "sudo systemctl start docker")
 
 
-async def claim(backend: MemoryBackend, owner: str, gpus: Sequence[str]) -> str:
+async def claim(
+    backend: MemoryBackend, owner: str, gpus: Sequence[str], slots: Sequence[int] = ()
+) -> str:
     """Create a container, not started, that claims GPUs."""
     return await backend.create(
         ContainerSpec(
             image=DEMO_IMAGES[0].id,
             command=("true",),
-            name=f"kernel-{owner}",
+            name=f"kernel-{uuid4().hex}",
             user="1000:1000",
             working_dir="/",
             labels=labels.make_labels(
@@ -48,6 +52,7 @@ async def claim(backend: MemoryBackend, owner: str, gpus: Sequence[str]) -> str:
                 user="ada",
                 kernel_id="k1",
                 gpus=gpus,
+                slots=slots,
                 environment="torch",
                 display_name="PyTorch 25.08 · 2 GPUs",
                 notebook="a.ipynb",
@@ -99,6 +104,46 @@ async def test_another_process_claim_is_not_mine() -> None:
     usage = await gpu_usage(FOUR, backend, "me")
     assert [use.state.value for use in usage.uses] == ["claimed", "claimed", "free", "free"]
     assert [use.holder.mine for use in usage.uses if use.holder] == [False, False]
+
+
+def slots_of(use: GpuUse) -> tuple[str, int, int]:
+    return use.state.value, len(use.holders), use.slots
+
+
+async def test_slots() -> None:
+    """A GPU with a free slot can be had, one without cannot, nor one that somebody has alone."""
+    backend = MemoryBackend()
+    one, two, three, _ = (await FOUR.snapshot()).gpus
+    policy = GpuSlots.parse({"*": 2, "3": 1})
+    await claim(backend, "me", [one.uuid, two.uuid], [2, 2])
+    await claim(backend, "other", [two.uuid], [2])
+    await claim(backend, "of other settings", [three.uuid])
+    usage = await gpu_usage(FOUR, backend, "me", policy)
+    assert [slots_of(use) for use in usage.uses] == [
+        ("shared", 1, 2),
+        ("claimed", 2, 2),
+        ("claimed", 1, 1),
+        ("free", 0, 1),
+    ]
+    assert [holder.mine for holder in usage.uses[1].holders] == [True, False]
+
+
+async def test_a_shared_gpu_with_somebody_elses_process() -> None:
+    """The kernels' own processes are no reason; one in no container, or in another, is."""
+    backend = MemoryBackend()
+    snapshot = await FOUR.snapshot()
+    mine = await claim(backend, "me", [snapshot.gpus[0].uuid], [3])
+    other = await claim(backend, "other", [snapshot.gpus[1].uuid], [3])
+    policy = GpuSlots.parse({"0": 3})
+    inventory = ChangedInventory([])
+    states = []
+    for containers in ([mine], [None], [mine, ""], [other], [mine, "f" * 64]):
+        processes = tuple(GpuProcess(n + 1, 0, c) for n, c in enumerate(containers))
+        gpu = replace(snapshot.gpus[0], processes=processes)
+        inventory.change(replace(snapshot, gpus=(gpu,)))
+        usage = await gpu_usage(inventory, backend, "me", policy)
+        states.append(usage.uses[0].state.value)
+    assert states == ["shared", "shared", "claimed", "claimed", "claimed"]
 
 
 async def test_no_gpu_is_an_answer() -> None:

@@ -1,0 +1,88 @@
+"""``gpus``: the GPUs of this machine, who holds them, and how they reach each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_gpu_containers.model.ending import format_bytes
+from jupyter_gpu_containers.model.gpu import Gpu, GpuSnapshot
+from jupyter_gpu_containers.service.gpu_usage import GpuUse, Holder, gpu_usage
+from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.services import Services
+from jupyter_gpu_containers.web.serializers import gpus_model
+
+from .outcome import Outcome
+from .tables import Style, table
+
+SHARED = (
+    "Kernels that share a GPU share its memory without limits: one that takes it all lets the "
+    "others fail."
+)
+
+
+async def gpus(services: Services, arguments: Any) -> Outcome:
+    """``gpus``: schema ``Gpus`` of the contract."""
+    me = str(Owner.current())
+    usage = await gpu_usage(services.inventory, services.backend, me, services.policy.gpu_slots)
+
+    def text(style: Style) -> str:
+        parts = []
+        shares = any(use.slots > 1 for use in usage.uses)
+        if usage.uses:
+            titles = ["GPU", "NAME", "MEMORY", "STATE", "SLOTS", "HOLDER"]
+            rows = [_row(use) for use in usage.uses]
+            if not shares:
+                del titles[4]
+                rows = [[*row[:4], *row[5:]] for row in rows]
+            parts.append(table(titles, rows, style))
+        if shares:
+            parts.append(SHARED)
+        if usage.snapshot.links:
+            parts.append(_links(usage.snapshot, style))
+        if usage.snapshot.driver is not None:
+            driver = usage.snapshot.driver
+            cuda = f", CUDA up to {driver.cuda_version}" if driver.cuda_version else ""
+            parts.append(f"Driver {driver.version}{cuda}")
+        if usage.snapshot.problem is not None:
+            problem = usage.snapshot.problem
+            parts.append(f"{problem.message} {problem.hint}".strip())
+        return "\n".join(parts)
+
+    return Outcome(gpus_model(usage), text)
+
+
+def _row(use: GpuUse) -> list[str]:
+    gpu = use.gpu
+    name = f"{gpu.name} MIG {gpu.mig_profile}" if gpu.mig_profile else gpu.name
+    used = f"{format_bytes(gpu.memory_used)} of {format_bytes(gpu.memory_total)}"
+    if use.holders:
+        whose = ", ".join(map(_about, use.holders))
+    else:
+        whose = use.problem.message if use.problem else ""
+    slots = f"{len(use.holders)} of {use.slots}"
+    return [str(gpu.index), name, used, use.state.value.replace("_", " "), slots, whose]
+
+
+def _about(holder: Holder) -> str:
+    about = " · ".join(filter(None, (holder.display_name, holder.notebook)))
+    return f"{about} ({holder.owner})"
+
+
+def _links(snapshot: GpuSnapshot, style: Style) -> str:
+    """How GPUs reach each other: in a word where all do alike, else as ``nvidia-smi topo -m``."""
+    linked = [gpu for gpu in snapshot.gpus if any(gpu.uuid in pair for pair in snapshot.links)]
+    names = {link.name for link in snapshot.links.values()}
+    if len(names) == 1 and len(snapshot.links) == len(linked) * (len(linked) - 1) / 2:
+        return f"Links: {names.pop()} between any two of GPU {', '.join(_index(g) for g in linked)}"
+    rows = []
+    for gpu in linked:
+        cells = [_index(gpu)]
+        for other in linked:
+            link = snapshot.link(gpu.uuid, other.uuid)
+            cells.append("X" if other is gpu else link.name if link else "?")
+        rows.append(cells)
+    return table(["LINKS", *map(_index, linked)], rows, style)
+
+
+def _index(gpu: Gpu) -> str:
+    return str(gpu.index)
