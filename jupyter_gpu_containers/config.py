@@ -164,7 +164,10 @@ def load_services(config_file: str | None = None) -> Services:
 def _remove_all() -> None:
     """Leave nothing behind at the end of a program that shut its kernels down only by ending."""
     if _shared is not None:
-        asyncio.run(_shared.kernels.remove_all())
+        try:
+            asyncio.run(_shared.kernels.remove_all())
+        except KeyboardInterrupt:  # who is in a hurry; a handler of atexit has nobody to tell
+            logging.getLogger(__name__).warning("containers will be removed later: interrupted")
 
 
 _shared: Services | None = None

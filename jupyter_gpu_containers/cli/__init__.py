@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from jupyter_gpu_containers.errors import GpuContainersError
 
-from .outcome import INTERRUPTED, Outcome
+from .outcome import INTERRUPTED, Outcome, end_at_next_interrupt
 from .parser import Arguments, parse
 from .tables import Style
 
@@ -50,6 +50,9 @@ async def _run(arguments: Arguments) -> Outcome:
     services = await asyncio.to_thread(load_services, arguments.config)
     try:
         return await arguments.command(services, arguments)
+    except asyncio.CancelledError:
+        end_at_next_interrupt()
+        raise
     finally:
         services.close()
 

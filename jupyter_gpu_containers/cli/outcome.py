@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,3 +19,12 @@ class Outcome:
     json: Any  # what --json prints
     text: Callable[[Style], str]  # what people read
     status: int = 0
+
+
+def end_at_next_interrupt() -> None:
+    """Let the next Ctrl-C end the program at once: an engine that is silent keeps threads busy.
+
+    Python would wait for them, and print tracebacks for those who do not. What is left of a
+    container then, the next reconciliation of anybody removes.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

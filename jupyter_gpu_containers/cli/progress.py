@@ -12,6 +12,7 @@ from jupyter_gpu_containers.model.ending import format_bytes
 from jupyter_gpu_containers.model.job import Job, JobKind, JobState
 from jupyter_gpu_containers.service.jobs import Jobs
 
+from .outcome import end_at_next_interrupt
 from .tables import Style
 
 BAR = 24  # columns of the bar itself
@@ -157,6 +158,7 @@ def _cancelling(jobs: Jobs, job_id: str) -> Iterator[None]:
 
     def cancel() -> None:
         restore()
+        end_at_next_interrupt()
         cancelling.append(asyncio.ensure_future(jobs.cancel(job_id)))
 
     for signum in signals:

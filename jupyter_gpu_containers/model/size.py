@@ -1,4 +1,4 @@
-"""Sizes as Docker's command line writes them, and in words."""
+"""Sizes as Docker's command line writes them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,3 @@ def parse_size(text: str) -> int:
             "Write it as a number and a unit, for example 8g or 512m.",
         )
     return int(float(match[1]) * _FACTORS[match[2].lower()])
-
-
-def size_words(size: float) -> str:
-    """Return a number of bytes for people, with one decimal.
-
-    >>> size_words(3 << 29), size_words(52_428_800)
-    ('1.5 GiB', '50.0 MiB')
-    """
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

@@ -18,10 +18,10 @@ from jupyter_gpu_containers.errors import (
     TransferStalledError,
 )
 from jupyter_gpu_containers.model import job as model
+from jupyter_gpu_containers.model.ending import format_bytes
 from jupyter_gpu_containers.model.gpu import Problem
 from jupyter_gpu_containers.model.image import ImageReference
 from jupyter_gpu_containers.model.job import Job, JobKind, Step
-from jupyter_gpu_containers.model.size import size_words
 from jupyter_gpu_containers.ports import Progress
 
 from .images import as_problem
@@ -229,9 +229,9 @@ class Jobs:
 
 
 def _stalled(job: Job, seconds: float) -> TransferStalledError:
-    of = "" if job.total is None else f" of {size_words(job.total)}"
+    of = "" if job.total is None else f" of {format_bytes(job.total)}"
     return TransferStalledError(
         f"Nothing came for {seconds:.0f} seconds: {job.reference} stopped at "
-        f"{size_words(job.current)}{of}.",
+        f"{format_bytes(job.current)}{of}.",
         "Check the network, then try again.",
     )

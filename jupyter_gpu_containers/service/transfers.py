@@ -13,10 +13,10 @@ from jupyter_gpu_containers.errors import (
     WrongArchitectureError,
 )
 from jupyter_gpu_containers.model.container import EngineInfo
+from jupyter_gpu_containers.model.ending import format_bytes
 from jupyter_gpu_containers.model.image import ImageReference
 from jupyter_gpu_containers.model.job import Job, planned
 from jupyter_gpu_containers.model.registry import Credential, RemoteImage
-from jupyter_gpu_containers.model.size import size_words
 from jupyter_gpu_containers.ports import ContainerBackend, CredentialStore, Progress, Registry
 
 from .images import Images
@@ -89,8 +89,9 @@ class Transfers:
         needed = int((job.total or 0) * ROOM)
         if free is not None and needed > free:
             raise DiskFullError(
-                f"The image {reference.familiar} needs about {size_words(needed)} on the engine's "
-                f"disk, packed and unpacked; {size_words(free)} are free at {engine.root_dir}.",
+                f"The image {reference.familiar} needs about {format_bytes(needed)} on the "
+                f"engine's disk, packed and unpacked; {format_bytes(free)} are free at "
+                f"{engine.root_dir}.",
                 "Remove images that nobody uses, or choose a smaller one.",
             )
         return job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -239,6 +240,55 @@ def test_a_program_that_is_told_to_end_cancels_its_pull(room: dict[str, str]) ->
         out, err = child.communicate(timeout=PATIENCE)
     assert (child.returncode, out) == (130, b"Cancelled.\n")
     assert err.endswith(b": pull cancelled\n")
+
+
+@pytest.mark.parametrize("command", [["images"], ["pull", "pytorch/pytorch"]])
+def test_a_second_ctrl_c_does_not_wait_for_a_silent_engine(
+    room: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    path = tmp_path / "s"
+    file = Path(room["JUPYTER_CONFIG_DIR"]) / "jupyter_gpu_containers_config.json"
+    traits = {"backend": "docker", "engine_url": f"unix://{path}", "fixed_gpus": []}
+    file.write_text(json.dumps({"GpuContainers": traits}))
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        silent.settimeout(PATIENCE)
+        with subprocess.Popen([*PROGRAM, *command], env=room, stderr=subprocess.PIPE) as child:
+            connection, _ = silent.accept()
+            ended = False
+            for _ in range(20):  # two that come at once are one, and which of them is not told
+                child.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(timeout=0.5)
+                    ended = True
+                    break
+            child.kill()
+            _, err = child.communicate()
+            connection.close()
+    assert ended
+    assert child.returncode in (130, -signal.SIGINT)
+    assert b"Traceback" not in err
+
+
+def test_a_ctrl_c_while_kernels_are_removed_at_the_end(room: dict[str, str]) -> None:
+    """`jupyter console` only asks its kernel to exit; its container is removed by atexit."""
+    code = """
+import asyncio, os, signal
+from types import SimpleNamespace
+from jupyter_gpu_containers import config
+
+class Kernels:
+    async def remove_all(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+config.share_services(SimpleNamespace(kernels=Kernels()))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=room, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert ran.stderr == "containers will be removed later: interrupted\n"
 
 
 def test_ctrl_c_does_not_wait_for_a_silent_registry(room: dict[str, str]) -> None:
