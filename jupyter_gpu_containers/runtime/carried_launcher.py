@@ -13,11 +13,15 @@ import json
 import os
 import re
 import sys
+import traceback
 from importlib.machinery import PathFinder
 
 TABLE = "distributions.json"  # name -> {"modules": [...], "requires": {name: specifiers}}
 PACKAGES = "lib"
 _METADATA = re.compile(r"(.+?)-(\d[^-]*)(?:-.*)?\.(?:dist|egg)-info")
+_LIBRARY = re.compile(
+    r"([\w+.-]+\.so[.\d]*): cannot open shared|Error loading shared library ([\w+.-]+\.so[.\d]*)"
+)  # glibc's words and musl's
 _CLAUSE = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)\s*([^\s,]+)\s*")
 
 
@@ -123,12 +127,35 @@ def prepare(here: str) -> None:
     sys.argv[0] = os.path.join(packages, "ipykernel_launcher.py")
 
 
+def lacking(problem: str) -> str:
+    """Return what an image lacks, from the words of an ImportError.
+
+    The runtime brings every package of Python's, but neither Python's own modules nor C++'s
+    library, which nearly every image has.
+    """
+    match = _LIBRARY.search(problem)
+    if match:
+        package = ": its package is libstdc++6 (Debian, Ubuntu) or libstdc++ (others)"
+        library = match.group(1) or match.group(2)
+        about = package if library.startswith("libstdc++") else ""
+        return f"this image has no {library}, which the kernel needs{about}"
+    match = re.match(r"No module named '(_\w+)'", problem)
+    if match:
+        return f"the Python of this image lacks {match.group(1)}, which the kernel needs"
+    return f"the kernel cannot be imported: {problem}"
+
+
 def main() -> None:
     """Start the kernel."""
     prepare(os.path.dirname(os.path.realpath(__file__)))
     # What is imported stays: to look for garbage meanwhile is a tenth of the start.
     gc.disable()
-    from ipykernel import kernelapp
+    try:
+        from ipykernel import kernelapp
+    except ImportError as exc:
+        traceback.print_exc()
+        print(f"kernel runtime: {lacking(str(exc))}.", file=sys.stderr)  # the log's last line
+        sys.exit(1)
 
     gc.enable()
     kernelapp.launch_new_instance()

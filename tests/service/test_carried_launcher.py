@@ -13,6 +13,8 @@ from packaging.specifiers import SpecifierSet
 from jupyter_gpu_containers.runtime import carried_launcher
 from jupyter_gpu_containers.runtime.carried_launcher import conflicts, fits, installed
 
+CPP = "libstdc++6 (Debian, Ubuntu) or libstdc++ (others)"
+LACKS, NEEDED = "this image has no", "which the kernel needs"
 REPLACED = "does not fit the kernel, which uses its own"
 TABLE: dict[str, dict[str, object]] = {
     "": {"modules": [], "requires": {"ipykernel": ">=6"}},
@@ -128,3 +130,32 @@ def test_the_images_packages_win(
     assert path[0] == str(site)
     assert path[-1] == str(runtime / "lib")
     assert str(runtime) not in path
+
+
+@pytest.mark.parametrize(
+    ("problem", "says"),
+    [
+        (
+            "libstdc++.so.6: cannot open shared object file: No such file or directory",
+            f"{LACKS} libstdc++.so.6, {NEEDED}: its package is {CPP}.",
+        ),
+        (
+            "Error loading shared library libz.so.1: No such file or directory (needed by /x.so)",
+            f"{LACKS} libz.so.1, {NEEDED}.",
+        ),
+        ("No module named '_ssl'", "the Python of this image lacks _ssl, which the kernel needs."),
+        ("bad magic number", "the kernel cannot be imported: bad magic number."),
+    ],
+)
+def test_what_an_image_lacks_is_the_last_word(runtime: Path, problem: str, says: str) -> None:
+    (runtime / "lib" / "ipykernel" / "kernelapp.py").write_text(f"raise ImportError({problem!r})")
+    ran = subprocess.run(
+        [sys.executable, "-S", str(runtime / "launch.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "ImportError" in ran.stderr
+    assert ran.stderr.splitlines()[-1] == f"kernel runtime: {says}"
