@@ -44,6 +44,7 @@ from .service.seats import Seats
 from .service.services import Services
 from .service.transfers import Transfers
 from .service.verdicts import Verdicts
+from .service.waivers import Waivers
 from .settings import DATA_FOLDER, GpuContainers
 
 CONFIG_NAME = "jupyter_gpu_containers_config"
@@ -90,6 +91,7 @@ def build_services(
         data / carried.FOLDER, shared=[Path(p) for p in jupyter_path(str(carried.FOLDER))]
     )
     facts = FileImageFacts(data / "gpu_containers" / "images")
+    verdicts = Verdicts(backend, inventory)
     kernels = Kernels(
         backend,
         claims,
@@ -98,6 +100,7 @@ def build_services(
         start_timeout=traits.start_timeout,
         runtimes=KernelRuntimes(backend, store, caller, owner, log=log),
         facts=facts,
+        waivers=Waivers(backend, facts, verdicts),
         log=log,
     )
     images = Images(backend, facts, owner=owner, user=caller.name)
@@ -111,7 +114,6 @@ def build_services(
     launches = Launches(
         environments, images, kernels, jobs, attach_timeout=traits.attach_timeout, log=log
     )
-    verdicts = Verdicts(backend, inventory)
     return Services(
         backend,
         inventory,

@@ -13,6 +13,7 @@ from .environment import Environment
 from .gpu import Gpu, Problem
 from .gpu_slots import GpuSlots
 from .kernel_runtime import RUNTIME_FOLDER
+from .nvidia_env import DISABLE_REQUIRE
 from .user_packages import user_variables
 
 HOME = "/home/kernel"
@@ -131,6 +132,7 @@ def make_container_spec(
     name: str,
     runtime: str | None = None,
     folders: tuple[str, ...] = (),
+    waived: bool = False,
 ) -> ContainerSpec:
     """Turn intent into mechanism: the only place that decides what a container gets.
 
@@ -148,6 +150,8 @@ def make_container_spec(
         Folder on the host with the kernel that is carried into the image.
     folders : tuple of str
         See `user_packages.user_folders`.
+    waived : bool
+        NVIDIA's runtime is to skip the image's conditions; see `requirement_waiver`.
     """
     caller = seat.caller
     connection_file = f"{seat.run_dir}/{CONNECTION_FILE}"
@@ -183,6 +187,7 @@ def make_container_spec(
             notebook=seat.notebook,
         ),
         env={
+            **({DISABLE_REQUIRE: "1"} if waived else {}),
             **user_variables(folders),
             **policy.environment_variables,
             **seat.env,

@@ -17,6 +17,7 @@ SUPPORTED_CAPABILITIES = (
     "utility",
     "video",
 )
+DISABLE_REQUIRE = "NVIDIA_DISABLE_REQUIRE"
 _DEFAULT_CAPABILITIES = ("compute", "utility")
 _SEMANTIC_VERSION = re.compile(
     r"v?(\d+)(?:\.(\d+)(?:\.(\d+))?)?(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII
@@ -36,7 +37,7 @@ def is_legacy(env: Mapping[str, str]) -> bool:
 
 def requirements_disabled(env: Mapping[str, str]) -> bool:
     """Tell whether the image itself asks to skip its requirements."""
-    return env.get("NVIDIA_DISABLE_REQUIRE", "") in _TRUE
+    return env.get(DISABLE_REQUIRE, "") in _TRUE
 
 
 def requirements(env: Mapping[str, str]) -> dict[str, str]:

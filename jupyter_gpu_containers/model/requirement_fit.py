@@ -42,8 +42,8 @@ def _unmet(name: str, text: str, facts: Facts, host: Host, gpu: HostGpu) -> Fit 
     evidence = f"{name}={text if len(text) <= 80 else text[:79] + '…'}"
     if outcome is Outcome.ERROR:
         message = (
-            f"NVIDIA's runtime cannot understand {name} and refuses the container: it needs "
-            "NVIDIA_DISABLE_REQUIRE=1, or GPUs by CDI."
+            f"NVIDIA's runtime cannot understand {name} and refuses the container, unless GPUs "
+            "come by CDI, or c.GpuContainers.environment_variables has NVIDIA_DISABLE_REQUIRE=1."
         )
         return Fit("error", Rating.LIKELY, Reason("requirement_invalid", message, evidence))
     said = unsatisfied(text).partition(", please")[0]
@@ -52,8 +52,8 @@ def _unmet(name: str, text: str, facts: Facts, host: Host, gpu: HostGpu) -> Fit 
         newest = replace(facts, cuda=f"{supported[0]}.{_NEWEST_MINOR}")
         if evaluate(text, newest) is Outcome.PASS:
             message = (
-                f"NVIDIA's runtime refuses it ({said}), though minor-version compatibility "
-                "runs it: it needs NVIDIA_DISABLE_REQUIRE=1, or GPUs by CDI."
+                f"NVIDIA's runtime would refuse it ({said}), though minor-version compatibility "
+                "runs it: kernels with GPUs are started with NVIDIA_DISABLE_REQUIRE=1."
             )
             return Fit("fail", Rating.LIKELY, Reason("needs_disable_require", message, evidence))
     about = f"CUDA {facts.cuda or 'unknown'}, driver {facts.driver or 'unknown'}, {gpu.name}"

@@ -32,6 +32,7 @@ from .endings import Endings
 from .futures import from_thread
 from .runtimes import KernelRuntimes
 from .seats import Seats
+from .waivers import Waiver, Waivers
 
 Progress = Callable[..., None]  # (phase, **changes of the launch)
 
@@ -61,6 +62,8 @@ class Kernels:
         What carries a kernel into images that have none.
     facts : ImageFactsStore, optional
         What is known of images; tells which folders a user's packages need.
+    waivers : Waivers, optional
+        What decides whether NVIDIA's runtime is to skip an image's conditions.
     """
 
     def __init__(
@@ -73,11 +76,13 @@ class Kernels:
         start_timeout: float = 60.0,
         runtimes: KernelRuntimes | None = None,
         facts: ImageFactsStore | None = None,
+        waivers: Waivers | None = None,
         log: logging.Logger | None = None,
     ) -> None:
         self._backend = backend
         self.runtimes = runtimes
         self._facts = facts
+        self._waivers = waivers
         self._claims = claims
         self.seats = seats
         self._policy = policy
@@ -201,10 +206,18 @@ class Kernels:
         runtime = await self.runtimes.folder(environment) if self.runtimes else None
         folders = await self._folders(environment, seat)
         try:
+            waiver = await self._waiver(environment, seat)
             claim = await self._claims.claim(
                 GpuRequest(environment.gpus),
                 lambda gpus, name: make_container_spec(
-                    environment, gpus, seat, self._policy, name, runtime, folders
+                    environment,
+                    gpus,
+                    seat,
+                    self._policy,
+                    name,
+                    runtime,
+                    folders,
+                    waived=waiver(gpus) is not None,
                 ),
                 handover=replaced.container_id if replaced else None,
             )
@@ -215,6 +228,8 @@ class Kernels:
                 "Get it again (`docker pull`, or your own build) and add the environment again.",
                 code="environment_image_missing",
             ) from exc
+        if reason := waiver(claim.gpus):
+            self._log.warning("%s: %s", environment.reference, reason.message)
         kernel = KernelContainer(
             container_id=claim.container_id,
             environment=environment,
@@ -241,6 +256,12 @@ class Kernels:
             return ()
         known = await asyncio.to_thread(facts.get, [environment.image_id])
         return user_folders(known.get(environment.image_id), seat.caller.uid)
+
+    async def _waiver(self, environment: Environment, seat: Seat) -> Waiver:
+        if self._waivers is None:
+            return lambda gpus: None
+        own = {**self._policy.environment_variables, **seat.env}
+        return await self._waivers.of(environment, own)
 
     async def _abandon(self, kernel: KernelContainer) -> None:
         """Remove the container; its folders stay."""

@@ -76,3 +76,26 @@ async def one_after_the_other(driver: FakeDriver, reference: str) -> tuple[dict[
         sight = await Sight.of(kernel)
     shared_services().close()
     return refusal, sight
+
+
+VARIABLE = "import os; print(os.environ.get('NVIDIA_DISABLE_REQUIRE'))"
+
+
+async def waiver(driver: FakeDriver, reference: str, gpus: int) -> tuple[Sight, str]:
+    """Start; what the kernel sees of GPUs, and whether the check of conditions was waived."""
+    async with running(await make_environment(reference, gpus=gpus)) as kernel:
+        found = await Sight.of(kernel), (await kernel.run(VARIABLE)).strip()
+    shared_services().close()
+    return found
+
+
+async def refusal(driver: FakeDriver, reference: str) -> dict[str, str]:
+    """Try to start with one GPU, and return what is said."""
+    name = await make_environment(reference, gpus=1)
+    try:
+        async with running(name):
+            return {}
+    except GpuContainersError as error:
+        return error.as_dict()
+    finally:
+        shared_services().close()

@@ -94,6 +94,27 @@ def test_sick_driver(
     asyncio.run(scenario())
 
 
+def test_image_whose_condition_is_not_met(
+    hook_rig: GpuRig, hook_engine: HookEngine, images: SimpleNamespace
+) -> None:
+    """The hook refuses it, knowing nothing of minor versions; with our variable it starts."""
+    hook_engine.driver.edit("system", driver="535.161.08", cuda="12020")
+
+    async def scenario() -> None:
+        image = (await hook_rig.backend.image(images.cuda)).id  # it wants cuda>=12.4
+        gpu = uuid_of(MACHINE, "gpu2")
+        waived = {"NVIDIA_DISABLE_REQUIRE": "1"}
+        with pytest.raises(EngineError, match=r"unsatisfied condition: cuda>=12\.4") as refusal:
+            await hook_rig.look_inside(gpu, image=image)
+        assert "driver" in refusal.value.hint
+        seen = await hook_rig.look_inside(gpu, image=image, env=waived)
+        sees_exactly(seen, devices(MACHINE, "gpu2"))
+        hook_engine.driver.edit("system", cuda="12040")
+        sees_exactly(await hook_rig.look_inside(gpu, image=image), devices(MACHINE, "gpu2"))
+
+    asyncio.run(scenario())
+
+
 def test_restart_keeps_the_gpus(hook_rig: GpuRig) -> None:
     """A kernel's restart starts the same container again: the same GPUs come back."""
 

@@ -93,3 +93,31 @@ def test_kernel_without_gpu_gets_none(
     assert first.nodes == []
     assert first.listing == ""
     assert CLAIMED not in held
+
+
+@pytest.mark.parametrize(
+    ("cuda", "gpus", "variable"), [("12020", 1, "1"), ("12040", 1, "None"), ("12020", 0, "None")]
+)
+def test_the_hooks_check_is_waived_where_only_minor_versions_are_missing(
+    run_here: Callable[..., Any],
+    hook_engine: HookEngine,
+    images: SimpleNamespace,
+    cuda: str,
+    gpus: int,
+    variable: str,
+) -> None:
+    """The image says cuda>=12.4: with a driver for 12.2 the hook would refuse it."""
+    hook_engine.driver.edit("system", driver="550.54.15", cuda=cuda)
+    sight, told = run_here(kernel_scenarios.waiver, images.cuda, gpus)
+    assert len(sight.nodes) == gpus
+    assert told == variable
+
+
+def test_an_image_that_the_driver_cannot_run_is_refused_before_the_hook_does(
+    run_here: Callable[..., Any], hook_engine: HookEngine, images: SimpleNamespace
+) -> None:
+    hook_engine.driver.edit("system", driver="470.182.03", cuda="11040")
+    told = run_here(kernel_scenarios.refusal, images.cuda)
+    assert told["code"] == "requirement_not_met"
+    assert "CUDA 12.4.1 needs driver >= 525.60.13; this machine has 470.182.03" in told["message"]
+    assert "NVIDIA_DISABLE_REQUIRE=1" in told["hint"]

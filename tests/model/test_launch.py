@@ -126,6 +126,15 @@ def test_two_gpus_by_uuid_in_the_request_and_the_label() -> None:
     )
 
 
+def test_a_waiver_is_a_variable_that_the_administrators_outranks() -> None:
+    made = make_container_spec(ENVIRONMENT, GPUS, SEAT, POLICY, "k1")
+    waived = make_container_spec(ENVIRONMENT, GPUS, SEAT, POLICY, "k1", waived=True)
+    assert waived == replace(made, env={**made.env, "NVIDIA_DISABLE_REQUIRE": "1"})
+    policy = replace(POLICY, environment_variables={"NVIDIA_DISABLE_REQUIRE": "0"})
+    strict = make_container_spec(ENVIRONMENT, GPUS, SEAT, policy, "k1", waived=True)
+    assert strict == replace(made, env={**made.env, "NVIDIA_DISABLE_REQUIRE": "0"})
+
+
 def test_the_environments_limits_win_over_the_policys() -> None:
     environment = replace(ENVIRONMENT, memory=2 << 30, shm_size=64 << 20)
     assert make_container_spec(environment, (), SEAT, POLICY, "k1") == replace(
