@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import ensure_async
 from traitlets.config import Config
@@ -15,6 +16,7 @@ from .config import CONFIG_NAME, build_services, share_services
 from .errors import GpuContainersError
 from .model.job import Job
 from .model.launch import Launch
+from .service.queue_file import QueueFile
 from .service.services import Services
 from .settings import GpuContainers
 from .web.kernel_manager import CancellingKernelManager, forget_starts, wait_until_gone
@@ -79,6 +81,18 @@ class GpuContainersApp(ExtensionApp):
         self.settings["gpu_containers"] = services
         for schema in ("launch.v1.yaml", "job.v1.yaml"):
             self._server.event_logger.register_event_schema(EVENTS / schema)
+        self._restore_queue(services)
+
+    def _restore_queue(self, services: Services) -> None:
+        """Show who waited for GPUs when this server's former life ended, before anybody asks."""
+        folder = Path(jupyter_data_dir(), "gpu_containers")
+        try:
+            file = QueueFile.take(folder, self._server.root_dir)
+        except OSError as exc:
+            self.log.warning("who waits for GPUs is not kept over a restart: %s", exc)
+        else:
+            if file is not None:
+                services.launches.restore(file)
 
     def initialize_handlers(self) -> None:
         """Add the REST resources."""
@@ -87,6 +101,7 @@ class GpuContainersApp(ExtensionApp):
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Begin to reconcile as soon as the loop runs."""
         if self.services is not None:
+            self.services.launches.resume()
             self._reconciling = asyncio.ensure_future(reconcile_for_ever(self.services, self.log))
 
     async def stop_extension(self) -> None:

@@ -39,6 +39,7 @@ from .service.launches import Launches
 from .service.logins import Logins
 from .service.lookups import Lookups
 from .service.owner import Owner
+from .service.queue import Queue
 from .service.runtimes import KernelRuntimes
 from .service.seats import Seats
 from .service.services import Services
@@ -112,7 +113,14 @@ def build_services(
     transfers = Transfers(backend, images, registry, credentials, lookups=lookups, log=log)
     jobs = Jobs(transfers, log=log)
     launches = Launches(
-        environments, images, kernels, jobs, attach_timeout=traits.attach_timeout, log=log
+        environments,
+        images,
+        kernels,
+        jobs,
+        Queue(claims, limit=traits.max_queue, log=log),
+        attach_timeout=traits.attach_timeout,
+        wait_for_gpus=traits.wait_for_gpus,
+        log=log,
     )
     return Services(
         backend,

@@ -20,7 +20,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Int, Unicode
 
 from .config import shared_services
-from .errors import ContainerNotFoundError, GpuContainersError
+from .errors import ContainerNotFoundError, GpuContainersError, GpusBusyError
 from .model.environment import Environment
 from .model.launch import CONNECTION_FILE, Phase, Seat
 from .service.futures import from_thread
@@ -120,17 +120,27 @@ class ContainerProvisioner(KernelProvisionerBase):
 
     def cancel_start(self) -> None:
         """Give up a start that is in progress; without one nothing happens."""
-        self._services.kernels.cancel(self.kernel_id)
+        if not self._services.kernels.cancel(self.kernel_id):
+            self._services.launches.leave(self.kernel_id)
 
     async def _start(self) -> KernelContainer:
         assert self._seat is not None
-        return await self._services.kernels.start(
-            self._environment(),
-            self._seat,
-            f"ipc://{self._manager.ip}-{self._manager.hb_port}",
-            self._progress,
-            replaces=self._services.launches.replaced_by(self.kernel_id),
-        )
+        launches, environment = self._services.launches, self._environment()
+        while True:
+            request = await launches.turn(self.kernel_id, environment)
+            try:
+                return await self._services.kernels.start(
+                    environment,
+                    self._seat,
+                    f"ipc://{self._manager.ip}-{self._manager.hb_port}",
+                    self._progress,
+                    request=request,
+                    replaces=launches.replaced_by(self.kernel_id),
+                )
+            except GpusBusyError:
+                # another server was faster; within this one nobody is
+                if not launches.overtaken(self.kernel_id):
+                    raise
 
     async def _restart(self) -> KernelContainer | None:
         """Start the same container again; None where there is none, or none any more."""

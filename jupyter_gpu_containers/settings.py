@@ -88,6 +88,15 @@ class GpuContainers(Configurable):
         help="""Seconds after which a launched kernel is shut down again when no notebook took it
         (its page was closed meanwhile).""",
     ).tag(config=True)
+    max_queue = Int(
+        50, min=0, help="Most launches of a server that wait for GPUs; 0 = none waits."
+    ).tag(config=True)
+    wait_for_gpus = Float(
+        0.0,
+        min=0.0,
+        help="""Seconds that a kernel which Jupyter itself starts (launcher, restored session,
+        papermill) waits for GPUs; 0 = it fails at once.""",
+    ).tag(config=True)
     registry_mirrors = Dict(
         value_trait=List(Unicode()),
         key_trait=Unicode(),

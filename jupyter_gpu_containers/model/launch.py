@@ -14,6 +14,7 @@ from .gpu import Gpu, Problem
 from .gpu_slots import GpuSlots
 from .kernel_runtime import RUNTIME_FOLDER
 from .nvidia_env import DISABLE_REQUIRE
+from .queue import QueuePlace
 from .user_packages import user_variables
 
 HOME = "/home/kernel"
@@ -27,6 +28,7 @@ class Phase(str, Enum):
 
     QUEUED = "queued"  # accepted
     PULLING = "pulling"  # the image is being fetched
+    WAITING = "waiting"  # for GPUs, see `Launch.queue`
     CREATING = "creating"  # GPUs are chosen, the container is created
     STARTING = "starting"  # the container runs, its kernel has not answered yet
     RUNNING = "running"  # the kernel answered
@@ -52,6 +54,7 @@ class LaunchRequest:
     path: str = ""  # the notebook's, relative to the server's root (Contents API)
     replaces: str | None = None  # kernel id whose GPUs may be handed over
     pull: bool = False  # fetch the image when it is not here
+    wait: bool = True  # in the queue, where too few GPUs are free; else that is an error
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Launch:
     gpus: tuple[str, ...] = ()
     phases: tuple[PhaseTime, ...] = ()
     error: Problem | None = None
+    queue: QueuePlace | None = None  # while it waits for GPUs
 
     @property
     def phase(self) -> Phase:

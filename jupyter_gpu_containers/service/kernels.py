@@ -107,6 +107,7 @@ class Kernels:
         heartbeat_url: str,
         progress: Progress,
         *,
+        request: GpuRequest | None = None,
         replaces: str | None = None,
     ) -> KernelContainer:
         """Claim GPUs, create and start the container, and wait until the kernel answers.
@@ -114,12 +115,19 @@ class Kernels:
         Whatever fails, and when it is cancelled, the container and its claim are gone when this
         returns.
 
+        Parameters
+        ----------
+        request : GpuRequest, optional
+            The GPUs; by default what the environment says.
+        replaces : str, optional
+            The kernel whose GPUs may be taken over.
+
         Raises
         ------
         GpuContainersError
             Any of the tree; `LaunchCancelledError` after `cancel`.
         """
-        work = self._start(environment, seat, heartbeat_url, progress, replaces)
+        work = self._start(environment, seat, heartbeat_url, progress, request, replaces)
         return await self._cancellable(seat.kernel_id, work)
 
     async def restart(self, kernel: KernelContainer, progress: Progress) -> KernelContainer:
@@ -198,6 +206,7 @@ class Kernels:
         seat: Seat,
         heartbeat_url: str,
         progress: Progress,
+        request: GpuRequest | None,
         replaces: str | None,
     ) -> KernelContainer:
         replaced = self._running.get(replaces) if replaces else None
@@ -208,7 +217,7 @@ class Kernels:
         try:
             waiver = await self._waiver(environment, seat)
             claim = await self._claims.claim(
-                GpuRequest(environment.gpus),
+                request or GpuRequest(environment.gpus),
                 lambda gpus, name: make_container_spec(
                     environment,
                     gpus,

@@ -11,20 +11,19 @@ import asyncio
 import logging
 import time
 import uuid
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Protocol
 
 from jupyter_gpu_containers.errors import (
+    ConflictError,
+    EnvironmentNotFoundError,
     GpuContainersError,
     ImageNotFoundError,
-    KernelNotRunningError,
     LaunchCancelledError,
-    LaunchNotFoundError,
 )
 from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.gpu import GpuRequest, Problem
 from jupyter_gpu_containers.model.job import JobKind, JobState
 from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase
 
@@ -32,8 +31,10 @@ from .environments import Environments
 from .images import Images
 from .jobs import Jobs
 from .kernels import Kernels
-
-KEPT = 200  # finished launches that are remembered
+from .launch_book import LaunchBook
+from .queue import Queue
+from .queue_file import QueueFile, WaitingLaunch
+from .waiting import WaitingRoom
 
 NOT_ATTACHED = Problem(
     "not_attached",
@@ -55,13 +56,16 @@ class KernelDoor(Protocol):
         """Tell whether a session or a connection uses the kernel."""
 
 
-class Launches:
-    """All launches of this process; change listeners are called on its event loop.
+class Launches(LaunchBook):
+    """Takes every launch from its request to its end.
 
     Parameters
     ----------
     attach_timeout : float
         Seconds after which a launch for a notebook is given up when nobody took its kernel.
+    wait_for_gpus : float
+        Seconds that kernels which Jupyter starts of its own accord wait for GPUs; `submit` has no
+        such limit.
     """
 
     def __init__(
@@ -70,63 +74,50 @@ class Launches:
         images: Images,
         kernels: Kernels,
         jobs: Jobs,
+        queue: Queue,
         *,
         attach_timeout: float = 60.0,
+        wait_for_gpus: float = 0.0,
         log: logging.Logger | None = None,
     ) -> None:
+        super().__init__()
         self._environments = environments
         self._images = images
         self._kernels = kernels
         self._jobs = jobs
         self._attach_timeout = attach_timeout
+        self._wait_for_gpus = wait_for_gpus
         self._log = log or logging.getLogger(__name__)
-        self._launches: OrderedDict[str, Launch] = OrderedDict()
         self._replaces: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._listeners: list[Callable[[Launch], None]] = []
+        self._room = WaitingRoom(
+            queue, self, self._container_of, kernels.seats.caller.name, log=self._log
+        )
+        self._patience: dict[str, float | None] = {}  # seconds, of those that were submitted
+        self._on_cpu: dict[str, Environment] = {}
+        self._waited: list[WaitingLaunch] = []  # in an earlier process
+        self._left_waiting: frozenset[str] = frozenset()  # when this process ended
         self.door: KernelDoor | None = None  # set by the server extension
 
-    def on_change(self, listener: Callable[[Launch], None]) -> None:
-        """Call the listener with every new state of every launch."""
-        self._listeners.append(listener)
-
-    def list(self) -> list[Launch]:
-        """Return all that are remembered, newest first."""
-        return list(reversed(self._launches.values()))
-
-    def get(self, launch_id: str) -> Launch:
-        """Return one launch. Raises `LaunchNotFoundError`."""
-        try:
-            return self._launches[launch_id]
-        except KeyError:
-            raise LaunchNotFoundError(
-                f"There is no launch {launch_id}.", "It may be long over; list the launches."
-            ) from None
-
-    def running(self, launch_id: str) -> str:
-        """Return the id of a launch's kernel, which runs.
-
-        Raises
-        ------
-        LaunchNotFoundError, KernelNotRunningError
-        """
-        launch = self.get(launch_id)
-        if launch.phase is not Phase.RUNNING or launch.kernel_id is None:
-            raise KernelNotRunningError(
-                f"The kernel {launch_id} does not run: its launch is {launch.phase.value}.",
-                "Start it again." if launch.phase.final else "Wait until it is up.",
-            )
-        return launch.kernel_id
-
-    def submit(self, request: LaunchRequest) -> Launch:
+    def submit(self, request: LaunchRequest, *, user: str = "") -> Launch:
         """Accept a request and begin to work on it.
+
+        Parameters
+        ----------
+        request : LaunchRequest
+        user : str
+            Who asks; those of one user take turns with those of others in the queue for GPUs.
 
         Raises
         ------
         EnvironmentNotFoundError
             There is no environment of the name that was given.
+        QueueFullError
         """
         environment = self._environments.get(request.environment) if request.environment else None
+        wanted = environment.gpus if environment else request.gpus
+        if wanted and request.wait and not request.replaces:
+            self._room.check_room()
         launch_id = str(uuid.uuid4())
         launch = Launch(
             launch_id,
@@ -137,6 +128,8 @@ class Launches:
         ).advance(Phase.QUEUED, time.time())
         if request.replaces:
             self._replaces[launch_id] = request.replaces
+        self._patience[launch_id] = None if request.wait else 0.0
+        self._room.ask(launch_id, request, user)
         self._put(launch)
         self._spawn(launch_id, self._work(launch_id, request))
         return launch
@@ -155,12 +148,17 @@ class Launches:
             await self.door.stop(launch_id)
 
     async def close(self) -> None:
-        """Give up everything that is in progress; running kernels are Jupyter's to end."""
+        """Give up everything that is in progress; running kernels are Jupyter's to end.
+
+        What waits for GPUs goes on in the next process, where it is kept on disk.
+        """
+        self._left_waiting = frozenset(await self._room.close())
         tasks = list(self._tasks.values())
         for launch_id, task in list(self._tasks.items()):
             if not self._kernels.cancel(launch_id):
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._room.empty()  # kernels that Jupyter starts of its own accord
 
     # --- what the provisioner tells -----------------------------------------------------------
 
@@ -181,12 +179,14 @@ class Launches:
 
     def advance(self, launch_id: str, phase: Phase, /, **changes: Any) -> None:
         """Note the next phase of a kernel's start."""
-        launch = self._launches.get(launch_id)
-        if launch is not None and launch.phase is not phase:
-            self._put(launch.advance(phase, time.time(), **changes))
+        if phase.final or phase in (Phase.STARTING, Phase.RUNNING):
+            self._room.done(launch_id)
+        super().advance(launch_id, phase, **changes)
 
     def fail(self, kernel_id: str, error: GpuContainersError) -> None:
         """Note that a start failed, was cancelled, or that a running kernel died."""
+        if kernel_id in self._left_waiting:
+            return
         cancelled = isinstance(error, LaunchCancelledError)
         self.advance(
             kernel_id,
@@ -204,15 +204,101 @@ class Launches:
         """Return the kernel whose GPUs this one may take over."""
         return self._replaces.get(kernel_id)
 
+    def gpu_request(self, kernel_id: str, environment: Environment) -> GpuRequest:
+        """Return the GPUs that a kernel wants."""
+        return GpuRequest(environment.gpus)
+
+    async def turn(self, kernel_id: str, environment: Environment) -> GpuRequest:
+        """Wait until a kernel may claim its GPUs; return those that are kept for it meanwhile.
+
+        Raises
+        ------
+        NotEnoughGpusError, GpusBusyError, QueueFullError, UnavailableError
+            See `Queue.turn`.
+        LaunchCancelledError
+        """
+        return await self._room.turn(
+            kernel_id,
+            self.gpu_request(kernel_id, environment),
+            replaces=self._replaces.get(kernel_id),
+            patience=self._patience.get(kernel_id, self._wait_for_gpus),
+        )
+
+    def overtaken(self, kernel_id: str) -> bool:
+        """Note that somebody else claimed what was kept; tells whether to take another `turn`."""
+        return self._room.lost(kernel_id)
+
+    def leave(self, kernel_id: str) -> bool:
+        """End a kernel's `turn` with `LaunchCancelledError`; False where it is not in one."""
+        return self._room.leave(kernel_id)
+
+    # --- the queue for GPUs -------------------------------------------------------------------
+
+    async def start_on_cpu(self, launch_id: str) -> Launch:
+        """Start what waits for GPUs now, without any: in an environment like its own.
+
+        Raises
+        ------
+        LaunchNotFoundError
+        ConflictError
+            It does not wait, or not before its kernel was made.
+        ImageNotFoundError
+        """
+        launch = self.get(launch_id)
+        if launch.phase is Phase.WAITING and launch_id in self._tasks and not launch.kernel_id:
+            own = self._environments.get(launch.environment)
+            cpu = self._environments.add(
+                await self._images.get(own.image_id),
+                kernel=own.kernel.name,
+                memory=own.memory,
+                shm_size=own.shm_size,
+                reference=own.reference,
+            )
+            self._on_cpu[launch_id] = cpu
+            if self._room.excuse(launch_id):
+                self.advance(
+                    launch_id,
+                    Phase.CREATING,
+                    environment=cpu.name,
+                    display_name=cpu.display_name,
+                )
+                return self.get(launch_id)
+            del self._on_cpu[launch_id]
+        raise ConflictError(
+            f"The launch does not wait for a GPU: it is {self.get(launch_id).phase.value}.",
+            "Start an environment without GPUs instead.",
+            code="not_waiting",
+        )
+
+    def restore(self, file: QueueFile) -> None:
+        """Keep who waits in a file, and show those who waited in an earlier process."""
+        self._waited = self._room.keep_in(file)
+        for waiting in self._waited:
+            self._put(waiting.launch)
+
+    def resume(self) -> None:
+        """Go on with what `restore` has found; on the event loop."""
+        waited, self._waited = self._waited, []
+        for waiting in waited:
+            launch_id, request = waiting.launch.id, waiting.request
+            self._patience[launch_id] = None
+            self._spawn(launch_id, self._work(launch_id, request, waiting.launch.environment))
+
     # --- inside -------------------------------------------------------------------------------
 
-    async def _work(self, launch_id: str, request: LaunchRequest) -> None:
+    async def _work(
+        self, launch_id: str, request: LaunchRequest, waited_for: str | None = None
+    ) -> None:
         assert self.door is not None
         try:
-            environment = await self._environment(launch_id, request)
+            if waited_for is None:
+                environment = await self._environment(launch_id, request)
+            else:
+                environment = self._once_more(waited_for)
             self._change(
                 launch_id, environment=environment.name, display_name=environment.display_name
             )
+            environment = await self._admitted(launch_id, environment)
             await self.door.start(launch_id, environment.name, request.path)
         except asyncio.CancelledError:
             self.fail(launch_id, LaunchCancelledError("The launch was cancelled."))
@@ -223,6 +309,28 @@ class Launches:
         else:
             if request.path:
                 self._spawn(launch_id, self._reap(launch_id))
+
+    def _once_more(self, name: str) -> Environment:
+        """Return the environment of a launch that has waited in an earlier process."""
+        try:
+            return self._environments.get(name)
+        except EnvironmentNotFoundError as exc:
+            raise EnvironmentNotFoundError(
+                "The launch waited for a GPU when Jupyter Server ended, and cannot go on: "
+                f"the environment “{name[:100]}” has been removed.",
+                exc.hint,
+            ) from None
+
+    async def _admitted(self, launch_id: str, environment: Environment) -> Environment:
+        """Wait in the queue; return the environment to start, which may be one without GPUs."""
+        await self.turn(launch_id, environment)
+        if self.get(launch_id).phase is Phase.WAITING:
+            self.advance(launch_id, Phase.CREATING)
+        return self._on_cpu.pop(launch_id, environment)
+
+    def _container_of(self, kernel_id: str) -> str | None:
+        kernel = self._kernels.get(kernel_id)
+        return kernel.container_id if kernel else None
 
     async def _environment(self, launch_id: str, request: LaunchRequest) -> Environment:
         """Return the environment of a request: the named one, or one for its image."""
@@ -289,14 +397,6 @@ class Launches:
             self.fail(launch_id, GpuContainersError(words, hint, code="internal_error"))
             self._spawn(launch_id, self.door.stop(launch_id))
 
-    def _change(self, launch_id: str, /, **changes: Any) -> None:
-        self._put(replace(self._launches[launch_id], **changes))
-
-    def _put(self, launch: Launch) -> None:
-        self._launches[launch.id] = launch
-        finished = [key for key, value in self._launches.items() if value.phase.final]
-        for key in finished[: max(0, len(finished) - KEPT)]:
-            del self._launches[key]
-            self._replaces.pop(key, None)
-        for listener in self._listeners:
-            listener(launch)
+    def _forget(self, launch_id: str) -> None:
+        self._replaces.pop(launch_id, None)
+        self._patience.pop(launch_id, None)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 
 from jupyter_gpu_containers.errors import (
     GpuContainersError,
@@ -67,6 +68,7 @@ class Queue:
         self._lock = threading.RLock()
         self._waiting: dict[str, Waiter] = {}
         self._granted: dict[str, tuple[Waiter, tuple[str, ...]]] = {}
+        self._recalled: dict[str, Ticket] = {}  # of those who lost what was kept for them
         self._served: list[Ticket] = []
         self._number = 0
         self._alarm: Future[None] = Future()
@@ -110,7 +112,7 @@ class Queue:
             waiter = self._waiting.get(launch_id)
             if waiter is None and launch_id in self._granted:
                 waiter = self._granted[launch_id][0]
-            return waiter.ticket if waiter else None
+            return waiter.ticket if waiter else self._recalled.get(launch_id)
 
     def kept(self, launch_id: str) -> tuple[str, ...] | None:
         """Return the UUIDs that are kept for a launch; None where it was not let in."""
@@ -129,7 +131,7 @@ class Queue:
         Parameters
         ----------
         asker : Asker
-            One that was let in before and lost its GPUs to somebody else gets its place back.
+            After `recall` it gets its place back.
         patience : float, optional
             Seconds to wait; 0 = not at all, None = for ever.
         ticket : Ticket, optional
@@ -178,9 +180,31 @@ class Queue:
     def done(self, launch_id: str) -> None:
         """Note that a launch has claimed what was kept for it, or will not."""
         with self._lock:
+            self._recalled.pop(launch_id, None)
             if self._granted.pop(launch_id, None) is None:
                 return
         self.stir()
+
+    def recall(self, launch_id: str) -> bool:
+        """Note that somebody else took what was kept for a launch; False where nothing was.
+
+        Until `done` its ticket is remembered for its next `turn`.
+        """
+        with self._lock:
+            if launch_id not in self._granted:
+                return False
+            waiter, _ = self._granted.pop(launch_id)
+            self._recalled[launch_id] = waiter.ticket
+        self.stir()
+        return True
+
+    def check_room(self) -> None:
+        """Raise `QueueFullError` where as many wait as may."""
+        if self.full:
+            raise QueueFullError(
+                f"{self._limit} launches wait for a GPU already; no more may.",
+                "Try again later, or start on CPU.",
+            )
 
     def stir(self) -> None:
         """Have those who wait look at the machine, from any thread."""
@@ -196,10 +220,11 @@ class Queue:
 
     def _enter(self, asker: Asker, ticket: Ticket | None) -> Waiter:
         with self._lock:
-            before = self._granted.pop(asker.id, None)
-            ticket = before[0].ticket if before else ticket
+            ticket = self._recalled.pop(asker.id, None) or ticket
             again = ticket is not None
-            if ticket is None:
+            if ticket is not None:
+                ticket = replace(ticket, request=asker.request)
+            else:
                 waiting = [waiter.ticket for waiter in self._waiting.values()]
                 round_ = next_round(asker.user, waiting, self._served)
                 ticket = Ticket(
@@ -227,8 +252,7 @@ class Queue:
                 raise self._refusal(waiter)
             if not waiter.told:
                 with self._lock:
-                    if self.full:
-                        raise self._too_long()
+                    self.check_room()
                     waiter.told = True
                 self._tell()
             await self._wait(waiter, deadline, alarm)
@@ -280,12 +304,6 @@ class Queue:
         return waiter.refusal or GpusBusyError(
             f"{waiter.asker.request.words} asked for, but others wait for those that are free.",
             "Wait in line, or start on CPU.",
-        )
-
-    def _too_long(self) -> QueueFullError:
-        return QueueFullError(
-            f"{self._limit} launches wait for a GPU already; no more may.",
-            "Try again later, or start on CPU.",
         )
 
     async def _look_and_grant(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from http.client import responses
 from typing import Any
 
@@ -27,6 +28,7 @@ from jupyter_gpu_containers.service.services import Services
 
 from . import contract
 
+_MADE_UP = re.compile("[0-9a-f]{32}")  # name of an anonymous user (jupyter_server.auth.identity)
 MAX_BODY = 64 << 10  # bytes
 PREFIX = "/gpu-containers"
 
@@ -78,6 +80,17 @@ class BaseHandler(ExtensionHandlerMixin, APIHandler):
         super().set_default_headers()
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
+
+    @property
+    def user(self) -> str:
+        """Login name of who asks; "" where the server does not tell people apart.
+
+        Jupyter's own identity provider makes a new anonymous person for each browser and client.
+        """
+        user = self.current_user
+        name = str(getattr(user, "username", "") or "")
+        anonymous = str(getattr(user, "name", "")).startswith("Anonymous ")
+        return "" if anonymous and _MADE_UP.fullmatch(name) else name
 
     def body(self, schema: str) -> dict[str, Any]:
         """Return the JSON body, checked against a schema of openapi.yaml.

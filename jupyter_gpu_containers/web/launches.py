@@ -27,7 +27,8 @@ class LaunchesHandler(BaseHandler):
     @authorized
     async def post(self) -> None:
         """Begin a launch and answer at once."""
-        launch = self.services.launches.submit(LaunchRequest(**self.body("NewLaunch")))
+        request = LaunchRequest(**self.body("NewLaunch"))
+        launch = self.services.launches.submit(request, user=self.user)
         self.created(202, launch_model(launch), "launches", launch.id)
 
 
@@ -39,6 +40,13 @@ class LaunchHandler(BaseHandler):
     async def get(self, launch_id: str) -> None:
         """Return one launch."""
         self.finish(launch_model(self.services.launches.get(launch_id)))
+
+    @web.authenticated
+    @authorized
+    async def patch(self, launch_id: str) -> None:
+        """Start what waits for GPUs now, on the CPU."""
+        self.body("LaunchPatch")  # it can say nothing else yet
+        self.finish(launch_model(await self.services.launches.start_on_cpu(launch_id)))
 
     @web.authenticated
     @authorized

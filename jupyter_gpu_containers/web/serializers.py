@@ -12,6 +12,7 @@ from jupyter_gpu_containers.model.gpu import Gpu, Problem
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.job import Job
 from jupyter_gpu_containers.model.launch import Launch
+from jupyter_gpu_containers.model.queue import QueuePlace
 from jupyter_gpu_containers.model.verdict import Verdict, verdict_document
 from jupyter_gpu_containers.service.gpu_usage import GpuUsage, GpuUse, Holder
 from jupyter_gpu_containers.service.status import Status
@@ -167,6 +168,20 @@ def launch_model(launch: Launch) -> Json:
         "phases": [{"phase": p.phase.value, "at": time_text(p.at)} for p in launch.phases],
         "error": problem_model(launch.error),
         "recovered": launch.recovered,
+        "queue": queue_model(launch.queue),
+    }
+
+
+def queue_model(place: QueuePlace | None) -> Json | None:
+    """Schema ``QueuePlace``, or null."""
+    if place is None:
+        return None
+    return {
+        "position": place.position,
+        "length": place.length,
+        "since": time_text(place.since),
+        "estimate": None if place.estimate is None else round(place.estimate),
+        "holders": list(place.holders),
     }
 
 

@@ -74,6 +74,8 @@ export function phaseLabel(trans: TranslationBundle, phase: Phase): string {
       return trans.__('Waiting');
     case 'pulling':
       return trans.__('Pulling image');
+    case 'waiting':
+      return trans.__('Waiting for a GPU');
     case 'creating':
       return trans.__('Creating container');
     case 'starting':

@@ -107,6 +107,7 @@ export interface IEnvironment {
 export type Phase =
   | 'queued'
   | 'pulling'
+  | 'waiting'
   | 'creating'
   | 'starting'
   | 'running'
@@ -125,6 +126,20 @@ export interface INewLaunch {
   replaces?: string | null;
 }
 
+/** Where a launch stands in the queue for GPUs. */
+export interface IQueuePlace {
+  /** 1 = next. */
+  position: number;
+  /** How many wait. */
+  length: number;
+  /** ISO 8601. */
+  since: string;
+  /** Seconds until it starts, at most; null = nobody can tell. */
+  estimate: number | null;
+  /** Who has the GPUs that it waits for, in words. */
+  holders: string[];
+}
+
 /** One launch, from asked to running, and the end of its kernel. */
 export interface ILaunch {
   id: string;
@@ -140,4 +155,6 @@ export interface ILaunch {
   /** Times in ISO 8601. */
   phases: { phase: Phase; at: string }[];
   error: IProblem | null;
+  /** While the phase is `waiting`. */
+  queue: IQueuePlace | null;
 }

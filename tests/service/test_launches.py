@@ -23,13 +23,14 @@ from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model.job import JobKind, JobState
 from jupyter_gpu_containers.model.launch import Caller, Launch, LaunchRequest, Phase, Policy
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
-from jupyter_gpu_containers.service import launches as launches_module
+from jupyter_gpu_containers.service import launch_book
 from jupyter_gpu_containers.service.claims import Claims
 from jupyter_gpu_containers.service.environments import Environments
 from jupyter_gpu_containers.service.images import Images
 from jupyter_gpu_containers.service.jobs import Jobs
 from jupyter_gpu_containers.service.kernels import Kernels
 from jupyter_gpu_containers.service.launches import Launches
+from jupyter_gpu_containers.service.queue import Queue
 from jupyter_gpu_containers.service.seats import Seats
 from jupyter_gpu_containers.service.transfers import Transfers
 
@@ -87,10 +88,16 @@ class Desk:
         specs: dict[str, dict[str, object]] = {}
         self.environments = Environments(folder / "kernels", lambda: read_specs(folder, specs))
         seats = Seats(run_root=folder / "r", home_root=folder / "h", caller=Caller(0, 0, "ada"))
-        kernels = Kernels(self.backend, Claims(self.backend, FixedInventory([])), seats, Policy())
+        self.claims = Claims(self.backend, FixedInventory([{"count": 2}]))
+        kernels = Kernels(self.backend, self.claims, seats, Policy())
         self.jobs = Jobs(Transfers(self.backend, images))
         self.launches = Launches(
-            self.environments, images, kernels, self.jobs, attach_timeout=attach_timeout
+            self.environments,
+            images,
+            kernels,
+            self.jobs,
+            Queue(self.claims, limit=3),
+            attach_timeout=attach_timeout,
         )
         self.door = ProvisionersDoor(self.launches, self.environments)
         self.launches.door = self.door
@@ -326,7 +333,7 @@ async def test_words_about_unknown_kernels_are_ignored(desk: Desk) -> None:
 
 async def test_only_so_many_are_remembered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of those that ended; what runs is never forgotten."""
-    monkeypatch.setattr(launches_module, "KEPT", 3)
+    monkeypatch.setattr(launch_book, "KEPT", 3)
     first = desk.launches.submit(LaunchRequest(image=IMAGE))
     await desk.reached(first.id, Phase.RUNNING)
     environment = desk.environments.list()[0]

@@ -436,6 +436,8 @@ async def test_who_loses_a_race_has_its_place_again(hall: Hall, store: MemorySto
     await other.run("theirs")  # it knows nothing of our queue
     with pytest.raises(GpusBusyError):
         await hall.claim("first")
+    assert hall.queue.recall("first")
+    assert not hall.queue.recall("first")
     hall.ask("first")
     await hall.waits("first", "second")
     await hall.end("busy")

@@ -1,5 +1,6 @@
 """Values as JSON: launches as both the contract and the event schema want them, times in UTC."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jupyter_events.schema import EventSchema
 import jupyter_gpu_containers
 from jupyter_gpu_containers.model.gpu import Problem
 from jupyter_gpu_containers.model.launch import Launch, Phase
+from jupyter_gpu_containers.model.queue import QueuePlace
 from jupyter_gpu_containers.web.contract import document
 from jupyter_gpu_containers.web.serializers import launch_model, time_text
 
@@ -61,6 +63,18 @@ def test_a_launch_in_full() -> None:
             {"phase": "failed", "at": "2023-11-14T22:13:22.000Z"},
         ],
         "error": {"code": "out_of_memory", "message": "Killed.", "hint": "Use less."},
+        "queue": None,
+    }
+
+
+def test_a_place_in_the_queue() -> None:
+    place = QueuePlace(2, 5, 1_700_000_000.0, 90.4, ("train.ipynb (ada)",))
+    assert launch_model(replace(FAILED, queue=place))["queue"] == {
+        "position": 2,
+        "length": 5,
+        "since": "2023-11-14T22:13:20.000Z",
+        "estimate": 90,
+        "holders": ["train.ipynb (ada)"],
     }
 
 

@@ -1,0 +1,190 @@
+"""Who waits for GPUs, on disk: for the next server in the same folder, and the command line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from jupyter_gpu_containers.model.gpu import GpuRequest
+from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase, PhaseTime
+from jupyter_gpu_containers.model.queue import Ticket
+
+from .futures import from_thread
+from .owner import Owner
+from .server_id import ServerId, Servers
+
+VERSION = 1
+SERVERS = "queues"  # folder of files that are locked by the servers whose queues are kept
+PREFIX, SUFFIX = "queue-", ".json"  # of the file's name; between them the server's
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WaitingLaunch:
+    """All that is needed to go on with a launch that waits."""
+
+    launch: Launch
+    request: LaunchRequest
+    ticket: Ticket
+
+
+@dataclass(frozen=True)
+class KnownQueue:
+    """What a file says."""
+
+    owner: str = ""  # the process that wrote it, see `service.owner`
+    launches: tuple[WaitingLaunch, ...] = ()
+    alive: bool = False  # the server that they wait in is there
+
+
+class QueueFile:
+    """One server's file; nobody else writes it while the server lives.
+
+    Parameters
+    ----------
+    folder : Path
+    server : ServerId
+        Held until `close`, so that another server in the same root folder has a file of its own.
+    """
+
+    def __init__(self, folder: Path, server: ServerId) -> None:
+        self._server = server
+        self._path = folder / f"{PREFIX}{server.name}{SUFFIX}"
+        self._lock = threading.Lock()
+        self._content = ""
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="gpu-containers-queue")
+        self._written: Future[None] | None = None
+
+    @classmethod
+    def take(cls, folder: Path, root: str) -> QueueFile | None:
+        """Take the file of a server's root folder; None where too many servers are in it."""
+        server = Servers(folder / SERVERS).take(root)
+        return None if server is None else cls(folder, server)
+
+    def read(self) -> list[WaitingLaunch]:
+        """Return who waited when the file was written last."""
+        return list(read_queue(self._path).launches)
+
+    def write(self, launches: Iterable[WaitingLaunch]) -> None:
+        """Replace the content, in a thread; of several at once only the last one is written."""
+        content = json.dumps(
+            {
+                "version": VERSION,
+                "owner": str(Owner.current()),
+                "launches": [_as_json(entry) for entry in launches],
+            }
+        )
+        with self._lock:
+            if content == self._content:
+                return
+            self._content = content
+            if self._written is None or self._written.done():
+                self._written = self._writer.submit(self._drain)
+
+    async def close(self) -> None:
+        """Wait until all is written; nothing is written any more."""
+        with self._lock:
+            written = self._written
+        if written is not None:
+            await from_thread(written)
+        self._writer.shutdown(wait=False)
+        self._server.close()
+
+    def _drain(self) -> None:
+        done = None
+        while True:
+            with self._lock:
+                if done == self._content:
+                    self._written = None
+                    return
+                done = self._content
+            try:
+                _replace(self._path, done)
+            except OSError as exc:  # the queue works on; a restart would lose it
+                log.warning("could not write down who waits for GPUs: %s", exc)
+
+
+def known_queues(folder: Path) -> list[KnownQueue]:
+    """Return what all files of a folder say."""
+    servers = Servers(folder / SERVERS)
+    found = []
+    for path in sorted(folder.glob(f"{PREFIX}*{SUFFIX}")):
+        state = servers.state(path.name.removeprefix(PREFIX).removesuffix(SUFFIX))
+        found.append(replace(read_queue(path), alive=state is not None and state.alive))
+    return found
+
+
+def read_queue(path: Path) -> KnownQueue:
+    """Read a file; one that is not there, or cannot be understood, has nobody in it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["version"] != VERSION:
+            log.warning("%s was written by another version; who waited is not taken up", path)
+            return KnownQueue()
+        return KnownQueue(content["owner"], tuple(map(_from_json, content["launches"])))
+    except FileNotFoundError:
+        return KnownQueue()
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        log.warning("%s cannot be read; who waited is not taken up: %r", path, exc)
+        return KnownQueue()
+
+
+def _replace(path: Path, content: str) -> None:
+    """Write a private file, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".queue-")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+
+
+def _as_json(entry: WaitingLaunch) -> dict[str, Any]:
+    launch, ticket = entry.launch, entry.ticket
+    return {
+        "id": launch.id,
+        "environment": launch.environment,
+        "display_name": launch.display_name,
+        "image": launch.image,
+        "path": launch.path,
+        "phases": [[time.phase.value, time.at] for time in launch.phases],
+        "request": asdict(entry.request),
+        "ticket": {key: value for key, value in asdict(ticket).items() if key != "id"},
+    }
+
+
+def _from_json(text: dict[str, Any]) -> WaitingLaunch:
+    ticket = dict(text["ticket"])
+    gpus = dict(ticket.pop("request"))
+    gpus["uuids"] = tuple(gpus["uuids"])
+    known = {each.name for each in fields(LaunchRequest)}
+    request = {key: value for key, value in text["request"].items() if key in known}
+    for key, value in request.items():
+        if isinstance(value, list):
+            request[key] = tuple(value)
+    return WaitingLaunch(
+        Launch(
+            text["id"],
+            environment=text["environment"],
+            display_name=text["display_name"],
+            image=text["image"],
+            path=text["path"],
+            phases=tuple(PhaseTime(Phase(phase), at) for phase, at in text["phases"]),
+        ),
+        LaunchRequest(**request),
+        Ticket(id=text["id"], request=GpuRequest(**gpus), **ticket),
+    )
