@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from jupyter_gpu_containers.errors import InvalidImageReferenceError, InvalidRequestError
+from jupyter_gpu_containers.errors import InvalidRequestError
 
 from .image import ImageReference
 
@@ -58,12 +58,7 @@ def check(request: BuildRequest) -> ImageReference:
     ------
     InvalidImageReferenceError, InvalidRequestError
     """
-    tag = ImageReference.parse(request.tag)
-    if tag.digest is not None:
-        raise InvalidImageReferenceError(
-            f"“{request.tag[:80]}” names a digest; an image is built under a tag.",
-            "Write it as [registry/]repository[:tag].",
-        )
+    tag = ImageReference.parse_name(request.tag)
     kinds = ("dockerfile", "folder", "requirements", "environment")
     given = [kind for kind in kinds if getattr(request, kind) is not None]
     if len(given) != 1:

@@ -73,6 +73,22 @@ class ImageReference:
         tag = match["tag"] or (None if match["digest"] else DEFAULT_TAG)
         return cls(registry, repository, tag, match["digest"])
 
+    @classmethod
+    def parse_name(cls, text: str) -> ImageReference:
+        """Parse a reference that an image is to be named or pushed by: no digest can be given.
+
+        Raises
+        ------
+        InvalidImageReferenceError
+        """
+        name = cls.parse(text)
+        if name.digest is not None:
+            raise InvalidImageReferenceError(
+                f"“{text[:80]}” names a digest, which cannot be given to an image.",
+                "Write it as [registry/]repository[:tag].",
+            )
+        return name
+
     @property
     def familiar(self) -> str:
         """The short form that Docker prints: without ``docker.io/library/``."""

@@ -59,15 +59,14 @@ class Builds:
         if request.folder is not None:
             folder = context_folder(request.folder, self._root, self._workspace)
         plan = model.make_plan(request, folder, self._limit)
-        for job in self._jobs.list():
-            if (job.kind, job.reference) == (JobKind.BUILD, plan.tag) and not job.state.final:
-                if self._plans.get(job.id) == plan:
-                    return job
-                raise ConflictError(
-                    f"Another build of {plan.tag} is in progress.",
-                    "Cancel it, wait for its end, or take another name.",
-                    code="build_in_progress",
-                )
+        if (job := self._jobs.in_progress(JobKind.BUILD, plan.tag)) is not None:
+            if self._plans.get(job.id) == plan:
+                return job
+            raise ConflictError(
+                f"Another build of {plan.tag} is in progress.",
+                "Cancel it, wait for its end, or take another name.",
+                code="build_in_progress",
+            )
         job = self._jobs.begin(
             JobKind.BUILD, plan.tag, lambda progress: self._build(plan, progress)
         )

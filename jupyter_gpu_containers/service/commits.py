@@ -14,7 +14,6 @@ from jupyter_gpu_containers.errors import (
     DiskFullError,
     GpuContainersError,
     ImageNotFoundError,
-    InvalidImageReferenceError,
     KernelNotRunningError,
 )
 from jupyter_gpu_containers.model import changes as model
@@ -85,22 +84,15 @@ class Commits:
         ConflictError
             An image of another kernel is being made under this name.
         """
-        parsed = ImageReference.parse(reference)
-        if parsed.digest is not None:
-            raise InvalidImageReferenceError(
-                f"“{reference[:80]}” names a digest, which cannot be given to an image.",
-                "Write it as [registry/]repository[:tag].",
+        name = ImageReference.parse_name(reference).familiar
+        if (job := self._jobs.in_progress(JobKind.COMMIT, name)) is not None:
+            if self._kernels.get(job.id) == kernel_id:
+                return job
+            raise ConflictError(
+                f"An image of another kernel is being made under the name {name}.",
+                "Wait for its end, or take another name.",
+                code="commit_in_progress",
             )
-        name = parsed.familiar
-        for job in self._jobs.list():
-            if (job.kind, job.reference) == (JobKind.COMMIT, name) and not job.state.final:
-                if self._kernels.get(job.id) == kernel_id:
-                    return job
-                raise ConflictError(
-                    f"An image of another kernel is being made under the name {name}.",
-                    "Wait for its end, or take another name.",
-                    code="commit_in_progress",
-                )
         job = self._jobs.begin(JobKind.COMMIT, name, lambda tell: self._work(kernel_id, name, tell))
         live = {job.id for job in self._jobs.list() if not job.state.final}
         self._kernels = {key: kept for key, kept in self._kernels.items() if key in live}

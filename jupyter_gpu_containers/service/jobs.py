@@ -13,7 +13,6 @@ from typing import Any
 
 from jupyter_gpu_containers.errors import (
     GpuContainersError,
-    InvalidImageReferenceError,
     JobNotFoundError,
     TransferStalledError,
 )
@@ -89,18 +88,18 @@ class Jobs:
         ------
         InvalidImageReferenceError
         """
-        parsed = ImageReference.parse(reference)
-        if kind is JobKind.PUSH and parsed.digest is not None:
-            raise InvalidImageReferenceError(
-                f"“{reference[:80]}” names a digest; an image is pushed under a tag.",
-                "Write it as [registry/]repository[:tag].",
-            )
-        for job in self._jobs.values():
-            if (job.kind, job.reference) == (kind, parsed.familiar) and not job.state.final:
-                return job
-        return self._begin(
+        parse = ImageReference.parse if kind is JobKind.PULL else ImageReference.parse_name
+        parsed = parse(reference)
+        return self.in_progress(kind, parsed.familiar) or self._begin(
             kind, parsed.familiar, lambda job_id: self._transfer(job_id, kind, parsed)
         )
+
+    def in_progress(self, kind: JobKind, reference: str) -> Job | None:
+        """Return the job of this kind for an image, in familiar form, that has not ended yet."""
+        for job in self._jobs.values():
+            if (job.kind, job.reference) == (kind, reference) and not job.state.final:
+                return job
+        return None
 
     def begin(self, kind: JobKind, reference: str, work: Work) -> Job:
         """Begin a job that somebody else knows how to do, at once: a build, for instance.

@@ -32,7 +32,23 @@ HERE = DEMO_IMAGES[0].references[0]
 TIMEOUT = 20.0
 
 
-class OneRegistry(Registry):
+class ImageRegistry(Registry):
+    """Tells of images; nothing else is asked."""
+
+    async def tags(self, repository: str, *, contains: str = "", limit: int = 100) -> TagPage:
+        raise NotImplementedError
+
+    async def search(self, query: str, *, limit: int = 25) -> list[SearchResult]:
+        raise NotImplementedError
+
+    async def check_login(self, host: str, credential: Credential) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class OneRegistry(ImageRegistry):
     """Tells of every image what the memory backend's registries have, or why not."""
 
     def __init__(self) -> None:
@@ -50,18 +66,6 @@ class OneRegistry(Registry):
         return self.change(
             RemoteImage(reference, image.id, image.id, image.config, layers, architecture)
         )
-
-    async def tags(self, repository: str, *, contains: str = "", limit: int = 100) -> TagPage:
-        raise NotImplementedError
-
-    async def search(self, query: str, *, limit: int = 25) -> list[SearchResult]:
-        raise NotImplementedError
-
-    async def check_login(self, host: str, credential: Credential) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
 
 
 class OneLogin(CredentialStore):

@@ -34,11 +34,8 @@ from jupyter_gpu_containers.model.image import (
 )
 from jupyter_gpu_containers.model.rating import Rating
 from jupyter_gpu_containers.model.registry import (
-    Credential,
     Layer,
     RemoteImage,
-    SearchResult,
-    TagPage,
 )
 from jupyter_gpu_containers.ports import Registry
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
@@ -47,6 +44,7 @@ from jupyter_gpu_containers.service.environments import Environments
 from jupyter_gpu_containers.service.images import Images
 from jupyter_gpu_containers.service.inspection import Inspection
 from jupyter_gpu_containers.service.verdicts import Verdicts
+from tests.service.job_desk import ImageRegistry
 
 T = TypeVar("T")
 TORCH = DEMO_IMAGES[0]
@@ -88,7 +86,7 @@ class CountingBackend(MemoryBackend):
         return await super().image(reference)
 
 
-class OneRegistry(Registry):
+class OneRegistry(ImageRegistry):
     """Knows the images that it was given; remembers what it was asked."""
 
     def __init__(self, *images: RemoteImage, reachable: bool = True) -> None:
@@ -104,18 +102,6 @@ class OneRegistry(Registry):
             return self._images[str(ImageReference.parse(reference))]
         except KeyError:
             raise TagUnknownError(f"There is no {reference}.") from None
-
-    async def tags(self, repository: str, *, contains: str = "", limit: int = 100) -> TagPage:
-        raise NotImplementedError
-
-    async def search(self, query: str, *, limit: int = 25) -> list[SearchResult]:
-        raise NotImplementedError
-
-    async def check_login(self, host: str, credential: Credential) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
 
 
 class House:

@@ -25,10 +25,10 @@ import docker.errors
 
 from jupyter_gpu_containers.errors import EngineError, GpuContainersError
 from jupyter_gpu_containers.model.container import EngineInfo
+from jupyter_gpu_containers.model.image import ImageReference
 
 from . import requests
 from .client import EngineClient
-from .images import tag_reference
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def commit(
     stop : threading.Event
         Set by who does not want the image any more: then none is left.
     """
-    name = tag_reference(reference).familiar
+    name = ImageReference.parse_name(reference).familiar
     base = requests.inspect_image(client, client.read_container(container_id)["Image"])
     raw = client.commit_container(container_id)
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import docker.errors
 from docker import auth
 
-from jupyter_gpu_containers.errors import ImageInUseError, InvalidImageReferenceError
+from jupyter_gpu_containers.errors import ImageInUseError
 from jupyter_gpu_containers.model.image import ImageReference
 from jupyter_gpu_containers.model.registry import Credential
 
@@ -46,22 +46,11 @@ def _login(credential: Credential) -> dict[str, str]:
 
 def tag(client: EngineClient, image: str, reference: str) -> None:
     """Give an image another name. Raises `ImageNotFoundError`, `InvalidImageReferenceError`."""
-    name = tag_reference(reference)
+    name = ImageReference.parse_name(reference)
     try:
         client.tag(image, f"{name.registry}/{name.repository}", name.tag)
     except docker.errors.NotFound as exc:
         raise image_not_found(image) from exc
-
-
-def tag_reference(reference: str) -> ImageReference:
-    """Parse a reference that is to become a name: a digest cannot be given."""
-    name = ImageReference.parse(reference)
-    if name.digest is not None:
-        raise InvalidImageReferenceError(
-            f"“{reference[:80]}” names a digest, which cannot be given to an image.",
-            "Write it as [registry/]repository[:tag].",
-        )
-    return name
 
 
 def remove(client: EngineClient, reference: str, force: bool) -> list[str]:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from jupyter_gpu_containers.model.container_diff import ContainerDiff, Outside
-from jupyter_gpu_containers.model.image import ImageConfig
+from jupyter_gpu_containers.model.image import ImageConfig, ImageReference
 
-from .library import find, give_name, tag_name
+from .library import find, give_name
 from .store import MemoryStore, Record
 
 EVERYTHING = Outside("/", "demonstration")
@@ -35,7 +35,7 @@ def diff(record: Record) -> ContainerDiff:
 
 def commit(store: MemoryStore, record: Record, reference: str, env: Mapping[str, str]) -> str:
     """Write an image down; return its id."""
-    name = tag_name(reference)
+    name = ImageReference.parse_name(reference).familiar
     with store.lock:
         base = find(store, record.spec.image)
         made = f"{record.id} {base.id} {time.time_ns()}"

@@ -116,20 +116,9 @@ def _play(
 
 def tag(store: MemoryStore, image: str, reference: str) -> None:
     """Give an image another name; who had it loses it."""
-    name = tag_name(reference)
+    name = ImageReference.parse_name(reference).familiar
     with store.lock:
         give_name(store, find(store, image), name)
-
-
-def tag_name(reference: str) -> str:
-    """Return a reference that is to become a name, in familiar form: it has no digest."""
-    name = ImageReference.parse(reference)
-    if name.digest is not None:
-        raise InvalidImageReferenceError(
-            f"“{reference[:80]}” names a digest, which cannot be given to an image.",
-            "Write it as [registry/]repository[:tag].",
-        )
-    return name.familiar
 
 
 def give_name(store: MemoryStore, image: Image, name: str) -> None:
