@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from .arch_fit import arch_fit
+from .cuda import numbers
 from .driver_fit import driver_fit
 from .ending import format_bytes
 from .gpu_needs import GpuNeeds, Need, Variables, about_gpus, read_needs, tag_cuda
@@ -79,9 +80,10 @@ def judge(image: ImageClaims, host: Host) -> Verdict:
     host : Host
     """
     general = _general(image, host)
+    variables = image.config.env
     part = _judge_gpus(
-        about_gpus(image.config.env),
-        tag_cuda(image.reference),
+        about_gpus(variables),
+        None if numbers(variables.get("CUDA_VERSION")) else tag_cuda(image.reference),
         image.source,
         host.driver_version,
         host.cuda_version,
