@@ -36,7 +36,7 @@ from jupyter_gpu_containers.model.usage import ContainerUsage
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import commit, diff, gpus, images, requests
+from . import build, commit, diff, gpus, images, requests
 from .client import EngineClient, JsonStream, connect, find_engine
 from .errors import translated
 from .events import ExitWatcher
@@ -195,14 +195,14 @@ class DockerBackend(ContainerBackend):
         """Make an image, by BuildKit where it can be had; see `build.prepare`."""
         info = self._info or await self.info()
         address = self._url or find_engine() or ""
-        build = await in_thread(
+        work = await in_thread(
             self._pool,
             lambda: build.prepare(self._request, address, plan, info, progress),
         )
         try:
-            await asyncio.wrap_future(build.start())
+            await asyncio.wrap_future(work.start())
         except asyncio.CancelledError:
-            build.cancel()
+            work.cancel()
             raise
 
     async def tag(self, image: str, reference: str) -> None:
