@@ -14,14 +14,18 @@ from traitlets.config import Config
 
 from .config import CONFIG_NAME, build_services, share_services
 from .errors import GpuContainersError
+from .model import labels
 from .model.job import Job
 from .model.launch import Launch
 from .service.queue_file import QueueFile
+from .service.server_id import ServerId
 from .service.services import Services
 from .settings import GpuContainers
+from .web.adoption import ServerAdopter, can_adopt
 from .web.kernel_manager import CancellingKernelManager, forget_starts, wait_until_gone
 from .web.routes import handlers
 from .web.serializers import job_model, launch_model
+from .web.session_manager import RememberingSessionManager
 from .web.websocket import PatientWebsocketConnection
 
 EVENTS = Path(__file__).parent / "events"
@@ -39,6 +43,7 @@ class GpuContainersApp(ExtensionApp):
     load_other_extensions = True
     classes = [GpuContainers]  # noqa: RUF012 (a trait-like attribute of traitlets' Application)
     _reconciling: asyncio.Task[None] | None = None
+    _server_id: ServerId | None = None  # None where no kernel outlives this server
     services: Services | None = None  # also stays None where the configuration cannot be used
 
     def _config_file_name_default(self) -> str:
@@ -65,6 +70,8 @@ class GpuContainersApp(ExtensionApp):
             ours.ServerApp.kernel_websocket_connection_class = PatientWebsocketConnection
             if not any("use_pending_kernels" in configured.get(name, {}) for name in MANAGERS):
                 ours.AsyncMappingKernelManager.use_pending_kernels = True
+        if "session_manager_class" not in configured.get("ServerApp", {}):
+            ours.ServerApp.session_manager_class = RememberingSessionManager
         serverapp.update_config(ours)
         super()._link_jupyter_server_extension(serverapp)
 
@@ -78,6 +85,7 @@ class GpuContainersApp(ExtensionApp):
         services.jobs.on_change(self._emit_job)
         share_services(services)
         self.services = services
+        self._server_id = self._take_name(services)
         self.settings["gpu_containers"] = services
         for schema in ("launch.v1.yaml", "job.v1.yaml"):
             self._server.event_logger.register_event_schema(EVENTS / schema)
@@ -94,15 +102,34 @@ class GpuContainersApp(ExtensionApp):
             if file is not None:
                 services.launches.restore(file)
 
+    def _take_name(self, services: Services) -> ServerId | None:
+        """Become the server whose kernels outlive it; None where they cannot be taken over."""
+        if services.backend.demo or not can_adopt(self._server):
+            return None
+        try:
+            taken = services.servers.take(self._server.root_dir)
+        except OSError as exc:
+            self.log.warning("kernels will not outlive this server: %s", exc)
+            return None
+        if taken is not None:
+            services.claims.reconciler.server = services.kernels.seats.server = taken.name
+            self._server.session_manager.listener = services.records.note_sessions
+        return taken
+
     def initialize_handlers(self) -> None:
         """Add the REST resources."""
         self.handlers.extend(handlers)
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
-        """Begin to reconcile as soon as the loop runs."""
-        if self.services is not None:
-            self.services.launches.resume()
-            self._reconciling = asyncio.ensure_future(reconcile_for_ever(self.services, self.log))
+        """Take over what a former life left, and begin to reconcile, as soon as the loop runs."""
+        if self.services is None:
+            return
+        self.services.launches.resume()
+        if self._server_id is not None:
+            self.services.reattach.begin(ServerAdopter(self._server))
+        self._reconciling = asyncio.ensure_future(
+            reconcile_for_ever(self.services, self._server_id, self.log)
+        )
 
     async def stop_extension(self) -> None:
         """Give up what is in progress, so that the server ends."""
@@ -115,7 +142,10 @@ class GpuContainersApp(ExtensionApp):
         if self._reconciling is not None:
             self._reconciling.cancel()
             await asyncio.wait({self._reconciling})
+        await self.services.reattach.close()
         forget_starts(self._server.kernel_manager)
+        if self._server_id is not None:
+            self._server_id.close()
 
     def _emit_launch(self, launch: Launch) -> None:
         self._server.event_logger.emit(schema_id=LAUNCH_EVENT, data=launch_model(launch))
@@ -124,14 +154,17 @@ class GpuContainersApp(ExtensionApp):
         self._server.event_logger.emit(schema_id=JOB_EVENT, data=job_model(job))
 
 
-async def reconcile_for_ever(services: Services, log: Any) -> None:
+async def reconcile_for_ever(services: Services, server: ServerId | None, log: Any) -> None:
     """Remove what dead processes left behind: now, and then every half minute."""
     while True:
         try:
+            if server is not None:
+                server.beat()
             await services.backend.info()  # the first start need not ask what the engine is
-            await services.claims.reconcile()
-            await asyncio.to_thread(services.kernels.seats.sweep)
-        except GpuContainersError as exc:  # the engine is away; it may come back
+            swept = await services.claims.reconcile()
+            in_use = {container.labels.get(labels.KERNEL, "") for container in swept.standing}
+            await asyncio.to_thread(services.kernels.seats.sweep, in_use)
+        except (GpuContainersError, OSError) as exc:  # the engine is away; it may come back
             log.debug("reconcile: %s", exc)
         await asyncio.sleep(RECONCILE_INTERVAL)
 

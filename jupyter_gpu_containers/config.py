@@ -40,9 +40,14 @@ from .service.logins import Logins
 from .service.lookups import Lookups
 from .service.owner import Owner
 from .service.queue import Queue
+from .service.reattach import Reattach
+from .service.reconcile import Reconciler
+from .service.records import Records
 from .service.runtimes import KernelRuntimes
 from .service.seats import Seats
+from .service.server_id import Servers
 from .service.services import Services
+from .service.signing import Signer, load_key
 from .service.transfers import Transfers
 from .service.verdicts import Verdicts
 from .service.waivers import Waivers
@@ -79,7 +84,12 @@ def build_services(
     policy = _policy(traits)
     backend = _backend(traits)
     inventory = _inventory(traits)
-    claims = Claims(backend, inventory, slots=policy.gpu_slots, log=log)
+    signer = _signer(traits, data)
+    servers = Servers(data / "gpu_containers" / "servers")
+    records = Records(data / "gpu_containers" / "kernels", log=log)
+    grace = traits.reattach_grace
+    reconciler = Reconciler(backend, signer=signer, servers=servers, grace=grace, log=log)
+    claims = Claims(backend, inventory, slots=policy.gpu_slots, reconciler=reconciler, log=log)
     seats = Seats(
         run_root=_run_root(traits),
         home_root=data / "gpu_containers" / "homes",
@@ -99,12 +109,12 @@ def build_services(
         seats,
         policy,
         start_timeout=traits.start_timeout,
-        runtimes=KernelRuntimes(backend, store, caller, owner, log=log),
+        runtimes=KernelRuntimes(backend, store, caller, owner, signer=signer, log=log),
         facts=facts,
         waivers=Waivers(backend, facts, verdicts),
         log=log,
     )
-    images = Images(backend, facts, owner=owner, user=caller.name)
+    images = Images(backend, facts, owner=owner, user=caller.name, signer=signer)
     environments = Environments(data / "kernels", KernelSpecManager().get_all_specs)
     catalogue = _catalogue(traits)
     credentials = DockerCredentials()
@@ -144,6 +154,9 @@ def build_services(
             workspace=traits.workspace or None,
             limit=parse_size(traits.build_context_limit),
         ),
+        servers,
+        records,
+        Reattach(backend, inventory, reconciler, kernels, launches, records, grace=grace, log=log),
     )
 
 
@@ -266,6 +279,12 @@ def _policy(traits: GpuContainers) -> Policy:
         environment_variables=dict(traits.environment_variables),
         gpu_slots=GpuSlots.parse(traits.gpu_slots),
     )
+
+
+def _signer(traits: GpuContainers, data: Path) -> Signer:
+    if traits.signing_key_file:
+        return Signer(load_key(Path(traits.signing_key_file), shared=True))
+    return Signer(load_key(data / "gpu_containers" / "key"))
 
 
 def _catalogue(traits: GpuContainers) -> Catalogue:

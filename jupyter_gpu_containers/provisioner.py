@@ -9,8 +9,8 @@ itself.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
@@ -23,9 +23,10 @@ from .config import shared_services
 from .errors import ContainerNotFoundError, GpuContainersError, GpusBusyError
 from .model.environment import Environment
 from .model.launch import CONNECTION_FILE, Phase, Seat
+from .model.record import KernelRecord
 from .service.futures import from_thread
 from .service.kernels import KernelContainer
-from .service.seats import SOCKET_NAME
+from .service.seats import SOCKET_NAME, write_anew
 from .service.services import Services
 
 
@@ -97,17 +98,19 @@ class ContainerProvisioner(KernelProvisionerBase):
         manager.ip = os.path.join(seat.run_dir, SOCKET_NAME)
         manager.cache_ports = False
         manager.write_connection_file(jupyter_session=session)
-        copy = os.path.join(seat.run_dir, CONNECTION_FILE)
-        shutil.copy(manager.connection_file, copy)  # with its mode, 0600
-        os.chown(copy, seat.caller.uid, seat.caller.gid)
+        content = Path(manager.connection_file).read_bytes()
+        user = (seat.caller.uid, seat.caller.gid)
+        write_anew(seat.run_dir, CONNECTION_FILE, content, user=user)
         self.connection_info = manager.get_connection_info()
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start (or, on a restart, start again) the container; return when the kernel answers."""
         launches = self._services.launches
         self._stopping = self._reported = False
+        self._note()
         try:
             self._container = await self._restart() or await self._start()
+            self._note()
         except GpuContainersError as exc:
             launches.fail(self.kernel_id, exc)
             await self._clear()
@@ -117,6 +120,25 @@ class ContainerProvisioner(KernelProvisionerBase):
             await self._clear()
             raise
         return self.connection_info
+
+    def _note(self) -> None:
+        """Write down what the next server in this folder needs to find the kernel again."""
+        seat, container = self._seat, self._container
+        if seat is None or not seat.server:  # papermill, console: no server comes back
+            return
+        self._services.records.put(
+            KernelRecord(
+                kernel_id=self.kernel_id,
+                server=seat.server,
+                environment=container.environment if container else self._environment(),
+                seat=seat,
+                launch=self._services.launches.get(self.kernel_id),
+                connection=self.connection_info,
+                container_id=container.container_id if container else "",
+                gpus=tuple(gpu.uuid for gpu in container.gpus) if container else (),
+                memory=container.memory if container else None,
+            )
+        )
 
     def cancel_start(self) -> None:
         """Give up a start that is in progress; without one nothing happens."""
@@ -215,6 +237,13 @@ class ContainerProvisioner(KernelProvisionerBase):
             info["container_id"] = self._container.container_id
         return info
 
+    async def load_provisioner_info(self, provisioner_info: dict[str, Any]) -> None:
+        """Go on with a kernel that this server's former life started; see `service.reattach`."""
+        await super().load_provisioner_info(provisioner_info)
+        self._container = self._services.kernels.get(self.kernel_id)
+        if self._container is not None:
+            self._seat = self._container.seat
+
     def get_shutdown_wait_time(self, recommended: float = 5.0) -> float:
         """Return how long a kernel may take to end by itself, in seconds."""
         return recommended
@@ -227,6 +256,8 @@ class ContainerProvisioner(KernelProvisionerBase):
             await self._services.kernels.remove(container)
         elif seat is not None:
             self._services.kernels.seats.leave(seat)
+        if seat is not None and seat.server:
+            self._services.records.remove(self.kernel_id)
 
     def _environment(self) -> Environment:
         name = self._manager.kernel_name

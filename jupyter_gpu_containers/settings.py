@@ -88,6 +88,17 @@ class GpuContainers(Configurable):
         help="""Seconds after which a launched kernel is shut down again when no notebook took it
         (its page was closed meanwhile).""",
     ).tag(config=True)
+    reattach_grace = Float(
+        900.0,
+        min=0.0,
+        help="""Seconds for which a kernel outlives a Jupyter server that crashed: the next server
+        in the same folder takes it over. Ordinary shutdown stops kernels at once.""",
+    ).tag(config=True)
+    signing_key_file = Unicode(
+        "",
+        help="""File with the key that signs containers' labels, where several users' kernels are
+        managed together; default: a key of the user's own, which is made when it is needed.""",
+    ).tag(config=True)
     max_queue = Int(
         50, min=0, help="Most launches of a server that wait for GPUs; 0 = none waits."
     ).tag(config=True)

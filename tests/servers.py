@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,17 @@ class Server:
         "server", "lab" or "notebook".
     options : str
         More of its command line.
+    env : mapping
+        More variables.
     """
 
-    def __init__(self, room: Room, *options: str, program: str = "server") -> None:
+    def __init__(
+        self,
+        room: Room,
+        *options: str,
+        program: str = "server",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.room = room
         self.token = secrets.token_hex(8)
         self._pages: list[Page] = []
@@ -50,7 +58,7 @@ class Server:
             self.process = subprocess.Popen(
                 command,
                 cwd=room.workspace,
-                env=room.environ(),
+                env={**room.environ(), **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

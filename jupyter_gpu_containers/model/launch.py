@@ -79,6 +79,7 @@ class Launch:
     gpus: tuple[str, ...] = ()
     phases: tuple[PhaseTime, ...] = ()
     error: Problem | None = None
+    recovered: bool = False  # the server was started anew while the kernel ran
     queue: QueuePlace | None = None  # while it waits for GPUs
 
     @property
@@ -125,6 +126,7 @@ class Seat:
     run_dir: str  # same path inside and outside: connection file and sockets
     home_dir: str  # on the host; HOME inside
     notebook: str = ""
+    server: str = ""  # the Jupyter server, by service.server_id; "" = the kernel ends with `owner`
     env: Mapping[str, str] = field(default_factory=dict)  # already reduced to the allow-list
 
 
@@ -189,6 +191,7 @@ def make_container_spec(
             environment=environment.name,
             display_name=environment.display_name,
             notebook=seat.notebook,
+            server=seat.server,
         ),
         env={
             **({DISABLE_REQUIRE: "1"} if waived else {}),

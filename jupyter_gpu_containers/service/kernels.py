@@ -141,6 +141,18 @@ class Kernels:
         progress(Phase.STARTING, error=None)
         return await self._cancellable(kernel.seat.kernel_id, self._run(kernel, progress))
 
+    def adopt(self, kernel: KernelContainer) -> KernelContainer:
+        """Take over a kernel that runs and that this server's former life started.
+
+        Raises
+        ------
+        WorkspaceError
+            Its folders cannot be taken over.
+        """
+        kernel = replace(kernel, seat=self.seats.adopt(kernel.seat))
+        self._running[kernel.seat.kernel_id] = kernel
+        return kernel
+
     def cancel(self, kernel_id: str) -> bool:
         """Give up a start that is in progress; False where there is none."""
         task = self._starting.get(kernel_id)
@@ -176,9 +188,12 @@ class Kernels:
         seats = self.seats.taken
         if not seats:
             return
+        ids = {kernel.container_id for kernel in self._running.values()}  # with adopted ones
         try:
             for container in await self._backend.containers(f"{labels.OWNER}={seats[0].owner}"):
-                await self._claims.release(container.id)
+                ids.add(container.id)
+            for container_id in ids:
+                await self._claims.release(container_id)
         except UnavailableError as exc:  # the next reconciliation of anybody removes them
             self._log.warning("containers will be removed later: %s", exc)
         for seat in seats:

@@ -200,6 +200,17 @@ class Launches(LaunchBook):
         if launch is not None and not launch.phase.final:
             self.advance(kernel_id, Phase.CANCELLED, error=launch.error)
 
+    def recover(self, launch: Launch) -> None:
+        """List a launch of this server's former life again; its kernel runs on."""
+        self._put(replace(launch, recovered=True))
+        if launch.path:
+            self._spawn(launch.id, self._reap(launch.id))
+
+    def lost(self, launch: Launch, why: Problem) -> None:
+        """Note how a kernel ended that nobody drove any more."""
+        launch = self._launches.get(launch.id, launch)
+        self._put(launch.advance(Phase.FAILED, time.time(), error=why))
+
     def replaced_by(self, kernel_id: str) -> str | None:
         """Return the kernel whose GPUs this one may take over."""
         return self._replaces.get(kernel_id)

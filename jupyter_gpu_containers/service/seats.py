@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import zmq
@@ -53,6 +56,7 @@ class Seats:
         self.workspace = workspace
         self._env_names = frozenset(env_names)
         self._owner = str(owner.Owner.current())
+        self.server = ""  # the Jupyter server that kernels belong to, see `server_id`
         self._taken: dict[str, Seat] = {}  # by run directory
         self._log = log or logging.getLogger(__name__)
 
@@ -81,7 +85,7 @@ class Seats:
             cannot be made.
         """
         workspace, folder = resolve_workspace(self.workspace, working_dir)
-        run_dir, home_dir = self._make_folders()
+        run_dir, home_dir = self._make_folders(kernel_id)
         seat = Seat(
             kernel_id=kernel_id,
             caller=self.caller,
@@ -91,6 +95,7 @@ class Seats:
             run_dir=run_dir,
             home_dir=home_dir,
             notebook=notebook,
+            server=self.server,
             env={**{k: v for k, v in env.items() if k in self._env_names}, **own_env},
         )
         self._taken[run_dir] = seat
@@ -108,25 +113,49 @@ class Seats:
         self._taken.pop(seat.run_dir, None)
         self._remove(seat.run_dir, os.path.dirname(seat.home_dir))
 
-    def sweep(self) -> None:
-        """Remove the folders of kernels whose process is certainly dead."""
+    def adopt(self, seat: Seat) -> Seat:
+        """Take a place over from a process that has died.
+
+        Raises
+        ------
+        WorkspaceError
+            A folder of it cannot be written any more.
+        """
+        seat = replace(seat, owner=self._owner)
+        for folder in (seat.run_dir, os.path.dirname(seat.home_dir)):
+            write_anew(folder, OWNER_FILE, self._marker(seat.kernel_id).encode())
+        self._taken[seat.run_dir] = seat
+        return seat
+
+    def sweep(self, in_use: Collection[str] = ()) -> None:
+        """Remove the folders of kernels whose process is certainly dead.
+
+        Parameters
+        ----------
+        in_use : collection of str
+            Ids of kernels whose containers are still there, whoever drives them.
+        """
         for root in (self.run_root, self.home_root):  # either may outlive the other
             for marker in root.glob(f"*/{OWNER_FILE}"):
                 try:
-                    whose = marker.read_text()
+                    whose, _, kernel_id = _read_plain(marker).partition("\n")
                 except OSError:  # its owner is removing it now
                     continue
-                if owner.is_dead(whose, running=False):
+                if kernel_id not in in_use and owner.is_dead(whose, running=False):
                     self._remove(str(marker.parent))
 
-    def _make_folders(self) -> tuple[str, str]:
+    def _marker(self, kernel_id: str) -> str:
+        """Return what stands in each folder: who drives the kernel, and which one it is."""
+        return f"{self._owner}\n{kernel_id}"
+
+    def _make_folders(self, kernel_id: str) -> tuple[str, str]:
         """Make a run directory and a home, each beside the name of who drives the kernel."""
         made: list[str] = []
         try:
             for root in (self.run_root, self.home_root):
                 self._make_private(root)
                 made.append(tempfile.mkdtemp(dir=root))
-                Path(made[-1], OWNER_FILE).write_text(self._owner)
+                Path(made[-1], OWNER_FILE).write_text(self._marker(kernel_id))
             run_dir, home_dir = made[0], os.path.join(made[1], "home")
             Path(run_dir, HOSTS_FILE).write_text(HOSTS)
             os.mkdir(home_dir, mode=0o700)
@@ -171,3 +200,51 @@ class Seats:
                 f"Remove it, or `chmod 700 {folder}`; or set c.GpuContainers.run_dir elsewhere.",
                 code="run_dir_not_private",
             )
+
+
+def _read_plain(path: Path) -> str:
+    """Read a small file in whose place a kernel may have put a link, or a pipe to wait at."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ""
+        return file.read(1000).decode(errors="replace")
+
+
+def write_anew(
+    folder: str, name: str, content: bytes, *, user: tuple[int, int] | None = None
+) -> None:
+    """Write a file into a folder that a kernel can write into, too.
+
+    What has its name is removed, not followed: it may be a link that leads out of the folder.
+
+    Parameters
+    ----------
+    folder, name : str
+    content : bytes
+    user : tuple of int, optional
+        User and group id that the file shall belong to.
+
+    Raises
+    ------
+    WorkspaceError
+        It cannot be written, or the kernel is just putting something else in its place.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        inside = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=inside)
+            with open(os.open(name, flags, 0o600, dir_fd=inside), "wb") as file:
+                if user is not None:
+                    os.fchown(file.fileno(), *user)
+                file.write(content)
+        finally:
+            os.close(inside)
+    except OSError as exc:
+        raise WorkspaceError(
+            f"The kernel's own folder cannot be used: {exc.strerror} ({folder}/{name}).",
+            "Start the kernel anew.",
+            code="run_dir_unusable",
+        ) from exc

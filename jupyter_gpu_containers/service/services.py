@@ -17,6 +17,9 @@ from .jobs import Jobs
 from .kernels import Kernels
 from .launches import Launches
 from .logins import Logins
+from .reattach import Reattach
+from .records import Records
+from .server_id import Servers
 from .verdicts import Verdicts
 
 
@@ -39,6 +42,9 @@ class Services:
     jobs: Jobs
     commits: Commits
     builds: Builds
+    servers: Servers
+    records: Records
+    reattach: Reattach
 
     def close(self) -> None:
         """Release threads and connections; containers stay as they are."""
