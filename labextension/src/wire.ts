@@ -157,4 +157,6 @@ export interface ILaunch {
   error: IProblem | null;
   /** While the phase is `waiting`. */
   queue: IQueuePlace | null;
+  /** The server was started anew while the kernel ran, and took it over. */
+  recovered: boolean;
 }

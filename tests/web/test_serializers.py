@@ -63,6 +63,7 @@ def test_a_launch_in_full() -> None:
             {"phase": "failed", "at": "2023-11-14T22:13:22.000Z"},
         ],
         "error": {"code": "out_of_memory", "message": "Killed.", "hint": "Use less."},
+        "recovered": False,
         "queue": None,
     }
 
