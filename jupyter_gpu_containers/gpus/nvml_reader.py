@@ -19,9 +19,11 @@ from pynvml import NVMLError
 
 from jupyter_gpu_containers.model.cuda import BRANDS
 from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuProcess, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu_health import RecoveryAction, recovery_problem
 from jupyter_gpu_containers.model.gpu_links import GpuLink
 
 from .nvml_links import read_links
+from .nvml_recovery import recovery_action
 from .nvml_values import optional
 
 log = logging.getLogger(__name__)
@@ -159,12 +161,13 @@ class NvmlReader:
             brand=_brand(handle),
         )
         mig_mode = optional(pynvml.nvmlDeviceGetMigMode, handle)
+        action = recovery_action(handle)
         if mig_mode is None or mig_mode[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
-            yield _leaf(handle, index, identity)
+            yield _with_recovery(_leaf(handle, index, identity), action)
             self._whole[identity.uuid] = handle
             return
         instances = list(_mig_instances(handle, index, identity))
-        yield from instances
+        yield from (_with_recovery(instance, action) for instance in instances)
         if not instances:
             message = f"GPU {index} is in MIG mode, but has no MIG instance."
             hint = f"Make instances with `sudo nvidia-smi mig -cgi PROFILE -C -i {index}`."
@@ -219,6 +222,14 @@ def _leaf(handle: Any, index: int, identity: _Identity) -> Gpu:
         processes=_processes(handle),
         brand=identity.brand,
     )
+
+
+def _with_recovery(gpu: Gpu, action: RecoveryAction | None) -> Gpu:
+    """Add what NVML wants done to the GPU; while it wants something, it is not to be given out."""
+    if action is None:
+        return gpu
+    problem = gpu.problem or recovery_problem(gpu.index, action)
+    return replace(gpu, recovery_action=action.value, problem=problem)
 
 
 def _mig_instances(parent: Any, index: int, identity: _Identity) -> Iterator[Gpu]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker import APIClient
 
 from jupyter_gpu_containers.backends.docker import alive
 from jupyter_gpu_containers.backends.docker.client import connect
 from jupyter_gpu_containers.backends.docker.facts import usage_from_stats
+from jupyter_gpu_containers.backends.docker.transport import EngineAdapter
 from jupyter_gpu_containers.model.container import ContainerExit
 from jupyter_gpu_containers.model.usage import ContainerUsage, UsageSource
 from jupyter_gpu_containers.runtime.cgroup import LastCounters
@@ -212,3 +216,45 @@ def test_statistics_of_both_versions_of_control_groups() -> None:
 
 def test_statistics_of_a_container_that_does_not_run() -> None:
     assert usage_from_stats({"memory_stats": {}, "pids_stats": {}}, 5.0) is None
+
+
+def process(proc: Path, pid: int, name: str, ticks: int) -> None:
+    (proc / str(pid)).mkdir(parents=True)
+    before = "S 1 " + "0 " * 17
+    (proc / str(pid) / "stat").write_text(f"{pid} ({name}) {before}{ticks} 0 0\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "pid_file", "known"),
+    [
+        ("dockerd", None, True),
+        ("systemd", "4242", True),  # it holds the socket; the PID file names the engine
+        ("systemd", "77", False),  # a PID file that an engine left, whose number is another's now
+        ("systemd", "", False),
+        ("systemd", None, False),
+    ],
+)
+def test_when_the_engine_began(
+    listener: tuple[socket.socket, str],
+    tmp_path: Path,
+    name: str,
+    pid_file: str | None,
+    known: bool,
+) -> None:
+    server, path = listener
+    server.listen()
+    proc, file = tmp_path / "proc", tmp_path / "docker.pid"
+    process(proc, os.getpid(), name, 100)
+    process(proc, 4242, "dockerd", 100)
+    process(proc, 77, "sleep", 100)
+    if pid_file is not None:
+        file.write_text(pid_file)
+    client = APIClient(f"unix://{path}", version="1.41")
+    client.mount("http+docker://", EngineAdapter(path, 5))
+    began = alive.began(client, proc, (file,))  # type: ignore[arg-type]
+    client.close()
+    if known:
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        assert abs(began - booted - 100 / os.sysconf("SC_CLK_TCK")) < 1
+    else:
+        assert began == 0

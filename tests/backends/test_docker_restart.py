@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,6 +72,7 @@ async def test_engine_is_stopped_and_comes_back(rig: Bench, engine: PrivateEngin
     exited = await asyncio.wait_for(end, TIMEOUT)
     assert exited.exit_code in (137, 143)
     assert not exited.lost
+    assert exited.engine_restarted
     assert [(c.id, c.status) for c in await rig.listed()] == [
         (container_id, ContainerStatus.EXITED)
     ]
@@ -86,6 +88,7 @@ async def test_engine_crashes_and_comes_back(rig: Bench, engine: PrivateEngine) 
     exited = await asyncio.wait_for(end, TIMEOUT)
     assert exited.exit_code in (137, 143)  # the engine that comes back ends what it finds
     assert not exited.lost
+    assert exited.engine_restarted
     assert [c.id for c in await rig.listed()] == [container_id]
 
 
@@ -100,7 +103,40 @@ async def test_container_that_outlives_its_engine(
     assert (await rig.listed())[0].status is ContainerStatus.RUNNING
     assert not end.done()
     await go.write("7")
-    assert (await asyncio.wait_for(end, TIMEOUT)).exit_code == 7
+    assert await asyncio.wait_for(end, TIMEOUT) == ContainerExit(7)
+
+
+async def test_killed_by_somebody_while_the_engine_is_away(
+    keep_alive: None, rig: Bench, engine: PrivateEngine
+) -> None:
+    """An engine that leaves its containers alone did not do it."""
+    mine = rig.pipe()
+    alive = rig.pipe()
+    _, end = await started(
+        rig,
+        f"kept = open({str(alive)!r}, 'w'); import os, signal; open({str(mine)!r}).read(); "
+        "os.kill(os.getpid(), signal.SIGKILL)",
+    )
+    await asyncio.to_thread(engine.kill)
+    reading = asyncio.ensure_future(alive.read())
+    await mine.write()
+    await reading  # the process is gone
+    await is_away(rig)
+    await asyncio.to_thread(engine.start)
+    assert await asyncio.wait_for(end, TIMEOUT) == ContainerExit(137)
+
+
+async def test_killed_by_somebody_after_the_engine_was_away(
+    rig: Bench, engine: PrivateEngine
+) -> None:
+    _, first = await started(rig, "import time; time.sleep(600)")
+    await asyncio.to_thread(engine.kill)
+    await is_away(rig)
+    await asyncio.to_thread(engine.start)
+    assert (await asyncio.wait_for(first, TIMEOUT)).engine_restarted
+    second, end = await started(rig, "import time; time.sleep(600)")
+    await rig.backend.signal(second, signal.SIGKILL)
+    assert await asyncio.wait_for(end, TIMEOUT) == ContainerExit(137)
 
 
 async def test_end_while_the_engine_is_away(

@@ -21,6 +21,8 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
+from urllib3.exceptions import ReadTimeoutError
+
 from jupyter_gpu_containers.errors import (
     ContainerNotFoundError,
     EngineUnreachableError,
@@ -29,6 +31,7 @@ from jupyter_gpu_containers.errors import (
 from jupyter_gpu_containers.model.container import ContainerExit
 from jupyter_gpu_containers.runtime.cgroup import LastCounters
 
+from . import alive
 from .alive import takes_connections
 from .client import JsonStream, Request
 from .facts import seconds
@@ -41,6 +44,7 @@ EVENTS = [*DIED, *GONE, "oom", "start"]
 ENGINES_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)  # exit codes of those it ends
 IDLE_TIMEOUT = 30.0  # seconds without an event, after which all are looked at and asked anew
 RETRY_FIRST, RETRY_MAX = 0.1, 2.0  # seconds between attempts while the engine is away
+ENDS_WITHIN = 20.0  # seconds in which an engine that is back ends what it finds; ten to let it end
 CLOCK_MARGIN = 1.0  # seconds; the stream starts this much in the past, since it opens late
 
 
@@ -67,7 +71,7 @@ class ExitWatcher:
         self._reported: dict[str, str] = {}  # id: `State.StartedAt` of the last run told about
         self._oom: set[str] = set()
         self._oom_listeners: list[Callable[[str], None]] = []
-        self._away_since: float | None = None  # epoch; the engine was not there since
+        self._gap = (0.0, 0.0)  # epoch: the last time when the stream broke, and was back
         self.counters = LastCounters()
         self._recheck: set[str] = set()  # looked at in vain; again at the next event or timeout
         self._closed = threading.Event()
@@ -126,8 +130,7 @@ class ExitWatcher:
                 since = self._read(since)
             except GpuContainersError as exc:
                 log.debug("Container events: %s", exc)
-                if isinstance(exc, EngineUnreachableError) and self._away_since is None:
-                    self._away_since = time.time()
+                self._broke()
             # a stream that held for a while broke just now: the engine may be back at once
             held = time.monotonic() - began > RETRY_MAX
             pause = RETRY_FIRST if held else min(pause * 2, RETRY_MAX)
@@ -141,19 +144,29 @@ class ExitWatcher:
         with self._lock:
             self._stream = stream
         try:
+            with self._lock:
+                self._gap = (self._gap[0], time.time() if self._gap[0] else 0.0)
             self._look_at_all()
-            self._away_since = None
             for event in stream:
                 since = max(since, float(event.get("timeNano") or 0) / 1e9)
                 self._on_event(event)
+            self._broke()
         except Exception as exc:  # noqa: BLE001  every way in which a stream can break
             if not self._closed.is_set():
                 log.debug("Container events ended: %r", exc)
+            if not _is_idle(exc):
+                self._broke()
         finally:
             with self._lock:
                 self._stream = None
             stream.close()
         return since
+
+    def _broke(self) -> None:
+        """Note that the engine may have gone away, unless it has not been seen since the last."""
+        with self._lock:
+            if self._gap[1] or not self._gap[0]:
+                self._gap = (time.time(), 0.0)
 
     def _on_event(self, event: Mapping[str, Any]) -> None:
         container_id = str(event.get("id") or (event.get("Actor") or {}).get("ID") or "")
@@ -200,8 +213,6 @@ class ExitWatcher:
         started = state.get("StartedAt") or ""
         if state.get("Status") in ("exited", "dead"):
             ended = exit_from_state(state)
-            if self._was_away(seconds(started)) and ended.exit_code in ENGINES_SIGNALS:
-                ended = replace(ended, engine_restarted=self._ends_what_it_finds())
             self._ended(container_id, started, ended)
         elif died is not None and seconds(started) <= float(died.get("timeNano") or 0) / 1e9:
             # The event outran the state. (Otherwise the event is of an earlier run.)
@@ -239,37 +250,43 @@ class ExitWatcher:
             return
 
         def decide() -> None:
-            future.set_result(replace(ended, engine_restarted=self._is_stopping()))
+            by_engine = self._ended_by_engine(seconds(started), ended.finished or time.time())
+            future.set_result(replace(ended, engine_restarted=by_engine))
 
         try:
             self._submit(decide)
         except RuntimeError:  # closed: nobody makes requests any more
             future.set_result(ended)
 
-    # -- is it the engine that ended a container? ---------------------------------------------
-
-    def _was_away(self, started: float) -> bool:
-        """Tell whether the engine was away, and has not been seen since, after a run had begun."""
-        away = self._away_since
-        return away is not None and started < away
-
-    def _ends_what_it_finds(self) -> bool:
-        """Tell whether an engine that comes back ends containers; False where nobody can tell."""
+    def _ended_by_engine(self, started: float, finished: float) -> bool:
+        """Tell whether the engine itself ended a run by a signal; False where it is not certain."""
         try:
-            info: Mapping[str, Any] = self._request("", lambda client: client.info())
-        except GpuContainersError:
-            return False
-        is_podman = "BuildahVersion" in info  # it has no daemon on which containers depend
-        return not is_podman and not info.get("LiveRestoreEnabled")
-
-    def _is_stopping(self) -> bool:
-        """Tell whether the engine goes away just now."""
-        try:
-            return not self._request("", takes_connections)
+            if not self._request("", takes_connections):
+                return True  # it stops, and ends its containers first
+            began = float(self._request("", alive.began))
+            with self._lock:
+                gone, back = self._gap
+            if began:
+                # a run older than the engine ended after it, or since its predecessor went away
+                candidate = started < began and finished >= min(began, gone or began) - CLOCK_MARGIN
+            else:
+                candidate = bool(gone) and started < gone <= finished < back + ENDS_WITHIN
+            return candidate and self._ends_what_it_finds()
         except EngineUnreachableError:
             return True
         except GpuContainersError:
             return False
+
+    def _ends_what_it_finds(self) -> bool:
+        """Tell whether an engine that comes back ends the containers that outlived it."""
+        info: Mapping[str, Any] = self._request("", lambda client: client.info())
+        is_podman = "BuildahVersion" in info  # it has no daemon on which containers depend
+        return not is_podman and not info.get("LiveRestoreEnabled")
+
+
+def _is_idle(exc: Exception) -> bool:
+    """Tell whether there was only no event for a while, which `requests` wraps."""
+    return any(isinstance(cause, ReadTimeoutError) for cause in (exc, *exc.args))
 
 
 def exit_from_state(state: Mapping[str, Any]) -> ContainerExit:

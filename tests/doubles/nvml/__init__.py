@@ -90,7 +90,18 @@ class FakeDriver:
             "LD_LIBRARY_PATH": str(self.library.parent) if self.library else "",
             "FAKE_NVML_MACHINE": str(self.machine),
             "FAKE_NVML_LOG": str(self.log),
+            "FAKE_NVML_EVENTS": str(self.events),
         }
+
+    @property
+    def events(self) -> Path:
+        """The script of events; see README.md."""
+        return self.machine.with_suffix(".events")
+
+    def report(self, line: str) -> None:
+        """Let an event happen: "gpu0 8 79", "unknown 8 79", "error 15"."""
+        with self.events.open("a") as file:
+            file.write(f"{line}\n")  # in one piece, since it is short
 
     def edit(self, section: str, **values: str | None) -> None:
         """Change keys of a section (None removes one); processes see it with their next call."""
@@ -119,9 +130,9 @@ class FakeDriver:
         """Count the NVML calls so far by function name."""
         return Counter(self.log.read_text().split() if self.log.exists() else [])
 
-    def wait_for_call(self, function: str) -> None:
+    def wait_for_call(self, function: str, times: int = 1) -> None:
         """Return once the library was called; blocking, for a thread beside an event loop."""
-        while not self.calls()[function]:
+        while self.calls()[function] < times:
             time.sleep(0.001)  # a file cannot be awaited
 
 

@@ -116,6 +116,10 @@ static void set_gpu(device_t *gpu, const char *key, char *value) {
         copy(gpu->paths, sizeof gpu->paths, value);
     else if (!strcmp(key, "nvlinks"))
         set_nvlinks(gpu, value);
+    else if (!strcmp(key, "events"))
+        gpu->no_events = !strcmp(value, "none");
+    else if (!strcmp(key, "recovery"))
+        gpu->recovery = 1 + atoi(value);
     else if (!strcmp(key, "state"))
         gpu->state = return_code(value);
     else if (!strcmp(key, "mig"))

@@ -18,6 +18,7 @@ typedef enum {
     NVML_ERROR_NOT_FOUND = 6,
     NVML_ERROR_INSUFFICIENT_SIZE = 7,
     NVML_ERROR_DRIVER_NOT_LOADED = 9,
+    NVML_ERROR_TIMEOUT = 10,
     NVML_ERROR_GPU_IS_LOST = 15,
     NVML_ERROR_RESET_REQUIRED = 16,
     NVML_ERROR_LIB_RM_VERSION_MISMATCH = 18,
@@ -48,6 +49,8 @@ typedef struct device {
     char pci[32], paths[256];
     int nvlink_count;
     char nvlinks[MAX_NVLINKS][8]; /* "gpuN", "switch", "-" for one that is down */
+    int no_events;  /* NVML cannot watch this GPU */
+    int recovery;   /* 1 + nvmlDeviceGpuRecoveryAction_t; 0: a driver that does not tell */
     int process_count;
     process_t processes[MAX_PROCESSES];
 } device_t;

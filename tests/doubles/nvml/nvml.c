@@ -52,7 +52,7 @@ static void note(const char *function) {
 nvmlReturn_t api_enter(const char *function) {
     pthread_mutex_lock(&mutex);
     if (initialised) machine_load(0);
-    note(function);
+    if (function) note(function); /* NULL: the same call, waiting */
     if (!initialised) return NVML_ERROR_UNINITIALIZED;
     /* the kernel module was unloaded or exchanged: every handle is void */
     return machine.init;
@@ -98,6 +98,7 @@ API const char *nvmlErrorString(nvmlReturn_t result) {
     case NVML_ERROR_NOT_FOUND: return "Not Found";
     case NVML_ERROR_INSUFFICIENT_SIZE: return "Insufficient Size";
     case NVML_ERROR_DRIVER_NOT_LOADED: return "Driver Not Loaded";
+    case NVML_ERROR_TIMEOUT: return "Timeout";
     case NVML_ERROR_GPU_IS_LOST: return "GPU is lost";
     case NVML_ERROR_RESET_REQUIRED: return "GPU requires reset";
     case NVML_ERROR_LIB_RM_VERSION_MISMATCH: return "RM has detected an NVML/RM version mismatch.";
