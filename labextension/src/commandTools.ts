@@ -31,6 +31,17 @@ export const IMAGE = {
   description: 'Reference or id of an image on this machine'
 } as const;
 
+/** The arguments of what is done with an image under a name. */
+export function referenceArgs(description: string) {
+  return {
+    type: 'object',
+    properties: {
+      image: IMAGE,
+      reference: { type: 'string', description }
+    }
+  } as const;
+}
+
 /** A text among arguments; undefined where it is missing or empty. */
 export function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;

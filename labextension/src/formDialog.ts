@@ -1,8 +1,18 @@
 // A dialog whose body has buttons and text fields of its own, which keep the Enter key.
 import { Dialog } from '@jupyterlab/apputils';
 
-/** JupyterLab's dialog; Enter on a button or a search field of the body is not for the dialog. */
+/**
+ * JupyterLab's dialog, for a form.
+ *
+ * Enter on a button or a search field of the body is not for the dialog. What must be filled in
+ * must be so even where nothing was typed, after which alone JupyterLab looks.
+ */
 export class FormDialog<T> extends Dialog<T> {
+  override resolve(index?: number): void {
+    this.node.dispatchEvent(new Event('input')); // has the fields checked
+    super.resolve(index);
+  }
+
   protected override _evtKeydown(event: KeyboardEvent): void {
     const { target } = event;
     const isOfBody =

@@ -121,10 +121,12 @@ export function allocatable(gpus: readonly IGpu[]): IGpu[] {
   return gpus.filter(gpu => !split.has(gpu.uuid));
 }
 
-/** How many GPUs an image is for: one, unless it was looked into and has nothing that needs one. */
+/** How many GPUs an image is for: one, unless nothing in it is known to need one. */
 export function usualGpus(image: IImage): number {
-  const { cuda, framework, kernels } = image;
-  return kernels === null || cuda !== null || framework !== null ? 1 : 0;
+  const { cuda, framework, kernels, verdict } = image;
+  const isForGpus = cuda !== null || framework !== null;
+  const wasJudged = kernels !== null || verdict?.verdict === 'cpu';
+  return isForGpus || !wasJudged ? 1 : 0;
 }
 
 /** Whether an environment's image is this one. */

@@ -7,6 +7,7 @@ import {
   PALETTE,
   attempt,
   findImage,
+  referenceArgs,
   text
 } from './commandTools';
 import { imageKey, imageTitle } from './format';
@@ -90,15 +91,8 @@ export function addImageCommands(options: IImageCommandOptions): IDisposable {
       isEnabled,
       describedBy: {
         args: {
-          type: 'object',
-          required: ['image'],
-          properties: {
-            image: IMAGE,
-            reference: {
-              type: 'string',
-              description: trans.__('The new name; asked for if missing')
-            }
-          }
+          ...referenceArgs(trans.__('The new name; asked for if missing')),
+          required: ['image']
         }
       },
       execute: async args => {
@@ -124,6 +118,9 @@ export function addImageCommands(options: IImageCommandOptions): IDisposable {
       }
     })
   );
+  const named = referenceArgs(
+    trans.__('The name to remove; asked for if missing')
+  );
   added.add(
     commands.addCommand(CommandIDs.removeImage, {
       label: trans.__('Remove…'),
@@ -134,11 +131,7 @@ export function addImageCommands(options: IImageCommandOptions): IDisposable {
           type: 'object',
           required: ['image'],
           properties: {
-            image: IMAGE,
-            reference: {
-              type: 'string',
-              description: trans.__('The name to remove; asked for if missing')
-            },
+            ...named.properties,
             force: {
               type: 'boolean',
               description: trans.__(

@@ -105,7 +105,7 @@ export async function askForName(
   image: IImage,
   action: string
 ): Promise<string | null> {
-  const { button, value } = await new Dialog<string>({
+  const { button, value } = await new FormDialog<string>({
     title,
     body: new NameForm(trans, image),
     buttons: [

@@ -1,6 +1,7 @@
 // Pure questions about jobs.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { formatBytes, formatDuration, formatShare } from './format';
+import { IProblem } from './wire';
 import { IJob } from './wireImages';
 
 /** What a job is called: "Pull of nvcr.io/nvidia/pytorch:25.08-py3". */
@@ -42,6 +43,11 @@ export function isFresher(known: IJob | undefined, answer: IJob): boolean {
 /** Whether a job failed for want of a login. */
 export function wantsLogin(code: string | undefined): boolean {
   return code === 'registry_unauthorized' || code === 'registry_forbidden';
+}
+
+/** A problem beside a form that mends it: the hint tells the same for the command line. */
+export function withoutHint(problem: IProblem): IProblem {
+  return wantsLogin(problem.code) ? { ...problem, hint: '' } : problem;
 }
 
 /** The share that is done, from 0 to 1; null where the total is not known. */

@@ -1,6 +1,7 @@
 // The dialog that asks for a login until the registry accepts it.
 import { Dialog, Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
+import { FormDialog } from './formDialog';
 import { RequestError, toProblem } from './requests';
 import { IRegistriesModel } from './tokens';
 import { IProblem } from './wire';
@@ -42,7 +43,7 @@ export async function askForLogin(
       problem,
       isFixed: Boolean(host)
     });
-    const { button, value } = await new Dialog<ILoginInput>({
+    const { button, value } = await new FormDialog<ILoginInput>({
       title: host
         ? trans.__('Log in to %1', host)
         : trans.__('Log in to a registry'),
@@ -51,7 +52,8 @@ export async function askForLogin(
         Dialog.cancelButton({ label: trans.__('Cancel') }),
         Dialog.okButton({ label: trans.__('Log In') })
       ],
-      focusNodeSelector: 'input'
+      // what was typed before stays, but for the secret
+      focusNodeSelector: input.username ? 'input[type=password]' : 'input'
     }).launch();
     if (!button.accept || !value) {
       return false;

@@ -21,7 +21,7 @@ export async function askForSave(
     ],
     focusNodeSelector: 'input'
   });
-  dialog.addClass('jp-GpuContainers-wideDialog');
+  dialog.addClass('jp-GpuContainers-tallDialog');
   const { button, value } = await dialog.launch();
   return (button.accept && value) || null;
 }

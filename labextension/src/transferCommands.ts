@@ -3,10 +3,10 @@ import { DisposableSet, IDisposable } from '@lumino/disposable';
 import { CommandIDs } from './commandIds';
 import {
   IImageCommandOptions,
-  IMAGE,
   PALETTE,
   attempt,
   findImage,
+  referenceArgs,
   text
 } from './commandTools';
 import { imageTitle } from './format';
@@ -65,16 +65,9 @@ export function addTransferCommands(
       caption: trans.__('Send the image to a registry'),
       isEnabled,
       describedBy: {
-        args: {
-          type: 'object',
-          properties: {
-            image: IMAGE,
-            reference: {
-              type: 'string',
-              description: trans.__('Name to push under; asked for if missing')
-            }
-          }
-        }
+        args: referenceArgs(
+          trans.__('Name to push under; asked for if missing')
+        )
       },
       execute: async args => {
         const image = findImage(model, args);

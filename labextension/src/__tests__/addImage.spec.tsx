@@ -145,6 +145,59 @@ describe('AddImage', () => {
     expect(onPull.mock.calls[0][0]).toBe('nvcr.io/nvidia/pytorch:26.07-py3');
   });
 
+  it('tells on demand which versions run here, and why others do not', async () => {
+    const tag = (name: string) => `GET images/nvcr.io/nvidia/pytorch%3A${name}`;
+    const arm = {
+      code: 'wrong_architecture',
+      message: 'The image is for arm64.',
+      hint: ''
+    };
+    server.answers.set(tag('26.07-py3'), json(arm, 409));
+    const verdict = { verdict: 'likely', gpus: [], reasons: [] };
+    server.answers.set(tag('24.01-py3'), { ...DETAILS, verdict });
+    const node = await dialog(PYTORCH);
+    expect(server.requests.map(({ what }) => what)).not.toContain(
+      tag('24.01-py3')
+    );
+    button(node, 'Which versions run here?').click();
+    await settled();
+    const list = node.querySelector('[aria-label=Versions]')!;
+    expect([...list.children].map(({ textContent }) => textContent)).toEqual([
+      '25.08-py3Incompatible' + TOO_OLD.gpus[0].reasons[0].message,
+      '24.01-py3Likely',
+      '26.07-py3Incompatible' + arm.message
+    ]);
+    (list.children[1].firstChild as HTMLElement).click();
+    await settled();
+    button(node, 'Pull 8.4 GiB').click();
+    expect(onPull.mock.calls[0][0]).toBe('nvcr.io/nvidia/pytorch:24.01-py3');
+  });
+
+  it('asks no more of a registry that has had enough', async () => {
+    const tags = [...Array(20).keys()].map(n => `1.${20 - n}`);
+    server.answers.set(TAGS, {
+      repository: 'nvcr.io/nvidia/pytorch',
+      tags,
+      total: tags.length
+    });
+    const code = 'registry_rate_limited';
+    for (const tag of tags) {
+      server.answers.set(
+        `GET images/nvcr.io/nvidia/pytorch%3A${tag}`,
+        json({ ...BUSY, code }, 429)
+      );
+    }
+    const node = await dialog(PYTORCH);
+    button(node, 'Which versions run here?').click();
+    await settled();
+    const list = node.querySelector('[aria-label=Versions]')!;
+    expect(list.children).toHaveLength(10);
+    const last = list.children[9].textContent;
+    expect(last).toContain('Not known' + BUSY.message);
+    const asked = server.requests.filter(({ what }) => what.includes('%3A1.'));
+    expect(asked.length).toBeLessThanOrEqual(3);
+  });
+
   it('searches Docker Hub for what is no name', async () => {
     server.answers.set('GET search?q=torch%20two', {
       results: [
@@ -180,6 +233,7 @@ describe('AddImage', () => {
     server.answers.set('POST registries/nvcr.io/login', json(BUSY, 403));
     const node = await dialog(PYTORCH);
     expect(node.textContent).toContain(UNAUTHORIZED.message);
+    expect(node.textContent).not.toContain(UNAUTHORIZED.hint); // the form says it
     const form = node.querySelector('form')!;
     expect(form.getAttribute('aria-label')).toBe('Log in to nvcr.io');
     expect(form.textContent).not.toContain('User name');

@@ -155,7 +155,7 @@ export function makeJob(more: Partial<IJob> = {}): IJob {
 export const UNAUTHORIZED: IProblem = {
   code: 'registry_unauthorized',
   message: 'nvcr.io wants a login.',
-  hint: 'Log in.'
+  hint: 'Log in: `jupyter gpu-containers login nvcr.io`.'
 };
 
 /** An image that is too new for the driver of one of two GPUs. */

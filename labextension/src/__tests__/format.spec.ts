@@ -3,8 +3,10 @@ import {
   formatBytes,
   formatDuration,
   formatShare,
-  imageTitle
+  imageTitle,
+  usualGpus
 } from '../format';
+import { IVerdict } from '../wireImages';
 import { GIB, IMAGE, trans } from './screen';
 
 describe('format', () => {
@@ -40,5 +42,16 @@ describe('format', () => {
     [3900, '1 h 5 min']
   ])('%d seconds are %s', (seconds, text) => {
     expect(formatDuration(trans, seconds)).toBe(text);
+  });
+
+  const cpu: IVerdict = { verdict: 'cpu', gpus: [], reasons: [] };
+  const plain = { ...IMAGE, cuda: null, framework: null };
+  it.each([
+    ['has CUDA', { ...IMAGE, verdict: cpu }, 1],
+    ['was looked into and has nothing', plain, 0],
+    ['was not looked into', { ...plain, kernels: null }, 1],
+    ['was only judged', { ...plain, kernels: null, verdict: cpu }, 0]
+  ])('gives an image that %s its usual GPUs', (_, image, gpus) => {
+    expect(usualGpus(image)).toBe(gpus);
   });
 });

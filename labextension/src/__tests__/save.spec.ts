@@ -84,7 +84,11 @@ describe('save as image', () => {
     expect(shown).toContain('six 1.16');
     expect(shown).toContain('numpy==2.1');
     expect(dialog().querySelector('[role=alert]')).toBeNull();
+    const save = dialog().querySelector<HTMLButtonElement>('.jp-mod-accept')!;
+    save.click();
+    expect(save.disabled).toBe(true); // without a name
     type(dialog().querySelector('input')!, ` ${TAG} `);
+    expect(save.disabled).toBe(false);
     await acceptDialog();
     await expect(done).resolves.toBe(true);
     expect(begun()).toEqual([{ kind: 'commit', reference: TAG, launch: ID }]);
@@ -121,6 +125,7 @@ describe('save as image', () => {
     );
     const done = commands.execute(CommandIDs.saveImage, { id: ID });
     await waitForDialog();
+    await settled();
     expect(dialog().textContent).toContain(message);
     await dismissDialog();
     await expect(done).resolves.toBe(false);

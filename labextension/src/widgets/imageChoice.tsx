@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { formatBytes } from '../format';
-import { wantsLogin } from '../jobs';
+import { wantsLogin, withoutHint } from '../jobs';
 import { registryHost, splitReference, withTag } from '../references';
 import { toProblem } from '../requests';
 import { IGpuContainersModel, IRegistriesModel } from '../tokens';
@@ -13,6 +13,7 @@ import { useAnswer } from './answer';
 import { ImageFacts } from './imageFacts';
 import { ILoginInput, LoginFields } from './loginForm';
 import { Problem } from './problem';
+import { Versions } from './versions';
 
 /** Failures after which the engine may still reach the image. */
 const NO_OBSTACLE = ['registry_unreachable', 'registry_rate_limited'];
@@ -75,13 +76,23 @@ export function ImageChoice(props: IChoiceProps): React.JSX.Element {
           <code>{wanted || reference}</code>
         )}
       </label>
+      {versions.length > 1 && (
+        <Versions
+          key={attempt}
+          versions={versions}
+          chosen={wanted}
+          model={model}
+          trans={trans}
+          onChoose={setChosen}
+        />
+      )}
       <div className="jp-GpuContainers-choiceAnswer" aria-live="polite">
         {(isLoading || !wanted) && (
           <p className="jp-GpuContainers-empty">
             {trans.__('Asking the registry…')}
           </p>
         )}
-        {problem && <Problem problem={problem} />}
+        {problem && <Problem problem={withoutHint(problem)} />}
         {wantsLogin(problem?.code) && (
           <LoginHere
             host={registryHost(wanted)}
@@ -161,7 +172,7 @@ function LoginHere(props: {
     >
       <h4>{trans.__('Log in to %1', host)}</h4>
       <LoginFields isFixed initial={input} trans={trans} onChange={setInput} />
-      {problem && <Problem problem={problem} />}
+      {problem && <Problem problem={withoutHint(problem)} />}
       <button className="jp-Button jp-GpuContainers-start" disabled={isBusy}>
         {trans.__('Log In')}
       </button>

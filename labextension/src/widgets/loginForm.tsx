@@ -2,6 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
+import { withoutHint } from '../jobs';
 import { wantsApiKey } from '../references';
 import { IProblem } from '../wire';
 import { Problem } from './problem';
@@ -30,7 +31,7 @@ export class LoginForm extends ReactWidget {
     const { isFixed, problem, trans } = this._options;
     return (
       <>
-        {problem && <Problem problem={problem} />}
+        {problem && <Problem problem={withoutHint(problem)} />}
         <LoginFields
           initial={this._input}
           isFixed={isFixed}

@@ -1,4 +1,4 @@
-// Asks for one more name of an image.
+// Asks for a name of an image.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
@@ -11,7 +11,7 @@ export class NameForm extends ReactWidget {
     private readonly _image: IImage
   ) {
     super();
-    this.addClass('jp-GpuContainers-login');
+    this.addClass('jp-GpuContainers-name');
     this._name = _image.references[0] ?? '';
   }
 
@@ -36,8 +36,10 @@ export class NameForm extends ReactWidget {
   private _name: string;
 }
 
-function NameField(props: {
+/** A field for a whole reference. */
+export function NameField(props: {
   initial: string;
+  /** What is proposed. */
   names: readonly string[];
   trans: TranslationBundle;
   onChange: (name: string) => void;
@@ -69,7 +71,7 @@ function NameField(props: {
       </datalist>
       <p className="jp-GpuContainers-subtitle">
         {trans.__(
-          'The part before the first slash is the registry; without one, Docker Hub is meant.'
+          'registry.example.org/team/image:1.0 can be pushed to the registry of that name; a name without one belongs to Docker Hub.'
         )}
       </p>
     </div>

@@ -4,6 +4,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { formatBytes } from '../format';
 import { IChanges, IPackageChange } from '../wireImages';
+import { NameField } from './nameForm';
 
 /** Rows that are shown of a list; the rest is counted. */
 const SHOWN = 50;
@@ -15,7 +16,7 @@ export class SaveForm extends ReactWidget {
     private readonly _changes: IChanges
   ) {
     super();
-    this.addClass('jp-GpuContainers-login');
+    this.addClass('jp-GpuContainers-save');
   }
 
   /** The name that was typed. */
@@ -26,21 +27,17 @@ export class SaveForm extends ReactWidget {
   protected render(): React.JSX.Element {
     const { _trans: trans, _changes: changes } = this;
     return (
-      <div className="jp-GpuContainers-loginFields">
-        <label>
-          <span>{trans.__('Name')}</span>
-          <input
-            className="jp-mod-styled"
-            required
-            spellCheck={false}
-            placeholder={trans.__('team/image:1.0')}
-            onChange={({ target }) => {
-              this._name = target.value;
-            }}
-          />
-        </label>
+      <>
+        <NameField
+          initial=""
+          names={[changes.image]}
+          trans={trans}
+          onChange={name => {
+            this._name = name;
+          }}
+        />
         <Preview trans={trans} changes={changes} />
-      </div>
+      </>
     );
   }
 
@@ -145,8 +142,8 @@ function Rows(props: {
     <ul className="jp-GpuContainers-list">
       {rows.slice(0, SHOWN).map(([name, text], index) => (
         <li key={index}>
-          <span>{name}</span>{' '}
-          <span className="jp-GpuContainers-subtitle">{text}</span>
+          <span>{name}</span>
+          <span className="jp-GpuContainers-detail">{text}</span>
         </li>
       ))}
       {more > 0 && <li>{trans.__('… and %1 more', more)}</li>}
