@@ -84,7 +84,9 @@ def _forward_compat(
 ) -> Fit:
     """The last way: the image brings the newer user-mode driver; for data-centre GPUs only."""
     lowest = lowest_driver(cuda.version)
-    wants = f"CUDA {cuda} needs driver >= {lowest}" if lowest else f"CUDA {cuda} needs a newer one"
+    wants = (
+        f"CUDA {cuda} needs driver >= {lowest}" if lowest else f"CUDA {cuda} needs a newer driver"
+    )
     has = host.driver_version or f"one for CUDA up to {dotted(supported)}"
     text = f"{wants}; this machine has {has}."
     branches = driver_branches(needs.requirements.values(), facts_of(host, gpu))

@@ -14,8 +14,9 @@ from .image import Image
 USER_BASE = "/opt/jupyter-gpu-containers/packages"
 VARIABLE = "PYTHONUSERBASE"  # https://docs.python.org/3/using/cmdline.html
 PACKAGES = ("site-packages", "site-packages/__pycache__")
-# A container is nothing that a distribution must guard (PEP 668 says so of images, too).
-PIP_VARIABLES = {"PIP_BREAK_SYSTEM_PACKAGES": "1"}
+# A container is nothing that a distribution must guard (PEP 668 says so of images, too), and root
+# in it needs no warning with every package.
+PIP_VARIABLES = {"PIP_BREAK_SYSTEM_PACKAGES": "1", "PIP_ROOT_USER_ACTION": "ignore"}
 
 
 def user_folders(image: Image | None, uid: int) -> tuple[str, ...]:

@@ -61,6 +61,7 @@ PLAIN = ContainerSpec(
     },
     env={
         "PIP_BREAK_SYSTEM_PACKAGES": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
         "TZ": "UTC",
         "HOME": "/home/kernel",
         "USER": "ada",
