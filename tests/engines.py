@@ -120,6 +120,12 @@ class PrivateEngine:
             for image in images:
                 target.images.get(image)
 
+    @property
+    def network(self) -> str:
+        """The file that names its network namespace; there once it was started."""
+        assert self._namespaces is not None
+        return f"/proc/{self._namespaces.pid}/ns/net"
+
     def remove_containers(self) -> None:
         """Kill and remove every container."""
         with closing(self.client()) as client:

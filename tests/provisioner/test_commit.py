@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,26 +23,13 @@ from jupyter_gpu_containers.model.recipe import PIP_LOCK
 from jupyter_gpu_containers.model.user_packages import USER_BASE, VARIABLE
 from tests.kernels import Kernel, running
 from tests.rooms import Room
+from tests.wheels import make_wheel
 
 pytestmark = pytest.mark.engine
 
 CALLERS = [0, 4242] if os.geteuid() == 0 else [os.getuid()]
 INSTALL = "%pip install --quiet --no-index --find-links . greeting"
 GREET = "import greeting; print(greeting.word, greeting.__file__)"
-
-
-def make_wheel(folder: Path, name: str, version: str, code: str) -> None:
-    """Make a wheel of one module."""
-    info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{name}.py", code)
-        wheel.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        wheel.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(f"{info}/RECORD", "")
 
 
 async def with_pip(kernel: Kernel) -> None:

@@ -14,6 +14,7 @@ from docker.models.containers import Container
 from playwright.sync_api import Page
 
 from jupyter_gpu_containers.model import labels
+from tests.registry_fixtures import *  # noqa: F403
 
 from .page import NotebookPage
 from .server import ASSETS, LabServer, lab_server

@@ -144,6 +144,20 @@ class NotebookPage:
         self.page.keyboard.press("Enter")
         return self.dialog
 
-    def screenshot(self, path: Path) -> None:
-        """Keep a picture of the page."""
-        self.page.screenshot(path=path)
+    def image(self, name: str) -> Locator:
+        """The row of an image in the panel."""
+        rows = self.panel.get_by_label("Images").get_by_role("listitem")
+        return rows.filter(has_text=name)
+
+    def act(self, image: str, action: str) -> Locator:
+        """Choose from the menu of an image's row, and return the dialog that opens."""
+        self.image(image).get_by_title(re.compile("^Actions for")).click()
+        self.page.get_by_role("menuitem", name=action, exact=True).click()
+        return self.dialog
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image by its menu."""
+        dialog = self.act(image, "Remove…")
+        expect(dialog).to_contain_text("deleted from this machine")
+        dialog.get_by_role("button", name="Remove").click()
+        expect(self.image(image)).to_have_count(0)
