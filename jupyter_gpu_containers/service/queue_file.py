@@ -90,12 +90,16 @@ class QueueFile:
             if self._written is None or self._written.done():
                 self._written = self._writer.submit(self._drain)
 
-    async def close(self) -> None:
-        """Wait until all is written; nothing is written any more."""
+    async def flush(self) -> None:
+        """Wait until the disk has what was written last."""
         with self._lock:
             written = self._written
         if written is not None:
             await from_thread(written)
+
+    async def close(self) -> None:
+        """Wait until all is written, and let the next server have the file."""
+        await self.flush()
         self._writer.shutdown(wait=False)
         self._server.close()
 

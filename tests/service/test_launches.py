@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory import registry as memory_registry
-from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import (
     EnvironmentNotFoundError,
     GpusBusyError,
@@ -19,116 +16,12 @@ from jupyter_gpu_containers.errors import (
     LaunchCancelledError,
     LaunchNotFoundError,
 )
-from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model.job import JobKind, JobState
-from jupyter_gpu_containers.model.launch import Caller, Launch, LaunchRequest, Phase, Policy
-from jupyter_gpu_containers.runtime.facts import FileImageFacts
+from jupyter_gpu_containers.model.launch import LaunchRequest, Phase
 from jupyter_gpu_containers.service import launch_book
-from jupyter_gpu_containers.service.claims import Claims
-from jupyter_gpu_containers.service.environments import Environments
-from jupyter_gpu_containers.service.images import Images
-from jupyter_gpu_containers.service.jobs import Jobs
-from jupyter_gpu_containers.service.kernels import Kernels
-from jupyter_gpu_containers.service.launches import Launches
-from jupyter_gpu_containers.service.queue import Queue
-from jupyter_gpu_containers.service.seats import Seats
-from jupyter_gpu_containers.service.transfers import Transfers
+from tests.service.launch_desk import IMAGE, Desk
 
-IMAGE = DEMO_IMAGES[0].references[0]
 REMOTE = "quay.io/jupyter/minimal-notebook:2026-01-05"
-
-
-class ProvisionersDoor:
-    """Starts "kernels" as the provisioner does it, as far as launches see; no process runs."""
-
-    def __init__(self, launches: Launches, environments: Environments) -> None:
-        self._launches = launches
-        self._environments = environments
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-        self.fails: Exception | None = None
-        self.kernels: set[str] = set()
-        self.stopped: list[str] = []
-        self.attached_kernels: set[str] = set()
-        self.started_in: list[str] = []
-
-    async def start(self, kernel_id: str, name: str, path: str) -> None:
-        """Go through the phases; wait where the test says so."""
-        self.started_in.append(path)
-        self.kernels.add(kernel_id)
-        self._launches.begin(kernel_id, self._environments.get(name), path)
-        for phase in (Phase.CREATING, Phase.STARTING):
-            self._launches.advance(kernel_id, phase)
-        await self.may_answer.wait()
-        if self.fails is not None:
-            raise self.fails
-        self._launches.advance(kernel_id, Phase.RUNNING, kernel_id=kernel_id)
-
-    async def stop(self, kernel_id: str) -> None:
-        """Forget the kernel; the provisioner's cleanup ends the launch."""
-        self.stopped.append(kernel_id)
-        if kernel_id in self.kernels:
-            self.kernels.discard(kernel_id)
-            self._launches.end(kernel_id)
-
-    async def attached(self, kernel_id: str) -> bool:
-        """Tell what the test says."""
-        return kernel_id in self.attached_kernels
-
-
-class Desk:
-    """Launches with a door, and a way to wait for a phase."""
-
-    def __init__(self, folder: Path, *, attach_timeout: float = 60.0) -> None:
-        self.backend = MemoryBackend(transfer_seconds=0)
-        facts = FileImageFacts(folder / "facts")
-        for image in DEMO_IMAGES:
-            facts.put(image)
-        images = Images(self.backend, facts, "me", "ada")
-        specs: dict[str, dict[str, object]] = {}
-        self.environments = Environments(folder / "kernels", lambda: read_specs(folder, specs))
-        seats = Seats(run_root=folder / "r", home_root=folder / "h", caller=Caller(0, 0, "ada"))
-        self.claims = Claims(self.backend, FixedInventory([{"count": 2}]))
-        kernels = Kernels(self.backend, self.claims, seats, Policy())
-        self.jobs = Jobs(Transfers(self.backend, images))
-        self.launches = Launches(
-            self.environments,
-            images,
-            kernels,
-            self.jobs,
-            Queue(self.claims, limit=3),
-            attach_timeout=attach_timeout,
-        )
-        self.door = ProvisionersDoor(self.launches, self.environments)
-        self.launches.door = self.door
-        self.seen: list[Launch] = []
-        self._changed = asyncio.Event()
-        self.launches.on_change(self._note)
-
-    def _note(self, launch: Launch) -> None:
-        self.seen.append(launch)
-        self._changed.set()
-
-    async def reached(self, launch_id: str, phase: Phase) -> Launch:
-        """Wait for a phase."""
-
-        async def wait() -> Launch:
-            while (launch := self.launches.get(launch_id)).phase is not phase:
-                self._changed.clear()
-                await self._changed.wait()
-            return launch
-
-        return await asyncio.wait_for(wait(), 10)
-
-
-def read_specs(folder: Path, specs: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
-    """Read kernelspecs as jupyter_client's manager does."""
-    for path in (folder / "kernels").glob("*/kernel.json"):
-        specs[path.parent.name] = {
-            "resource_dir": str(path.parent),
-            "spec": json.loads(path.read_text()),
-        }
-    return specs
 
 
 @pytest.fixture

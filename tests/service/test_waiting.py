@@ -1,0 +1,390 @@
+"""Launches that wait for GPUs: places, the CPU instead, leaving, and a restart of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_gpu_containers.backends.memory import MemoryStore
+from jupyter_gpu_containers.errors import (
+    ConflictError,
+    GpusBusyError,
+    LaunchCancelledError,
+    QueueFullError,
+)
+from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase
+from jupyter_gpu_containers.service import queue as queue_module
+from jupyter_gpu_containers.service import waiting as waiting_module
+from jupyter_gpu_containers.service.queue_file import QueueFile, known_queues
+from tests.service.launch_desk import IMAGE, Desk
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places are told at once; only what is told wakes who waits."""
+    monkeypatch.setattr(waiting_module, "TELL_INTERVAL", 0.0)
+    monkeypatch.setattr(queue_module, "POLL", 3600.0)
+
+
+@pytest.fixture
+def store() -> Iterator[MemoryStore]:
+    store = MemoryStore()
+    yield store
+    store.kill_all()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, store: MemoryStore) -> Desk:
+    return Desk(tmp_path, store=store)
+
+
+def one(path: str = "n.ipynb", gpus: int = 1, **more: object) -> LaunchRequest:
+    return LaunchRequest(image=IMAGE, gpus=gpus, path=path, **more)  # type: ignore[arg-type]
+
+
+async def start(desk: Desk, path: str = "n.ipynb", gpus: int = 1) -> Launch:
+    launch = desk.launches.submit(one(path, gpus))
+    desk.door.attached_kernels.add(launch.id)
+    return await desk.reached(launch.id, Phase.RUNNING)
+
+
+async def waits(desk: Desk, position: int, path: str = "n.ipynb", **more: object) -> Launch:
+    """Ask for a GPU, and wait until the launch is at this place."""
+    launch = desk.launches.submit(one(path, **more))  # type: ignore[arg-type]
+
+    def is_there() -> bool:
+        place = desk.launches.get(launch.id).queue
+        return place is not None and place.position == position
+
+    await desk.until(is_there)
+    return desk.launches.get(launch.id)
+
+
+def position(desk: Desk, launch: Launch) -> int | None:
+    place = desk.launches.get(launch.id).queue
+    return place and place.position
+
+
+def queue_of(folder: Path) -> list[str]:
+    """Return who waits, as the file on disk says it."""
+    return [entry.launch.id for queue in known_queues(folder) for entry in queue.launches]
+
+
+async def test_who_waits_is_told_its_place_and_who_has_the_gpus(desk: Desk) -> None:
+    holder = await start(desk, gpus=2)
+    first = await waits(desk, 1)
+    second = await waits(desk, 2)
+    assert first.phase is second.phase is Phase.WAITING
+    assert second.queue is not None
+    assert second.queue.holders == (f"{holder.id}.ipynb (ada)",)
+    assert second.queue.estimate is None
+    await desk.until(lambda: desk.launches.get(first.id).queue.length == 2)  # type: ignore[union-attr]
+    await desk.launches.close()
+
+
+async def test_the_next_one_starts_when_a_kernel_ends(desk: Desk) -> None:
+    holder = await start(desk, gpus=2)
+    first, second = await waits(desk, 1), await waits(desk, 2)
+    third = await waits(desk, 3)
+    await desk.launches.cancel(holder.id)
+    for launch in (first, second):
+        done = await desk.reached(launch.id, Phase.RUNNING)
+        assert done.queue is None
+        assert [each.phase for each in done.phases] == [
+            Phase.QUEUED,
+            Phase.WAITING,
+            Phase.CREATING,
+            Phase.STARTING,
+            Phase.RUNNING,
+        ]
+    await desk.until(lambda: position(desk, third) == 1)
+    await desk.launches.close()
+
+
+async def test_with_a_free_gpu_nobody_waits(desk: Desk) -> None:
+    running = await start(desk)
+    assert Phase.WAITING not in [each.phase for each in running.phases]
+    assert all(state.queue is None for state in desk.seen)
+    await desk.launches.close()
+
+
+async def test_users_take_turns(desk: Desk) -> None:
+    await start(desk, gpus=2)
+    ada = [await waits(desk, 1), await waits(desk, 2)]
+    grace = desk.launches.submit(one(), user="grace")
+    await desk.until(lambda: position(desk, grace) == 2)
+    await desk.until(lambda: position(desk, ada[1]) == 3)
+    await desk.launches.close()
+
+
+async def test_start_on_the_cpu(desk: Desk) -> None:
+    await start(desk, gpus=2)
+    launch = await waits(desk, 1)
+    behind = await waits(desk, 2)
+    assert launch.environment != behind.kernel_id
+    started = await desk.launches.start_on_cpu(launch.id)
+    assert (started.phase, started.queue) == (Phase.CREATING, None)
+    running = await desk.reached(launch.id, Phase.RUNNING)
+    environment = desk.environments.get(running.environment)
+    assert environment.gpus == 0
+    assert environment.reference == IMAGE
+    assert running.display_name == environment.display_name
+    await desk.until(lambda: position(desk, behind) == 1)
+    await desk.launches.close()
+
+
+async def test_only_who_waits_can_start_on_the_cpu(desk: Desk) -> None:
+    running = await start(desk)
+    with pytest.raises(ConflictError) as caught:
+        await desk.launches.start_on_cpu(running.id)
+    assert caught.value.error_code == "not_waiting"
+    assert "running" in caught.value.message
+    await desk.launches.close()
+
+
+async def test_leaving_leaves_nothing(desk: Desk, store: MemoryStore, tmp_path: Path) -> None:
+    keep(desk, tmp_path)
+    await start(desk, gpus=2)
+    launch = await waits(desk, 1)
+    behind = await waits(desk, 2)
+    containers = set(store.records)
+    await desk.launches.cancel(launch.id)
+    left = desk.launches.get(launch.id)
+    assert (left.phase, left.error, left.queue) == (Phase.CANCELLED, None, None)
+    assert set(store.records) == containers
+    assert launch.id not in desk.door.kernels
+    await desk.until(lambda: position(desk, behind) == 1)
+    await desk.launches.close()
+    assert queue_of(tmp_path) == [behind.id]
+
+
+async def test_who_would_not_wait_is_told_who_has_the_gpus(desk: Desk) -> None:
+    await start(desk, gpus=2)
+    launch = desk.launches.submit(one(wait=False))
+    failed = await desk.reached(launch.id, Phase.FAILED)
+    assert failed.error is not None
+    assert failed.error.code == "gpus_busy"
+    assert "Held by" in failed.error.message
+    assert Phase.WAITING not in [each.phase for each in failed.phases]
+    await desk.launches.close()
+
+
+async def test_more_than_there_are_is_refused_at_once(desk: Desk) -> None:
+    launch = desk.launches.submit(one(gpus=3))
+    failed = await desk.reached(launch.id, Phase.FAILED)
+    assert failed.error is not None
+    assert failed.error.code == "not_enough_gpus"
+
+
+async def test_a_full_queue_takes_nobody(desk: Desk) -> None:
+    await start(desk, gpus=2)
+    for place in (1, 2, 3):
+        await waits(desk, place)
+    known = len(desk.launches.list())
+    with pytest.raises(QueueFullError):
+        desk.launches.submit(one())
+    assert len(desk.launches.list()) == known
+    desk.launches.submit(LaunchRequest(image=IMAGE))  # on the CPU nobody waits
+    await desk.launches.close()
+
+
+async def test_many_at_once_over_a_full_queue(desk: Desk) -> None:
+    """None of them was in the queue when the others asked."""
+    launches = [desk.launches.submit(one()) for _ in range(8)]
+    await desk.until(lambda: sum(each.phase.final for each in desk.launches.list()) == 3)
+    await desk.until(lambda: sum(each.queue is not None for each in desk.launches.list()) == 3)
+    refused = [desk.launches.get(each.id) for each in launches[5:]]
+    assert [each.error and each.error.code for each in refused] == ["queue_full"] * 3
+    await desk.launches.close()
+
+
+async def test_a_notebook_that_moves_keeps_its_gpu(desk: Desk, store: MemoryStore) -> None:
+    """Its new launch waits behind nobody for what its old kernel has."""
+    old = await start(desk)
+    await start(desk)
+    behind = await waits(desk, 1)
+    new = desk.launches.submit(one(replaces=old.id))
+    await desk.reached(new.id, Phase.RUNNING)
+    gpus = [
+        labels.gpus_of(store.records[desk.door.claimed[key]].as_container())
+        for key in (old.id, new.id)
+    ]
+    assert gpus[0] == gpus[1]
+    assert position(desk, behind) == 1
+    await desk.launches.close()
+
+
+async def test_a_notebook_that_moves_to_more_gpus_waits_for_them(desk: Desk) -> None:
+    old = await start(desk)
+    holder = await start(desk)
+    behind = await waits(desk, 1)
+    new = desk.launches.submit(one(gpus=2, replaces=old.id))
+    await desk.until(lambda: position(desk, new) == 2)
+    await desk.launches.cancel(holder.id)
+    await desk.reached(behind.id, Phase.RUNNING)
+    await desk.until(lambda: position(desk, new) == 1)
+    await desk.launches.close()
+
+
+# --- kernels that Jupyter starts of its own accord ------------------------------------------------
+
+
+async def test_by_default_jupyters_own_kernels_do_not_wait(desk: Desk) -> None:
+    running = await start(desk, gpus=2)
+    environment = desk.environments.get(running.environment)
+    desk.launches.begin("k", environment, "k.ipynb")
+    with pytest.raises(GpusBusyError):
+        await desk.launches.turn("k", environment)
+    await desk.launches.close()
+
+
+async def test_jupyters_own_kernels_wait_in_the_same_queue(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    desk = Desk(tmp_path, store=store, wait_for_gpus=30.0)
+    keep(desk, tmp_path)
+    running = await start(desk, gpus=2)
+    environment = desk.environments.get(running.environment)
+    before = await waits(desk, 1)
+    desk.launches.begin("k", environment, "k.ipynb")
+    turn = asyncio.ensure_future(taking(desk, "k"))
+    await desk.until(lambda: desk.launches.get("k").phase is Phase.WAITING)
+    assert desk.launches.get("k").queue.position == 2  # type: ignore[union-attr]
+    assert desk.launches.leave("k")
+    await asyncio.wait_for(turn, 10)
+    assert desk.launches.get("k").phase is Phase.CANCELLED
+    await desk.launches.close()
+    assert queue_of(tmp_path) == [before.id]  # Jupyter's own are not taken up again
+
+
+async def taking(desk: Desk, kernel_id: str) -> None:
+    launch = desk.launches.get(kernel_id)
+    try:
+        await desk.launches.turn(kernel_id, desk.environments.get(launch.environment))
+    except LaunchCancelledError as exc:
+        desk.launches.fail(kernel_id, exc)
+
+
+# --- over a restart -------------------------------------------------------------------------------
+
+
+def keep(desk: Desk, folder: Path) -> None:
+    """Keep who waits in the file of this server."""
+    file = QueueFile.take(folder, str(folder))
+    assert file is not None
+    desk.launches.restore(file)
+    desk.launches.resume()
+
+
+async def written(desk: Desk) -> None:
+    """Wait until the disk has it."""
+    file = desk.launches._room._file
+    assert file is not None
+    await file.flush()
+
+
+async def test_places_survive_the_server(tmp_path: Path, store: MemoryStore) -> None:
+    desk = Desk(tmp_path, store=store)
+    keep(desk, tmp_path)
+    holder = await start(desk, gpus=2)
+    waiting = [await waits(desk, 1, "first.ipynb"), await waits(desk, 2, "second.ipynb")]
+    await desk.launches.close()
+    # for pages it goes on waiting
+    assert [desk.launches.get(each.id).phase for each in waiting] == [Phase.WAITING] * 2
+    assert queue_of(tmp_path) == [each.id for each in waiting]
+
+    again = Desk(tmp_path, store=store)
+    file = QueueFile.take(tmp_path, str(tmp_path))
+    assert file is not None
+    again.launches.restore(file)
+    assert [each.phases for each in again.launches.list()] == [
+        each.phases for each in reversed(waiting)
+    ]  # before anything is done about them
+    again.launches.resume()
+    await again.until(lambda: [position(again, each) for each in waiting] == [1, 2])
+    assert again.launches.get(waiting[0].id).path == "first.ipynb"
+    since = again.launches.get(waiting[0].id).queue.since  # type: ignore[union-attr]
+    assert since == waiting[0].queue.since  # type: ignore[union-attr]
+    newcomer = await waits(again, 3)
+    again.door.claimed[holder.id] = desk.door.claimed[holder.id]
+    await again.door.stop(holder.id)
+    for launch in waiting:
+        await again.reached(launch.id, Phase.RUNNING)
+    await again.until(lambda: position(again, newcomer) == 1)
+    await again.launches.close()
+    assert queue_of(tmp_path) == [newcomer.id]
+
+
+async def test_what_cannot_go_on_is_said(tmp_path: Path, store: MemoryStore) -> None:
+    desk = Desk(tmp_path, store=store)
+    keep(desk, tmp_path)
+    await start(desk, gpus=2)
+    launch = await waits(desk, 1)
+    await desk.launches.close()
+    desk.environments.remove(launch.environment)
+
+    again = Desk(tmp_path, store=store)
+    keep(again, tmp_path)
+    failed = await again.reached(launch.id, Phase.FAILED)
+    assert failed.error is not None
+    assert failed.error.code == "environment_not_found"
+    assert "waited for a GPU when Jupyter Server ended" in failed.error.message
+    assert "has been removed" in failed.error.message
+    assert failed.error.hint
+    await again.launches.close()
+    assert queue_of(tmp_path) == []
+
+
+async def test_a_server_that_is_killed_has_written_who_waits(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    desk = Desk(tmp_path, store=store)
+    keep(desk, tmp_path)
+    await start(desk, gpus=2)
+    launch = await waits(desk, 1)
+    await written(desk)
+    assert queue_of(tmp_path) == [launch.id]
+    (name,) = [name for name in os.listdir(tmp_path) if name.startswith("queue-")]
+    assert stat.S_IMODE(os.stat(tmp_path / name).st_mode) == 0o600
+    await desk.launches.close()
+
+
+async def test_two_servers_in_one_folder_have_files_of_their_own(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    first, second = Desk(tmp_path, store=store), Desk(tmp_path, store=store)
+    for desk in (first, second):
+        keep(desk, tmp_path)
+    await start(first, gpus=2)
+    launches = [await waits(first, 1), await waits(second, 1)]
+    for desk in (first, second):
+        await written(desk)
+    assert [queue.alive for queue in known_queues(tmp_path)] == [True, True]
+    for desk in (first, second):
+        await desk.launches.close()
+    found = known_queues(tmp_path)
+    assert [queue.alive for queue in found] == [False, False]
+    assert sorted(queue_of(tmp_path)) == sorted(each.id for each in launches)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 2}', '{"version": 1}'])
+async def test_a_damaged_file_keeps_no_server_from_starting(
+    desk: Desk, tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = QueueFile.take(tmp_path, str(tmp_path))
+    assert file is not None
+    file._path.write_text(content)
+    desk.launches.restore(file)
+    assert desk.launches.list() == []
+    assert "taken up" in caplog.text
+    await start(desk, gpus=2)
+    launch = await waits(desk, 1)
+    await desk.launches.close()
+    assert json.loads(file._path.read_text())["launches"][0]["id"] == launch.id
