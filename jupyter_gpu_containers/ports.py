@@ -140,6 +140,12 @@ class ContainerBackend(ABC):
         """
 
     @abstractmethod
+    async def refused_gpus(
+        self, container_id: str, minor_numbers: Collection[int]
+    ) -> frozenset[int]:
+        """Return the N of ``/dev/nvidiaN`` that a running container may not open any more."""
+
+    @abstractmethod
     def watch(self, container_id: str) -> concurrent.futures.Future[ContainerExit]:
         """Return a future for the end of the container's present run; not a coroutine.
 

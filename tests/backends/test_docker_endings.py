@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
-from jupyter_gpu_containers.backends.docker import alive
+from jupyter_gpu_containers.backends.docker import access, alive
 from jupyter_gpu_containers.backends.docker.client import connect
 from jupyter_gpu_containers.backends.docker.facts import usage_from_stats
 from jupyter_gpu_containers.backends.docker.transport import EngineAdapter
+from jupyter_gpu_containers.errors import ContainerNotFoundError
 from jupyter_gpu_containers.model.container import ContainerExit
 from jupyter_gpu_containers.model.usage import ContainerUsage, UsageSource
 from jupyter_gpu_containers.runtime.cgroup import LastCounters
@@ -258,3 +259,39 @@ def test_when_the_engine_began(
         assert abs(began - booted - 100 / os.sysconf("SC_CLK_TCK")) < 1
     else:
         assert began == 0
+
+
+@pytest.mark.engine
+def test_devices_that_may_not_be_opened_any_more(docker: Bench, engine_host: str) -> None:
+    """A permission without "r" and "w" is what a reload of systemd's units leaves."""
+    key, _, value = docker.label.partition("=")
+    engine = connect(engine_host, 30)
+    devices = ["/dev/null:/dev/nvidia0:rwm", "/dev/fuse:/dev/nvidia3:m"]
+    container = engine.create_container(
+        docker.reference,
+        ["sleep", "600"],
+        labels={key: value},
+        network_disabled=True,
+        host_config=engine.create_host_config(devices=devices),
+    )
+    engine.start(container["Id"])
+    try:
+        # 7 is not there at all, which is no matter of permissions
+        assert access.refused_gpus(engine, container["Id"], {0, 3, 7}) == {3}
+        assert access.refused_gpus(engine, container["Id"], ()) == frozenset()
+    finally:
+        engine.remove_container(container["Id"], force=True)
+        engine.close()
+
+
+@pytest.mark.engine
+async def test_devices_of_a_container_that_is_gone(docker: Bench) -> None:
+    container_id = await docker.create()
+    await docker.backend.remove(container_id)
+    with pytest.raises(ContainerNotFoundError):
+        await docker.backend.refused_gpus(container_id, {0})
+
+
+@pytest.mark.engine
+async def test_devices_of_a_container_that_does_not_run(docker: Bench) -> None:
+    assert await docker.backend.refused_gpus(await docker.create(), {0}) == frozenset()

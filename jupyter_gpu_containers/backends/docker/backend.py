@@ -36,7 +36,7 @@ from jupyter_gpu_containers.model.usage import ContainerUsage
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import build, commit, diff, gpus, images, requests
+from . import access, build, commit, diff, gpus, images, requests
 from .client import EngineClient, JsonStream, connect, find_engine
 from .errors import translated
 from .events import ExitWatcher
@@ -276,6 +276,14 @@ class DockerBackend(ContainerBackend):
         """Compare the container's device nodes with these; see `gpus.verify`."""
         await self._ask(
             container_id, lambda client: gpus.verify(client, container_id, minor_numbers)
+        )
+
+    async def refused_gpus(
+        self, container_id: str, minor_numbers: Collection[int]
+    ) -> frozenset[int]:
+        """Try to open the container's GPUs; see `access.refused_gpus`."""
+        return await self._ask(
+            container_id, lambda client: access.refused_gpus(client, container_id, minor_numbers)
         )
 
     def watch(self, container_id: str) -> Future[ContainerExit]:

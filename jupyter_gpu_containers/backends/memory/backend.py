@@ -229,6 +229,12 @@ class MemoryBackend(ContainerBackend):
                 f"{len(minor_numbers)} were expected.",
             )
 
+    async def refused_gpus(
+        self, container_id: str, minor_numbers: Collection[int]
+    ) -> frozenset[int]:
+        """Tell of none: nothing is taken away from a record."""
+        return frozenset()
+
     def watch(self, container_id: str) -> Future[ContainerExit]:
         """Return a future for the end of the present run.
 
