@@ -17,7 +17,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import KernelManager
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Any as AnyTrait
-from traitlets import Int, Unicode
+from traitlets import Int, List, Unicode
 
 from .config import shared_services
 from .errors import ContainerNotFoundError, GpuContainersError, GpusBusyError
@@ -43,6 +43,8 @@ class ContainerProvisioner(KernelProvisionerBase):
     shm_size = AnyTrait(None, allow_none=True)
     repo_digest = Unicode("")
     runtime = Unicode("")
+    gpu_profile = Unicode("")
+    gpu_uuids = List(Unicode())
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from jupyter_gpu_containers.model.ending import format_bytes
+from jupyter_gpu_containers.model.gpu_names import gpu_named
 from jupyter_gpu_containers.model.size import parse_size
 from jupyter_gpu_containers.service.environments import environment_problems
 from jupyter_gpu_containers.service.services import Services
@@ -37,10 +38,16 @@ def _environment_row(model: dict[str, Any]) -> tuple[str, ...]:
         model["name"],
         model["display_name"],
         model["reference"],
-        str(model["gpus"]),
+        _gpus(model),
         format_bytes(model["memory"]) if model["memory"] else "",
         model["problem"]["message"] if model["problem"] else "",
     )
+
+
+def _gpus(model: dict[str, Any]) -> str:
+    if model["gpu_profile"]:
+        return f"{model['gpus']} × {model['gpu_profile']}"
+    return ", ".join(model["gpu_uuids"]) or str(model["gpus"])
 
 
 async def environments_add(services: Services, arguments: Any) -> Outcome:
@@ -49,11 +56,20 @@ async def environments_add(services: Services, arguments: Any) -> Outcome:
         validate,  # a second of imports that no other command needs
     )
 
+    gpus = arguments.gpus
+    if gpus is None and arguments.gpu_profile:
+        gpus = 1
+    uuids = []
+    if arguments.gpu:
+        snapshot = await services.inventory.snapshot()
+        uuids = list(dict.fromkeys(gpu_named(snapshot, name).uuid for name in arguments.gpu))
     wanted = {
         "name": arguments.name,
         "display_name": arguments.display_name,
         "kernel": arguments.kernel,
-        "gpus": arguments.gpus,
+        "gpus": gpus,
+        "gpu_profile": arguments.gpu_profile,
+        "gpu_uuids": uuids or None,
         "memory": parse_size(arguments.memory) if arguments.memory else None,
         "shm_size": parse_size(arguments.shm_size) if arguments.shm_size else None,
     }

@@ -92,7 +92,17 @@ def _environments(words: Any, common: argparse.ArgumentParser) -> None:
     add.add_argument("image", metavar="REF", help="image reference or id")
     add.add_argument("--name", help="of the kernelspec, for `jupyter console --kernel NAME`")
     add.add_argument("--display-name", help="what menus show")
-    add.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs; default: none")
+    add.add_argument("--gpus", type=int, metavar="N", help="GPUs; default: none")
+    add.add_argument(
+        "--gpu-profile", metavar="PROFILE", help="MIG instances of this size, such as 1g.10gb"
+    )
+    add.add_argument(
+        "--gpu",
+        action="append",
+        default=[],
+        metavar="GPU",
+        help="this GPU and no other, by index or UUID; may be given several times",
+    )
     add.add_argument("--kernel", metavar="NAME", help="kernel in the image; default: its first")
     add.add_argument("--memory", metavar="SIZE", help="limit of memory, for example 8g")
     add.add_argument("--shm-size", metavar="SIZE", help="size of /dev/shm, for example 1g")

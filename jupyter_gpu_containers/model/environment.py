@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 
+from .gpu import GpuRequest
 from .image import ImageKernel
 from .kernel_runtime import RuntimeTag
 
@@ -33,6 +34,13 @@ class Environment:
     memory: int | None = None  # bytes; None = the policy's default
     shm_size: int | None = None  # bytes; None = the policy's default
     repo_digest: str | None = None  # "repository@sha256:…", where the image came from a registry
+    gpu_profile: str | None = None  # the GPUs are MIG instances of this profile, "1g.10gb"
+    gpu_uuids: tuple[str, ...] = ()  # the GPUs are these
+
+    @property
+    def gpu_request(self) -> GpuRequest:
+        """The GPUs that its kernels ask for."""
+        return GpuRequest(self.gpus, self.gpu_uuids, self.gpu_profile)
 
     def starts_like(self, other: Environment) -> bool:
         """Tell whether both start the same container."""
@@ -40,7 +48,7 @@ class Environment:
 
     def _container(self) -> tuple[object, ...]:
         kernel = self.kernel
-        limits = (self.gpus, self.memory, self.shm_size)
+        limits = (self.gpus, self.gpu_profile, self.gpu_uuids, self.memory, self.shm_size)
         return (self.image_id, kernel.argv, kernel.runtime, *limits)
 
     def to_kernelspec(self) -> dict[str, Any]:
@@ -54,6 +62,8 @@ class Environment:
             "shm_size": self.shm_size,
             "repo_digest": self.repo_digest,
             "runtime": self.kernel.runtime,
+            "gpu_profile": self.gpu_profile,
+            "gpu_uuids": list(self.gpu_uuids) or None,
         }
         config = {key: value for key, value in config.items() if value is not None}
         return {
@@ -103,6 +113,8 @@ class Environment:
                 memory=_optional_int(config.get("memory")),
                 shm_size=_optional_int(config.get("shm_size")),
                 repo_digest=config.get("repo_digest"),
+                gpu_profile=config.get("gpu_profile") or None,
+                gpu_uuids=tuple(str(uuid) for uuid in config.get("gpu_uuids") or ()),
             )
         except (KeyError, TypeError, ValueError, InvalidRequestError) as exc:
             raise InvalidRequestError(
@@ -120,13 +132,15 @@ def _optional_tag(value: object) -> str | None:
     return None if value is None else str(RuntimeTag.parse(str(value)))
 
 
-def environment_name(reference: str, kernel: str, gpus: int) -> str:
-    """Return a kernelspec name for an image, a kernel and a number of GPUs.
+def environment_name(reference: str, kernel: str, gpus: int, profile: str | None = None) -> str:
+    """Return a kernelspec name for an image, a kernel, a number of GPUs and their MIG profile.
 
     >>> environment_name("nvcr.io/nvidia/pytorch:25.08-py3", "python3", 1)
     'nvidia-pytorch-25.08-py3-1gpu'
     >>> environment_name("pytorch/pytorch:latest", "ir", 0)
     'pytorch-pytorch-latest-ir-cpu'
+    >>> environment_name("pytorch/pytorch:latest", "python3", 1, "1g.10gb")
+    'pytorch-pytorch-latest-1x1g.10gb'
     """
     path, _, tag = reference.partition("@")[0].rpartition(":")
     if not path or "/" in tag:
@@ -134,16 +148,21 @@ def environment_name(reference: str, kernel: str, gpus: int) -> str:
     parts = path.split("/")
     if len(parts) > 1 and ("." in parts[0] or ":" in parts[0] or parts[0] == "localhost"):
         parts = parts[1:]
-    words = [*parts, tag, "" if kernel == "python3" else kernel, f"{gpus}gpu" if gpus else "cpu"]
+    count = "cpu" if gpus == 0 else f"{gpus}x{profile}" if profile else f"{gpus}gpu"
+    words = [*parts, tag, "" if kernel == "python3" else kernel, count]
     text = "-".join(word for word in words if word).lower()
     return re.sub(r"[^a-z0-9._-]+", "-", text).strip("-.")[:100]
 
 
-def environment_title(label: str, gpus: int) -> str:
+def environment_title(label: str, gpus: int, profile: str | None = None) -> str:
     """Return a display name; short, since JupyterLab's toolbar has little room.
 
     >>> environment_title("PyTorch 25.08", 1)
     'PyTorch 25.08 · 1 GPU'
+    >>> environment_title("PyTorch 25.08", 2, "1g.10gb")
+    'PyTorch 25.08 · 2 × 1g.10gb'
     """
     count = "CPU" if gpus == 0 else "1 GPU" if gpus == 1 else f"{gpus} GPUs"
+    if gpus and profile:
+        count = profile if gpus == 1 else f"{gpus} × {profile}"
     return f"{label} · {count}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from jupyter_gpu_containers.errors import InvalidRequestError
 
 from .gpu_links import GpuLink
 
@@ -98,6 +100,28 @@ class GpuRequest:
         return f"{self.count} {what or 'GPU' + 's' * (self.count != 1)} " + (
             "was" if self.count == 1 else "were"
         )
+
+
+def asked_gpus(gpus: int, uuids: Sequence[str] = (), profile: str | None = None) -> GpuRequest:
+    """Return what a client asks for: a number, particular devices, or MIG instances of a size.
+
+    Raises
+    ------
+    InvalidRequestError
+        These contradict each other.
+    """
+    request = GpuRequest(gpus, tuple(uuids), profile)
+    if uuids and (profile or gpus not in (0, request.count)):
+        what = f"the MIG profile {profile}" if profile else f"{gpus} GPUs"
+        raise InvalidRequestError(
+            f"Particular GPUs were named, and {what} besides.", "Ask for one or the other."
+        )
+    if profile and request.count == 0:
+        raise InvalidRequestError(
+            f"The MIG profile {profile[:40]} was named, but no GPU was asked for.",
+            "Ask for 1 GPU of this profile.",
+        )
+    return request
 
 
 def suitable_gpus(snapshot: GpuSnapshot, request: GpuRequest) -> list[Gpu]:

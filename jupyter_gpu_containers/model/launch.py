@@ -49,12 +49,17 @@ class LaunchRequest:
     image: str | None = None  # … or an image reference, with the next two
     kernel: str | None = None  # default: the image's first one
     gpus: int = 0
+    gpu_profile: str | None = None  # MIG instances of this profile instead of whole GPUs
+    gpu_uuids: tuple[str, ...] = ()  # these GPUs and no others; their number is that of the GPUs
     memory: int | None = None  # bytes
     shm_size: int | None = None  # bytes
     path: str = ""  # the notebook's, relative to the server's root (Contents API)
     replaces: str | None = None  # kernel id whose GPUs may be handed over
     pull: bool = False  # fetch the image when it is not here
     wait: bool = True  # in the queue, where too few GPUs are free; else that is an error
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gpu_uuids", tuple(self.gpu_uuids))  # a list on the wire
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from jupyter_gpu_containers.model.environment import (
     environment_title,
 )
 from jupyter_gpu_containers.model.framework import label_of
-from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.gpu import Problem, asked_gpus
 from jupyter_gpu_containers.model.image import Image, ImageKernel, ImageReference
 from jupyter_gpu_containers.ports import ContainerBackend
 
@@ -73,6 +73,8 @@ class Environments:
         name: str | None = None,
         display_name: str | None = None,
         reference: str | None = None,
+        gpu_profile: str | None = None,
+        gpu_uuids: Sequence[str] = (),
     ) -> Environment:
         """Return the environment of this image, kernel and limits; write it where there is none.
 
@@ -92,6 +94,10 @@ class Environments:
             By default made from the image; then a free one is found.
         reference : str, optional
             How the user called the image; by default its first name.
+        gpu_profile : str, optional
+            The GPUs are MIG instances of this profile.
+        gpu_uuids : sequence of str, optional
+            The GPUs are these, and ``gpus`` need not be given.
 
         Raises
         ------
@@ -99,18 +105,22 @@ class Environments:
         EnvironmentExistsError
             The name is given and something else has it.
         InvalidRequestError
-            The name is not one of a kernelspec.
+            The name is not one of a kernelspec, or the GPUs contradict each other.
         """
+        request = asked_gpus(gpus, gpu_uuids, gpu_profile)
         found = kernel_of(image, kernel)
         asked = _name_meant(image, reference) if reference else None
         reference = reference or image.name
         wanted = Environment(
-            name=name or environment_name(reference, found.name, gpus),
-            display_name=display_name or environment_title(_label(image, reference, found), gpus),
+            name=name or environment_name(reference, found.name, request.count, gpu_profile),
+            display_name=display_name
+            or environment_title(_label(image, reference, found), request.count, gpu_profile),
             reference=reference,
             image_id=image.id,
             kernel=found,
-            gpus=gpus,
+            gpus=request.count,
+            gpu_profile=gpu_profile,
+            gpu_uuids=request.uuids,
             memory=memory,
             shm_size=shm_size,
             repo_digest=image.repo_digests[0] if image.repo_digests else None,

@@ -232,7 +232,7 @@ class Kernels:
         try:
             waiver = await self._waiver(environment, seat)
             claim = await self._claims.claim(
-                request or GpuRequest(environment.gpus),
+                request or environment.gpu_request,
                 lambda gpus, name: make_container_spec(
                     environment,
                     gpus,

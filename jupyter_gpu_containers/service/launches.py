@@ -23,7 +23,7 @@ from jupyter_gpu_containers.errors import (
     LaunchCancelledError,
 )
 from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.gpu import GpuRequest, Problem
+from jupyter_gpu_containers.model.gpu import GpuRequest, Problem, asked_gpus
 from jupyter_gpu_containers.model.job import JobKind, JobState
 from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase
 
@@ -89,6 +89,7 @@ class Launches(LaunchBook):
         self._wait_for_gpus = wait_for_gpus
         self._log = log or logging.getLogger(__name__)
         self._replaces: dict[str, str] = {}
+        self._gpus: dict[str, GpuRequest] = {}  # where particular ones were asked for
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._room = WaitingRoom(
             queue, self, self._container_of, kernels.seats.caller.name, log=self._log
@@ -112,8 +113,11 @@ class Launches(LaunchBook):
         ------
         EnvironmentNotFoundError
             There is no environment of the name that was given.
+        InvalidRequestError
+            The GPUs contradict each other.
         QueueFullError
         """
+        asked_gpus(request.gpus, request.gpu_uuids, request.gpu_profile)
         environment = self._environments.get(request.environment) if request.environment else None
         wanted = environment.gpus if environment else request.gpus
         if wanted and request.wait and not request.replaces:
@@ -216,8 +220,8 @@ class Launches(LaunchBook):
         return self._replaces.get(kernel_id)
 
     def gpu_request(self, kernel_id: str, environment: Environment) -> GpuRequest:
-        """Return the GPUs that a kernel wants."""
-        return GpuRequest(environment.gpus)
+        """Return the GPUs that a kernel is to have: those of its launch, else its environment's."""
+        return self._gpus.get(kernel_id, environment.gpu_request)
 
     async def turn(self, kernel_id: str, environment: Environment) -> GpuRequest:
         """Wait until a kernel may claim its GPUs; return those that are kept for it meanwhile.
@@ -301,6 +305,8 @@ class Launches(LaunchBook):
         self, launch_id: str, request: LaunchRequest, waited_for: str | None = None
     ) -> None:
         assert self.door is not None
+        if request.gpu_uuids:
+            self._gpus[launch_id] = GpuRequest(uuids=request.gpu_uuids)
         try:
             if waited_for is None:
                 environment = await self._environment(launch_id, request)
@@ -337,6 +343,8 @@ class Launches(LaunchBook):
         await self.turn(launch_id, environment)
         if self.get(launch_id).phase is Phase.WAITING:
             self.advance(launch_id, Phase.CREATING)
+        if launch_id in self._on_cpu:
+            self._gpus.pop(launch_id, None)
         return self._on_cpu.pop(launch_id, environment)
 
     def _container_of(self, kernel_id: str) -> str | None:
@@ -359,7 +367,8 @@ class Launches(LaunchBook):
         return self._environments.add(
             image,
             kernel=request.kernel,
-            gpus=request.gpus,
+            gpus=len(request.gpu_uuids) or request.gpus,
+            gpu_profile=request.gpu_profile,
             memory=request.memory,
             shm_size=request.shm_size,
             reference=reference,
@@ -411,3 +420,4 @@ class Launches(LaunchBook):
     def _forget(self, launch_id: str) -> None:
         self._replaces.pop(launch_id, None)
         self._patience.pop(launch_id, None)
+        self._gpus.pop(launch_id, None)

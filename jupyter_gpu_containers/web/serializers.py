@@ -147,6 +147,8 @@ def environment_model(environment: Environment, problem: Problem | None) -> Json
         "image_id": environment.image_id,
         "kernel": environment.kernel.name,
         "gpus": environment.gpus,
+        "gpu_profile": environment.gpu_profile,
+        "gpu_uuids": list(environment.gpu_uuids),
         "memory": environment.memory,
         "shm_size": environment.shm_size,
         "problem": problem_model(problem),

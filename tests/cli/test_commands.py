@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,6 +127,50 @@ def test_an_environment_with_everything_said(terminal: Terminal) -> None:
     )
     assert spec["display_name"] == "Mine"
     assert spec["metadata"]["kernel_provisioner"]["config"]["shm_size"] == 1 << 30
+
+
+def test_environments_of_mig_instances_and_of_particular_gpus(terminal: Terminal) -> None:
+    """An index is what people know; the UUID is what is kept, since indexes change."""
+    terminal.configure(fixed_gpus=[{"count": 2}, {"mig": ["1g.10gb", "1g.10gb"]}])
+    models = terminal("gpus", "--json").json["gpus"]
+    second, part = models[1]["uuid"], models[2]["uuid"]
+
+    def add(*words: str) -> dict[str, Any]:
+        ran = terminal("environments", "add", TORCH, *words, "--json")
+        assert ran.status == 0, ran.err
+        validate("Environment", ran.json)
+        return {key: ran.json[key] for key in ("gpus", "gpu_profile", "gpu_uuids")}
+
+    parts = {"gpus": 1, "gpu_profile": "1g.10gb", "gpu_uuids": []}
+    assert add("--gpu-profile", "1g.10gb") == parts
+    assert add("--gpu-profile", "1g.10gb", "--gpus", "2") == parts | {"gpus": 2}
+    named = {"gpus": 1, "gpu_profile": None, "gpu_uuids": [second]}
+    assert add("--gpu", "1", "--gpu", second) == named
+    assert add("--gpu", part[:12]) == named | {"gpu_uuids": [part]}
+    shown = terminal("environments", "list").out
+    assert "2 × 1g.10gb" in shown
+    assert second in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["--gpu", "7"], "This machine has no GPU 7.", "gpu-containers gpus"),
+        (["--gpu", "GPU-nowhere"], "This machine has no GPU GPU-nowhere.", "gpus"),
+        (["--gpu", "1"], "GPU 1 is several devices: 1g.10gb, 2g.20gb.", "--gpu-profile 1g.10gb"),
+        (["--gpu", "0", "--gpus", "2"], "Particular GPUs were named, and 2 GPUs besides.", "other"),
+        (["--gpu-profile", "huge"], "gpu_profile: 'huge' does not match", "openapi.yaml"),
+        (["--gpu-profile", "1g.10gb", "--gpus", "0"], "no GPU was asked for", "Ask for 1 GPU"),
+    ],
+)
+def test_gpus_that_an_environment_cannot_have(
+    terminal: Terminal, words: list[str], message: str, hint: str
+) -> None:
+    terminal.configure(fixed_gpus=[{}, {"mig": ["1g.10gb", "2g.20gb"]}])
+    ran = terminal("environments", "add", TORCH, *words)
+    assert ran.status == 1
+    assert message in ran.err
+    assert hint in ran.err
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,13 @@ environments = st.builds(
     memory=st.none() | st.integers(1, 1 << 50),
     shm_size=st.none() | st.integers(1, 1 << 50),
     repo_digest=st.none() | st.text(min_size=1),
+    gpu_profile=st.none() | st.just("1g.10gb"),
+    gpu_uuids=st.lists(st.text(min_size=1), max_size=2).map(tuple),
 )
 
 
 def test_the_docstrings_examples_hold() -> None:
-    assert doctest.testmod(module) == (0, 3)
+    assert doctest.testmod(module) == (0, 5)
 
 
 def test_a_kernelspec_in_full() -> None:

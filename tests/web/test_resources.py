@@ -110,6 +110,8 @@ async def test_an_environment_comes_and_goes(api: Api, jp_data_dir: Path) -> Non
         "image_id": DEMO_IMAGES[1].id,
         "kernel": "python3",
         "gpus": 1,
+        "gpu_profile": None,
+        "gpu_uuids": [],
         "memory": 1 << 30,
         "shm_size": None,
         "problem": None,
