@@ -14,7 +14,6 @@ from traitlets.config import Config
 
 from .config import CONFIG_NAME, build_services, share_services
 from .errors import GpuContainersError
-from .model import labels
 from .model.job import Job
 from .model.launch import Launch
 from .service.queue_file import QueueFile
@@ -162,8 +161,7 @@ async def reconcile_for_ever(services: Services, server: ServerId | None, log: A
                 server.beat()
             await services.backend.info()  # the first start need not ask what the engine is
             swept = await services.claims.reconcile()
-            in_use = {container.labels.get(labels.KERNEL, "") for container in swept.standing}
-            await asyncio.to_thread(services.kernels.seats.sweep, in_use)
+            await services.kernels.sweep_folders(swept.standing)
         except (GpuContainersError, OSError) as exc:  # the engine is away; it may come back
             log.debug("reconcile: %s", exc)
         await asyncio.sleep(RECONCILE_INTERVAL)

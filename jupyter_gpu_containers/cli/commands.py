@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.ending import format_bytes
 from jupyter_gpu_containers.model.gpu_names import gpu_named
 from jupyter_gpu_containers.model.size import parse_size
@@ -109,7 +110,7 @@ def _kernel_cells(row: KernelRow) -> tuple[str, ...]:
         row.container_id[:12],
         row.kernel_id[:8],
         row.display_name or row.purpose,
-        row.status + (", left behind" if row.left_behind else ""),
+        row.status + (", left behind" if row.left_behind else ", foreign" if row.foreign else ""),
         row.gpu_names,
         row.user,
         row.notebook,
@@ -125,7 +126,8 @@ async def stop(services: Services, arguments: Any) -> Outcome:
         if row.purpose == "kernel" and not row.left_behind:
             await asyncio.to_thread(shut_down, row.kernel_id, row.driver)
         await services.claims.release(row.container_id)
-    await asyncio.to_thread(services.kernels.seats.sweep)  # folders of servers that are gone
+    left = await services.backend.containers(labels.VERSION)
+    await services.kernels.sweep_folders(left)  # of servers that are gone
 
     def text(style: Style) -> str:
         if not chosen:

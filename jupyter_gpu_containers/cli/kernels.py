@@ -9,10 +9,10 @@ from typing import Any
 
 from jupyter_gpu_containers.errors import ConflictError, ContainerNotFoundError, InvalidRequestError
 from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container, ContainerStatus
+from jupyter_gpu_containers.model.container import Container
 from jupyter_gpu_containers.model.gpu import GpuSnapshot
 from jupyter_gpu_containers.model.launch import Caller
-from jupyter_gpu_containers.service.owner import is_dead
+from jupyter_gpu_containers.service.reconcile import Reconciler
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import time_text
 
@@ -35,7 +35,8 @@ class KernelRow:
     created: str  # RFC 3339
     gpus: tuple[str, ...]  # UUIDs
     gpu_names: str  # for people: indexes, or UUIDs that are not known here
-    left_behind: bool  # the process that drove it is certainly gone
+    left_behind: bool  # the process that drove it is certainly gone, and no server has taken it
+    foreign: bool  # signed with another key than ours: another user's, or a counterfeit
     driver: str  # that process, as its label names it
 
     @property
@@ -58,7 +59,7 @@ async def kernel_rows(services: Services) -> list[KernelRow]:
     )
     names = _gpu_names(snapshot)
     newest_first = sorted(containers, key=lambda container: -container.created)
-    return [_row(container, names) for container in newest_first]
+    return [_row(container, names, services.claims.reconciler) for container in newest_first]
 
 
 def select(
@@ -88,7 +89,9 @@ def select(
         return [
             row
             for row in rows
-            if row.user == caller.name and (row.purpose == "kernel" or row.left_behind)
+            if row.user == caller.name
+            and not row.foreign
+            and (row.purpose == "kernel" or row.left_behind)
         ]
     chosen: dict[str, KernelRow] = {}
     for target in targets:
@@ -97,6 +100,11 @@ def select(
             raise ConflictError(
                 f"{row.called} belongs to {row.user or 'somebody else'}.",
                 "Ask them to stop it, or an administrator.",
+            )
+        if row.foreign and caller.uid != 0:
+            raise ConflictError(
+                f"{row.called} says that it is yours, but was not signed with your key.",
+                "Look at it with `docker inspect`; `docker rm -f` removes it.",
             )
         chosen[row.container_id] = row
     return list(chosen.values())
@@ -130,10 +138,9 @@ def _gpu_names(snapshot: GpuSnapshot) -> dict[str, str]:
     }
 
 
-def _row(container: Container, names: Mapping[str, str]) -> KernelRow:
+def _row(container: Container, names: Mapping[str, str], reconciler: Reconciler) -> KernelRow:
     text = container.labels
     gpus = tuple(sorted(labels.gpus_of(container)))
-    running = container.status is ContainerStatus.RUNNING
     return KernelRow(
         container_id=container.id,
         container_name=container.name,
@@ -147,6 +154,7 @@ def _row(container: Container, names: Mapping[str, str]) -> KernelRow:
         created=time_text(container.created),
         gpus=gpus,
         gpu_names=", ".join(names.get(uuid, uuid) for uuid in gpus),
-        left_behind=is_dead(text.get(labels.OWNER, ""), running=running),
+        left_behind=reconciler.is_abandoned(container),
+        foreign=not reconciler.signer.is_ours(container),
         driver=text.get(labels.OWNER, ""),
     )

@@ -19,7 +19,7 @@ def shut_down(kernel_id: str, owner: str) -> bool:
     ----------
     kernel_id : str
     owner : str
-        The label of its container; names the process that drives it.
+        The label of its container; names the process that drives it, or drove it before a crash.
 
     Returns
     -------
@@ -32,10 +32,13 @@ def shut_down(kernel_id: str, owner: str) -> bool:
     driver, me = Owner.parse(owner), Owner.current()
     if driver is None or (driver.machine, driver.pid_namespace) != (me.machine, me.pid_namespace):
         return False
-    for server in list_running_servers():
-        if server["pid"] == driver.pid and "url" in server:
-            return _delete(f"{server['url']}api/kernels/{kernel_id}", server.get("token", ""))
-    return False
+    servers = [server for server in list_running_servers() if "url" in server]
+    # the driver first; a kernel that was recovered is another's
+    servers.sort(key=lambda server: server["pid"] != driver.pid)
+    return any(
+        _delete(f"{server['url']}api/kernels/{kernel_id}", server.get("token", ""))
+        for server in servers
+    )
 
 
 def _delete(url: str, token: str) -> bool:

@@ -68,6 +68,8 @@ async def gpu_usage(
     backend: ContainerBackend,
     owner: str,
     slots: GpuSlots | None = None,
+    *,
+    server: str | None = None,
 ) -> GpuUsage:
     """Look at the GPUs and at all containers of ours.
 
@@ -82,13 +84,15 @@ async def gpu_usage(
         Identity of this process.
     slots : GpuSlots, optional
         How many containers may hold one device; by default one each.
+    server : str, optional
+        Name of this process's server, whose former life's kernels are its own, too.
     """
     slots = slots or GpuSlots()
     snapshot, containers = await asyncio.gather(inventory.snapshot(), _containers(backend))
     if isinstance(containers, Problem):
         return GpuUsage(snapshot, tuple(_unknown(gpu, containers) for gpu in snapshot.gpus))
-    holders = holders_of(containers)
-    uses = (_use(gpu, holders.get(gpu.uuid, []), slots, owner) for gpu in snapshot.gpus)
+    holders, me = holders_of(containers), {owner, server or owner}
+    uses = (_use(gpu, holders.get(gpu.uuid, []), slots, me) for gpu in snapshot.gpus)
     return GpuUsage(snapshot, tuple(uses))
 
 
@@ -99,9 +103,9 @@ async def _containers(backend: ContainerBackend) -> list[Container] | Problem:
         return as_problem(exc)
 
 
-def _use(gpu: Gpu, containers: list[Container], policy: GpuSlots, owner: str) -> GpuUse:
+def _use(gpu: Gpu, containers: list[Container], policy: GpuSlots, me: set[str]) -> GpuUse:
     slots = slot_use(gpu, policy, containers)
-    holders = tuple(_holder(container, owner) for container in containers)
+    holders = tuple(_holder(container, me) for container in containers)
     foreign = used_by_others(gpu, containers)
     if holders:
         can_be_had = slots.free and not foreign and gpu.problem is None
@@ -117,7 +121,7 @@ def _unknown(gpu: Gpu, problem: Problem) -> GpuUse:
     return GpuUse(gpu, GpuState.UNAVAILABLE, (), gpu.problem or problem)
 
 
-def _holder(container: Container, owner: str) -> Holder:
+def _holder(container: Container, me: set[str]) -> Holder:
     text = container.labels
     return Holder(
         container_id=container.id,
@@ -126,5 +130,5 @@ def _holder(container: Container, owner: str) -> Holder:
         display_name=text.get(labels.DISPLAY_NAME, ""),
         notebook=text.get(labels.NOTEBOOK, ""),
         owner=text.get(labels.USER, ""),
-        mine=text.get(labels.OWNER) == owner,
+        mine=not me.isdisjoint((text.get(labels.OWNER, ""), text.get(labels.SERVER, ""))),
     )

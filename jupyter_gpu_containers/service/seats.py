@@ -127,7 +127,7 @@ class Seats:
         self._taken[seat.run_dir] = seat
         return seat
 
-    def sweep(self, in_use: Collection[str] = ()) -> None:
+    def sweep(self, in_use: Collection[str]) -> None:
         """Remove the folders of kernels whose process is certainly dead.
 
         Parameters

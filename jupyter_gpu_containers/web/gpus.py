@@ -21,6 +21,10 @@ class GpusHandler(BaseHandler):
         """Return all leaf devices and who holds them."""
         me = str(Owner.current())
         usage = await gpu_usage(
-            self.services.inventory, self.services.backend, me, self.services.policy.gpu_slots
+            self.services.inventory,
+            self.services.backend,
+            me,
+            self.services.policy.gpu_slots,
+            server=self.services.kernels.seats.server,
         )
         self.finish(gpus_model(usage))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from jupyter_core.paths import jupyter_data_dir
 
 from jupyter_gpu_containers import config
 from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
@@ -21,6 +22,7 @@ from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import ContainerSpec
 from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.signing import Signer, load_key
 from tests.registry_fixtures import *  # noqa: F403
 from tests.room_fixtures import *  # noqa: F403
 
@@ -87,7 +89,8 @@ class Terminal:
             working_dir="/",
             labels=labels.make_labels(owner=owner, **about),
         )
-        return self.wait(self.backend.create(spec))
+        key = load_key(Path(jupyter_data_dir()) / "gpu_containers" / "key")
+        return self.wait(self.backend.create(Signer(key).signed(spec)))
 
     def containers(self) -> Sequence[str]:
         """Return the ids of all containers that are there."""

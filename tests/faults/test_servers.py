@@ -72,7 +72,7 @@ async def test_killed(engine_room: Room, programs: list[subprocess.Popen[str]]) 
     programs[0].wait()
     removed = (await services.claims.reconcile()).removed
     assert dead in [container.id for container in removed]
-    services.kernels.seats.sweep()
+    services.kernels.seats.sweep([])
     assert engine_room.containers() == [alive]
     assert len(list(engine_room.run.iterdir())) == 1
     assert len(list((engine_room.data / "gpu_containers" / "homes").iterdir())) == 1

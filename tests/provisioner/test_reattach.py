@@ -237,7 +237,7 @@ def test_the_grace_ends(room: Room, servers: list[Server], first: Server) -> Non
     services = room.services
     removed = asyncio.run(services.claims.reconcile()).removed
     assert [container.labels[labels.KERNEL] for container in removed] == [kernel_id]
-    services.kernels.seats.sweep()
+    services.kernels.seats.sweep([])
     assert room.containers() == []
     servers.append(server := Server(room))
     assert server.reached(kernel_id, "failed")["error"]["code"] == "container_removed"

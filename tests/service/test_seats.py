@@ -100,7 +100,7 @@ def test_a_path_too_long_leaves_no_folder(seats: Seats, tmp_path: Path) -> None:
 
 def test_sweep_spares_the_living(seats: Seats) -> None:
     seat = seats.take("k1", working_dir=None, env={}, own_env={})
-    seats.sweep()
+    seats.sweep([])
     assert os.path.isdir(seat.run_dir)
     assert os.path.isdir(seat.home_dir)
     seats.leave(seat)
@@ -121,7 +121,7 @@ def test_sweep_removes_what_the_dead_left(seats: Seats, left: str) -> None:
         for path in sorted(gone.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
         gone.rmdir()
-    seats.sweep()
+    seats.sweep([])
     assert not any(folder.exists() for folder in folders)
 
 
@@ -131,10 +131,10 @@ def test_sweep_leaves_alone_what_is_not_known(seats: Seats, tmp_path: Path) -> N
     (seats.run_root / "other").mkdir()
     other = replace(Owner.current(), machine="other")
     (seats.run_root / "other" / OWNER_FILE).write_text(str(other))
-    seats.sweep()
+    seats.sweep([])
     assert sorted(os.listdir(seats.run_root)) == ["other", "somebody"]
 
 
 def test_sweep_where_nothing_ever_was(seats: Seats) -> None:
-    seats.sweep()
+    seats.sweep([])
     assert not seats.run_root.exists()
