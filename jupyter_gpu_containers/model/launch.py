@@ -86,6 +86,7 @@ class Launch:
     error: Problem | None = None
     recovered: bool = False  # the server was started anew while the kernel ran
     queue: QueuePlace | None = None  # while it waits for GPUs
+    warnings: tuple[Problem, ...] = ()  # what a user should know of a kernel that runs on
 
     @property
     def phase(self) -> Phase:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from jupyter_gpu_containers.errors import KernelNotRunningError, LaunchNotFoundError
+from jupyter_gpu_containers.model.gpu import Problem
 from jupyter_gpu_containers.model.launch import Launch, Phase
 from jupyter_gpu_containers.model.queue import QueuePlace
 
@@ -73,7 +74,29 @@ class LaunchBook:
         launch = self._launches.get(launch_id)
         if launch is not None and launch.phase is not phase:
             changes.setdefault("queue", None)
+            if phase is Phase.STARTING:  # also a restart: what was warned of is over
+                changes.setdefault("warnings", ())
             self._put(launch.advance(phase, time.time(), **changes))
+
+    def warn(self, launch_id: str, warning: Problem) -> None:
+        """Show a warning on a kernel that runs; of each code the first one stands."""
+        launch = self._launches.get(launch_id)
+        if launch is None or launch.phase is not Phase.RUNNING:
+            return
+        if all(known.code != warning.code for known in launch.warnings):
+            self._change(launch_id, warnings=(*launch.warnings, warning))
+
+    def stopping(self, launch_id: str, reason: Problem) -> None:
+        """Note why a kernel will be shut down, before it is; the first reason stands."""
+        launch = self._launches.get(launch_id)
+        if launch is not None and not launch.phase.final and launch.error is None:
+            self._change(launch_id, error=reason)
+
+    def correct(self, launch_id: str, error: Problem) -> None:
+        """Say more of why a kernel failed than was known at first."""
+        launch = self._launches.get(launch_id)
+        if launch is not None and launch.phase is Phase.FAILED and launch.error != error:
+            self._change(launch_id, error=error)
 
     def _change(self, launch_id: str, /, **changes: Any) -> None:
         self._put(replace(self._launches[launch_id], **changes))

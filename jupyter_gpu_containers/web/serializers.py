@@ -171,6 +171,7 @@ def launch_model(launch: Launch) -> Json:
         "error": problem_model(launch.error),
         "recovered": launch.recovered,
         "queue": queue_model(launch.queue),
+        "warnings": [problem_model(warning) for warning in launch.warnings],
     }
 
 

@@ -16,7 +16,15 @@ export function hasRun(launch: ILaunch): boolean {
   return launch.phases.some(({ phase }) => phase === 'running');
 }
 
-/** Whether `next` tells more about a launch than `known`: phases are only ever added. */
+/**
+ * Whether `next` tells more about a launch than `known`: phases are only ever added; in one of them
+ * the rest may change.
+ */
 export function isNews(known: ILaunch | undefined, next: ILaunch): boolean {
-  return !known || next.phases.length > known.phases.length;
+  return (
+    !known ||
+    next.phases.length > known.phases.length ||
+    (next.phases.length === known.phases.length &&
+      JSON.stringify(next) !== JSON.stringify(known))
+  );
 }

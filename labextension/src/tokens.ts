@@ -49,7 +49,7 @@ export interface IGpuContainersModel extends IDisposable {
   readonly launches: readonly ILaunch[];
   /** Emitted after any change. */
   readonly changed: ISignal<IGpuContainersModel, void>;
-  /** Emitted when a launch is new or entered another phase. */
+  /** Emitted when a launch is new, entered another phase, or has changed within it. */
   readonly launchChanged: ISignal<IGpuContainersModel, ILaunch>;
   /** Resolved once the launches in progress are known, or the server half is known to be missing. */
   readonly ready: Promise<void>;

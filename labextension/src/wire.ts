@@ -159,4 +159,6 @@ export interface ILaunch {
   queue: IQueuePlace | null;
   /** The server was started anew while the kernel ran, and took it over. */
   recovered: boolean;
+  /** What its user should know of a kernel that runs on. */
+  warnings: IProblem[];
 }

@@ -65,7 +65,15 @@ def test_a_launch_in_full() -> None:
         "error": {"code": "out_of_memory", "message": "Killed.", "hint": "Use less."},
         "recovered": False,
         "queue": None,
+        "warnings": [],
     }
+
+
+def test_warnings() -> None:
+    warned = replace(FAILED, warnings=(Problem("gpu_lost", "GPU 3 failed.", "Save."),))
+    assert launch_model(warned)["warnings"] == [
+        {"code": "gpu_lost", "message": "GPU 3 failed.", "hint": "Save."}
+    ]
 
 
 def test_a_place_in_the_queue() -> None:

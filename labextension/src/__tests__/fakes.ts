@@ -199,6 +199,7 @@ export function makeLaunch(phase: Phase, more: Partial<ILaunch> = {}): ILaunch {
     error: null,
     queue: null,
     recovered: false,
+    warnings: [],
     ...more
   };
 }

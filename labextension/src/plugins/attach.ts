@@ -3,10 +3,11 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ISessionContext, Notification } from '@jupyterlab/apputils';
+import { ISessionContext } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CommandIDs } from '../commandIds';
+import { KernelNews } from '../kernelNews';
 import { hasRun, isFinal } from '../launches';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
 
@@ -60,28 +61,21 @@ export const attach: JupyterFrontEndPlugin<void> = {
       });
     }, attach);
 
+    const news = new KernelNews(trans, (name, problem) => {
+      void import('../dialogs').then(({ showDeath }) =>
+        showDeath(trans, name, problem)
+      );
+    });
     model.launchChanged.connect((_, launch) => {
-      const { error, path, phase } = launch;
       // by its kernel: the notebook may have been renamed since
       const panel = tracker.find(
         ({ context, sessionContext }) =>
           sessionContext.session?.kernel?.id === launch.kernel_id ||
-          contents.localPath(context.path) === path
+          contents.localPath(context.path) === launch.path
       );
-      if (phase !== 'failed' || !error || !hasRun(launch) || !panel) {
-        return;
+      if (panel && hasRun(launch)) {
+        news.tell(panel.sessionContext.name, launch);
       }
-      const { name } = panel.sessionContext;
-      const details = async () => {
-        const { showDeath } = await import('../dialogs');
-        await showDeath(trans, name, error);
-      };
-      Notification.error(trans.__('%1: %2', name, error.message), {
-        autoClose: false,
-        actions: [
-          { label: trans.__('Details'), callback: () => void details() }
-        ]
-      });
     }, attach);
   }
 };

@@ -91,6 +91,17 @@ function Kernel(props: IKernelsProps & { launch: ILaunch }): React.JSX.Element {
             .join(' · ')}
         </span>
       </button>
+      {launch.warnings.length > 0 && (
+        <span
+          className="jp-GpuContainers-warning"
+          role="alert"
+          title={launch.warnings
+            .map(({ message, hint }) => [message, hint].join('\n'))
+            .join('\n\n')}
+        >
+          {launch.warnings.map(({ message }) => message).join(' ')}
+        </span>
+      )}
       {launch.phase === 'running' && (
         <ToolbarButtonComponent
           icon={saveIcon}

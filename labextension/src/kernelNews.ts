@@ -1,0 +1,56 @@
+// Word of kernels that died, and of what happened to some that run on, wherever in JupyterLab one is.
+import { Notification } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { ILaunch, IProblem } from './wire';
+
+/** Tells each thing once; where more becomes known of it, what was told is put right. */
+export class KernelNews {
+  /**
+   * @param trans - the extension's translations
+   * @param show - shows a problem in full
+   */
+  constructor(
+    private readonly _trans: TranslationBundle,
+    private readonly _show: (name: string, problem: IProblem) => void
+  ) {}
+
+  /** Tell what is new of a kernel that had run; `name` is what people call its notebook. */
+  tell(name: string, launch: ILaunch): void {
+    if (launch.phase === 'failed' && launch.error) {
+      this._tell(name, launch, launch.error, 'error');
+    } else if (launch.phase === 'running') {
+      launch.warnings.forEach(warning =>
+        this._tell(name, launch, warning, 'warning')
+      );
+    }
+  }
+
+  private _tell(
+    name: string,
+    launch: ILaunch,
+    problem: IProblem,
+    type: 'error' | 'warning'
+  ): void {
+    // a kernel that was restarted may die again
+    const what = type === 'error' ? type : problem.code;
+    const key = [launch.id, launch.phases.length, what].join(' ');
+    const message = this._trans.__('%1: %2', name, problem.message);
+    const actions = [
+      {
+        label: this._trans.__('Details'),
+        callback: () => this._show(name, problem)
+      }
+    ];
+    const id = this._told.get(key);
+    if (id !== undefined) {
+      Notification.update({ id, message, actions });
+      return;
+    }
+    this._told.set(
+      key,
+      Notification.emit(message, type, { autoClose: false, actions })
+    );
+  }
+
+  private _told = new Map<string, string>();
+}
