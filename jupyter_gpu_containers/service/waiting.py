@@ -66,6 +66,7 @@ class WaitingRoom:
         self._asked: dict[str, _Asked] = {}
         self._tickets: dict[str, Ticket] = {}  # of an earlier process, by launch
         self._telling: asyncio.Task[None] | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self._news = False
         self._file: QueueFile | None = None
         queue.on_change(self._changed)
@@ -142,30 +143,37 @@ class WaitingRoom:
     def _changed(self) -> None:
         self._news = True
         try:
-            asyncio.get_running_loop()
+            loop = asyncio.get_running_loop()
         except RuntimeError:  # told by the next one who looks
             return
-        telling = self._telling
-        if (
-            telling is None
-            or telling.done()
-            or telling.get_loop() is not asyncio.get_running_loop()
-        ):
-            self._telling = asyncio.ensure_future(self._tell())
+        if self._pause is not None and self._pause.when() > loop.time() and self._is_of(loop):
+            return
+        if self._telling is not None and not self._telling.done() and self._is_of(loop):
+            return
+        if self._file is None and not self._queue.waiting():
+            return
+        self._telling = loop.create_task(self._tell())
+
+    def _is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return self._telling is not None and self._telling.get_loop() is loop
 
     async def _tell(self) -> None:
         """Tell each its place, one in a step of the event loop: there may be many, and pages."""
-        while self._news:
-            self._news = False
-            for launch_id in self._queue.places():
-                place = self._queue.places().get(launch_id)
-                launch = self._book.find(launch_id)
-                if place is None or launch is None or launch.queue == place:
-                    continue
+        self._news = False
+        for launch_id in self._queue.places():
+            place = self._queue.places().get(launch_id)
+            launch = self._book.find(launch_id)
+            if place is not None and launch is not None and launch.queue != place:
                 self._book.wait(launch_id, place)
                 await asyncio.sleep(0)
-            self._save()
-            await asyncio.sleep(TELL_INTERVAL)
+        self._save()
+        loop = asyncio.get_running_loop()
+        self._pause = loop.call_later(TELL_INTERVAL, self._after_pause)
+
+    def _after_pause(self) -> None:
+        self._pause = None
+        if self._news:
+            self._changed()
 
     # --- over a restart -----------------------------------------------------------------------
 
@@ -189,6 +197,8 @@ class WaitingRoom:
 
         What happens to them from now on is not written any more.
         """
+        if self._pause is not None:
+            self._pause.cancel()
         if self._telling is not None:
             self._telling.cancel()
             await asyncio.gather(self._telling, return_exceptions=True)
