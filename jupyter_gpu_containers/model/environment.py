@@ -66,6 +66,7 @@ class Environment:
             "gpu_uuids": list(self.gpu_uuids) or None,
         }
         config = {key: value for key, value in config.items() if value is not None}
+        facts = {"image": self.reference, "gpus": self.gpus, "gpu_profile": self.gpu_profile}
         return {
             "argv": list(self.kernel.argv),
             "display_name": self.display_name,
@@ -75,7 +76,7 @@ class Environment:
             "interrupt_mode": self.kernel.interrupt_mode,
             "metadata": {
                 "debugger": self.kernel.debugger,
-                METADATA_KEY: {"image": self.reference, "gpus": self.gpus},
+                METADATA_KEY: {key: value for key, value in facts.items() if value is not None},
                 "kernel_provisioner": {"provisioner_name": PROVISIONER_NAME, "config": config},
             },
         }

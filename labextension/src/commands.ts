@@ -125,7 +125,9 @@ export function addCommands(options: ICommandOptions): IDisposable {
             environment: { type: 'string' },
             image: { type: 'string' },
             kernel: { type: 'string' },
-            gpus: { type: 'integer', minimum: 0 }
+            gpus: { type: 'integer', minimum: 0 },
+            gpu_profile: { type: 'string' },
+            gpu_uuids: { type: 'array', items: { type: 'string' } }
           }
         }
       },
@@ -134,8 +136,11 @@ export function addCommands(options: ICommandOptions): IDisposable {
         if (!panel) {
           return false;
         }
-        const { environment, image, kernel, gpus } = args as INewLaunch;
-        const what = environment ? { environment } : { image, kernel, gpus };
+        const { environment, image, kernel } = args as INewLaunch;
+        const { gpus, gpu_profile, gpu_uuids } = args as INewLaunch;
+        const what = environment
+          ? { environment }
+          : { image, kernel, gpus, gpu_profile, gpu_uuids };
         return switcher.start(panel.sessionContext, what);
       }
     })

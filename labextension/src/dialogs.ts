@@ -39,6 +39,7 @@ export async function askForLaunch(
     trans,
     image: image ?? present?.image,
     gpus: present?.gpus,
+    gpuProfile: present?.gpu_profile,
     kernelId: kernel?.id,
     onSubmit: () => dialog.resolve(2),
     onAddImage: () => {

@@ -112,6 +112,8 @@ export namespace IKernelSwitcher {
     image: string;
     /** Number of GPUs. */
     gpus: number;
+    /** Their MIG profile, where they are MIG instances. */
+    gpu_profile?: string;
   }
 
   /** A switch under way. */

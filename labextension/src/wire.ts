@@ -26,6 +26,16 @@ export interface IGpus {
   driver: { version: string; cuda_version: string | null } | null;
   problem: IProblem | null;
   gpus: IGpu[];
+  links: IGpuLink[];
+}
+
+/** How two GPUs reach each other. */
+export interface IGpuLink {
+  /** UUIDs. */
+  gpus: string[];
+  /** As `nvidia-smi topo -m` names it. */
+  name: string;
+  distance: number;
 }
 
 /** A GPU, or a MIG instance (then `parent_uuid` is set). */
@@ -42,10 +52,18 @@ export interface IGpu {
   compute_capability: string | null;
   mig_profile: string | null;
   parent_uuid: string | null;
-  /** `claimed` by a container of ours, `in_use` by another process. */
-  state: 'free' | 'claimed' | 'in_use' | 'unavailable';
+  /**
+   * `claimed` by containers of ours, `shared` by such and to be had by another one, `in_use` by
+   * another process.
+   */
+  state: 'free' | 'shared' | 'claimed' | 'in_use' | 'unavailable';
   problem: IProblem | null;
+  /** Kernels that may hold it at once. */
+  slots: number;
+  slots_used: number;
+  /** The first of the holders. */
   holder: IHolder | null;
+  holders: IHolder[];
 }
 
 /** The container that holds a GPU. */
@@ -96,6 +114,8 @@ export interface IEnvironment {
   image_id: string;
   kernel: string;
   gpus: number;
+  gpu_profile: string | null;
+  gpu_uuids: string[];
   /** In bytes. */
   memory: number | null;
   /** In bytes. */
@@ -120,6 +140,10 @@ export interface INewLaunch {
   image?: string;
   kernel?: string;
   gpus?: number;
+  /** MIG instances of this profile instead of whole GPUs. */
+  gpu_profile?: string;
+  /** These GPUs and no others. */
+  gpu_uuids?: string[];
   /** The notebook's, Contents API. */
   path?: string;
   /** Kernel whose GPUs may be handed over. */

@@ -73,17 +73,40 @@ describe('GpuContainersPanel', () => {
     }
   });
 
+  it('shows the slots of shared GPUs', async () => {
+    const server = new FakeServer();
+    const other = { ...HOLDER, mine: false };
+    const gpus = [
+      {
+        ...GPU,
+        state: 'shared',
+        slots: 3,
+        slots_used: 2,
+        holders: [HOLDER, other]
+      },
+      { ...GPU, uuid: 'GPU-2', state: 'in_use', slots: 3 }
+    ];
+    server.answers.set('GET gpus', { driver: null, problem: null, gpus });
+    const { node } = await panel(server);
+    const states = [...node.querySelectorAll('.jp-GpuContainers-state')];
+    expect(states.map(({ textContent }) => textContent)).toEqual([
+      'train.ipynb, user ada (2 of 3)',
+      'other program'
+    ]);
+    expect(node.textContent).toContain('1 of 6 slots free');
+  });
+
   it('shows GPUs with memory and who holds them', async () => {
     const server = new FakeServer();
     const gpus = [
       GPU,
-      { ...GPU, uuid: 'GPU-2', index: 1, state: 'claimed', holder: HOLDER },
+      { ...GPU, uuid: 'GPU-2', index: 1, state: 'claimed', holders: [HOLDER] },
       {
         ...GPU,
         uuid: 'GPU-3',
         index: 2,
         state: 'claimed',
-        holder: { ...HOLDER, mine: false }
+        holders: [{ ...HOLDER, mine: false }]
       },
       { ...GPU, uuid: 'GPU-4', index: 3, state: 'in_use' }
     ];

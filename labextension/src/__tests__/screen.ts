@@ -43,7 +43,10 @@ export const GPU: IGpu = {
   parent_uuid: null,
   state: 'free',
   problem: null,
-  holder: null
+  slots: 1,
+  slots_used: 0,
+  holder: null,
+  holders: []
 };
 
 /** Who holds a GPU. */

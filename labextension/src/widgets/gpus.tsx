@@ -2,7 +2,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { allocatable, formatShare } from '../format';
-import { IGpu, IGpus } from '../wire';
+import { freeSlots } from '../gpuKinds';
+import { IGpu, IGpus, IHolder } from '../wire';
 import { Problem } from './problem';
 
 /** The GPUs section of the panel. */
@@ -30,9 +31,15 @@ export function Gpus(props: {
 
 /** How many GPUs are free, in words. */
 export function freeGpus(trans: TranslationBundle, gpus: IGpus): string {
-  const all = allocatable(gpus.gpus);
-  const free = all.filter(gpu => gpu.state === 'free').length;
-  return trans.__('%1 of %2 free', free, all.length);
+  return freeOf(trans, allocatable(gpus.gpus));
+}
+
+/** How many of some GPUs are free, in words; where kernels share them, how many of their slots. */
+export function freeOf(trans: TranslationBundle, gpus: IGpu[]): string {
+  const { free, all } = freeSlots(gpus);
+  return all > gpus.length
+    ? trans.__('%1 of %2 slots free', free, all)
+    : trans.__('%1 of %2 free', free, all);
 }
 
 function Gpu(props: {
@@ -81,16 +88,22 @@ function holder(trans: TranslationBundle, gpu: IGpu): string {
       return trans.__('other program');
     case 'unavailable':
       return trans.__('unavailable');
+    case 'shared':
     case 'claimed': {
-      const { holder: by } = gpu;
-      if (!by) {
-        return trans.__('taken');
-      }
-      return by.mine
-        ? basename(by.notebook) || by.display_name
-        : trans.__('user %1', by.owner);
+      const names = [...new Set(gpu.holders.map(by => called(trans, by)))];
+      const words = names.join(', ') || trans.__('taken');
+      return gpu.slots > 1
+        ? trans.__('%1 (%2 of %3)', words, gpu.slots_used, gpu.slots)
+        : words;
     }
   }
+}
+
+/** What a holder is called: its notebook where it is one of this server, else its user. */
+function called(trans: TranslationBundle, by: IHolder): string {
+  return by.mine
+    ? basename(by.notebook) || by.display_name
+    : trans.__('user %1', by.owner);
 }
 
 function basename(path: string): string {

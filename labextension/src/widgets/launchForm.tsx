@@ -1,24 +1,13 @@
 // The dialog's body: choose image, kernel and number of GPUs.
 import { TranslationBundle } from '@jupyterlab/translation';
-import {
-  FilterBox,
-  HTMLSelect,
-  ReactWidget,
-  UseSignal
-} from '@jupyterlab/ui-components';
+import { FilterBox, ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import {
-  allocatable,
-  gpuCount,
-  imageKey,
-  imageTitle,
-  isImage,
-  usualGpus
-} from '../format';
+import { imageKey, imageTitle, isImage, usualGpus } from '../format';
+import { gpuKinds } from '../gpuKinds';
 import { IGpuContainersModel } from '../tokens';
 import { needsWarning } from '../verdicts';
 import { IImage, INewLaunch } from '../wire';
-import { freeGpus } from './gpus';
+import { GpuFields, IGpuChoice } from './gpuFields';
 import { Choice, KernelField } from './launchFields';
 import { Problem } from './problem';
 import { VerdictReasons } from './verdict';
@@ -66,6 +55,8 @@ export namespace LaunchForm {
     image?: string;
     /** Number of GPUs that is chosen at first. */
     gpus?: number;
+    /** Size of MIG instances that is chosen at first. */
+    gpuProfile?: string;
     /** The notebook's present kernel, whose GPUs can be handed over. */
     kernelId?: string;
     /** Called when a row's own button is used. */
@@ -83,15 +74,15 @@ function Form(
   const { model, trans, onChange, onSubmit } = props;
   const images = model.images ?? [];
   const usable = images.filter(image => !image.problem);
-  const leaves = allocatable(model.gpus?.gpus ?? []);
-
-  const own = leaves.filter(
-    ({ holder }) => holder && holder.kernel_id === props.kernelId
-  ).length;
+  const kinds = gpuKinds(model.gpus?.gpus ?? []);
 
   const [imageId, setImageId] = React.useState<string | null>(null);
   const [kernel, setKernel] = React.useState('');
   const [gpus, setGpus] = React.useState<number | null>(null);
+  const [choice, setChoice] = React.useState<IGpuChoice>({
+    profile: props.gpuProfile ?? null,
+    uuid: null
+  });
   const [filter, setFilter] = React.useState('');
 
   const image =
@@ -99,13 +90,26 @@ function Form(
     usable.find(other => props.image && isImage(other, props.image)) ??
     usable.find(({ verdict }) => !needsWarning(verdict)) ??
     usable[0];
+  const kind =
+    kinds.find(({ profile }) => profile === choice.profile) ?? kinds[0];
+  const { uuid } = kind.gpus.find(gpu => gpu.uuid === choice.uuid) ?? {};
+  const own = kind.gpus.filter(({ holders }) =>
+    holders.some(by => by.kernel_id === props.kernelId)
+  ).length;
   /** How many GPUs are asked for with an image. */
   const countFor = (of: IImage) =>
-    Math.min(gpus ?? props.gpus ?? usualGpus(of), leaves.length);
+    Math.min(gpus ?? props.gpus ?? usualGpus(of), uuid ? 1 : kind.gpus.length);
   /** What is asked for with an image. */
   const request = (of: IImage): INewLaunch => ({
     image: imageKey(of),
     gpus: countFor(of),
+    ...(countFor(of) === 0
+      ? {}
+      : uuid
+        ? { gpu_uuids: [uuid] }
+        : kind.profile
+          ? { gpu_profile: kind.profile }
+          : {}),
     ...(of.kernels?.some(({ name }) => name === kernel) ? { kernel } : {})
   });
   onChange(image ? request(image) : null);
@@ -177,26 +181,16 @@ function Form(
             kernel={kernel}
             onChange={setKernel}
           />
-          <label>
-            <span>{trans.__('GPUs')}</span>
-            <HTMLSelect
-              value={countFor(image)}
-              onChange={event => setGpus(Number(event.target.value))}
-            >
-              {[...Array(leaves.length + 1).keys()].map(n => (
-                <option key={n} value={n}>
-                  {gpuCount(trans, n)}
-                </option>
-              ))}
-            </HTMLSelect>
-            <span className="jp-GpuContainers-detail">
-              {model.gpus && leaves.length > 0
-                ? freeGpus(trans, model.gpus)
-                : trans.__('this machine has none')}
-              {own > 0 &&
-                trans._n(', and %1 of its own', ', and %1 of its own', own)}
-            </span>
-          </label>
+          <GpuFields
+            kinds={kinds}
+            kind={kind}
+            choice={choice}
+            count={countFor(image)}
+            own={own}
+            trans={trans}
+            onCount={setGpus}
+            onChoice={setChoice}
+          />
         </div>
       )}
     </>
