@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,14 @@ class GpuContainersApp(ExtensionApp):
 
 
 async def reconcile_for_ever(services: Services, server: ServerId | None, log: Any) -> None:
-    """Remove what dead processes left behind: now, and then every half minute."""
+    """Remove what dead processes left behind: now, every half minute, and after each gap."""
+    loop, gap = asyncio.get_running_loop(), asyncio.Event()
+
+    def again() -> None:
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            loop.call_soon_threadsafe(gap.set)
+
+    services.backend.on_reconnect(again)
     while True:
         try:
             if server is not None:
@@ -164,7 +172,9 @@ async def reconcile_for_ever(services: Services, server: ServerId | None, log: A
             await services.kernels.sweep_folders(swept.standing)
         except (GpuContainersError, OSError) as exc:  # the engine is away; it may come back
             log.debug("reconcile: %s", exc)
-        await asyncio.sleep(RECONCILE_INTERVAL)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(gap.wait(), RECONCILE_INTERVAL)
+        gap.clear()
 
 
 class ServerKernels:

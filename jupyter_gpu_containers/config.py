@@ -89,7 +89,14 @@ def build_services(
     records = Records(data / "gpu_containers" / "kernels", log=log)
     grace = traits.reattach_grace
     reconciler = Reconciler(backend, signer=signer, servers=servers, grace=grace, log=log)
-    claims = Claims(backend, inventory, slots=policy.gpu_slots, reconciler=reconciler, log=log)
+    claims = Claims(
+        backend,
+        inventory,
+        slots=policy.gpu_slots,
+        reconciler=reconciler,
+        monitoring=traits.monitoring_containers,
+        log=log,
+    )
     seats = Seats(
         run_root=_run_root(traits),
         home_root=data / "gpu_containers" / "homes",

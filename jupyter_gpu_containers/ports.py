@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from .model.build import BuildPlan
 from .model.container import Container, ContainerExit, ContainerSpec, EngineInfo
 from .model.container_diff import ContainerDiff
+from .model.foreign import ForeignContainer
 from .model.gpu import GpuSnapshot
 from .model.image import Image
 from .model.job import Step
@@ -114,6 +115,16 @@ class ContainerBackend(ABC):
     @abstractmethod
     async def containers(self, label: str) -> list[Container]:
         """List containers that carry a label, in every state, not only the running ones."""
+
+    @abstractmethod
+    async def foreign_gpu_containers(self) -> list[ForeignContainer]:
+        """List containers without our labels that have GPUs and are not over.
+
+        One that has exited can be started again by whoever made it, but computes nothing now.
+        """
+
+    def on_reconnect(self, listener: Callable[[], None]) -> None:  # noqa: B027  no gaps by default
+        """Call the listener, from a foreign thread, after each gap in what the engine tells."""
 
     @abstractmethod
     async def create(self, spec: ContainerSpec) -> str:

@@ -88,6 +88,11 @@ class GpuContainers(Configurable):
         help="""Seconds after which a launched kernel is shut down again when no notebook took it
         (its page was closed meanwhile).""",
     ).tag(config=True)
+    monitoring_containers = List(
+        Unicode(),
+        help="""Names of other people's containers, "*dcgm-exporter*" and the like are patterns,
+        that only watch GPUs: these count as free all the same.""",
+    ).tag(config=True)
     reattach_grace = Float(
         900.0,
         min=0.0,

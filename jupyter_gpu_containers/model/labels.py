@@ -23,7 +23,19 @@ SERVER = PREFIX + "server"  # the Jupyter server whose kernel it is, which it su
 SIGNATURE = PREFIX + "signature"  # of all the others, see `signature`
 
 FORMAT = "1"
-SIGNED = (VERSION, PURPOSE, OWNER, USER, KERNEL, GPUS, ENVIRONMENT, DISPLAY_NAME, NOTEBOOK, SERVER)
+SIGNED = (
+    VERSION,
+    PURPOSE,
+    OWNER,
+    USER,
+    KERNEL,
+    GPUS,
+    ENVIRONMENT,
+    DISPLAY_NAME,
+    NOTEBOOK,
+    SERVER,
+    SLOTS,
+)
 
 
 def signature(labels: Mapping[str, str], key: bytes) -> str:

@@ -18,12 +18,14 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from jupyter_gpu_containers.errors import GpuContainersError, GpusBusyError
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container, ContainerSpec, ContainerStatus
+from jupyter_gpu_containers.model.foreign import ForeignContainer, uuids_of
 from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot
 from jupyter_gpu_containers.model.gpu_choice import select_gpus
 from jupyter_gpu_containers.model.gpu_slots import GpuSlots, holders_of, slot_use, used_by_others
@@ -49,10 +51,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Scene:
-    """The GPUs and the containers of ours that hold some, at one moment."""
+    """The GPUs and the containers that have some, ours and others', at one moment."""
 
     holders: tuple[Container, ...]
     snapshot: GpuSnapshot
+    foreign: tuple[ForeignContainer, ...] = ()
 
 
 class Claims:
@@ -64,6 +67,8 @@ class Claims:
         How many containers may hold one device; by default one each.
     reconciler : Reconciler, optional
         What removes containers, and tells those of others from ours.
+    monitoring : sequence of str
+        Patterns of names of others' containers whose GPUs count as free all the same.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Claims:
         *,
         slots: GpuSlots | None = None,
         reconciler: Reconciler | None = None,
+        monitoring: Sequence[str] = (),
         log: logging.Logger | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -81,6 +87,7 @@ class Claims:
         self.slots = slots or GpuSlots()
         self._log = log or logging.getLogger(__name__)
         self._random = rng or random.Random()
+        self._monitoring = tuple(monitoring)
         self.reconciler = reconciler or Reconciler(backend, log=log)
         self._listeners: list[Callable[[], None]] = []
 
@@ -96,7 +103,12 @@ class Claims:
         UnavailableError
             Nobody knows; nothing is free then.
         """
-        return Scene(tuple(await self._holders()), await self._inventory.snapshot())
+        holders = tuple(await self._holders())
+        foreign = await self._backend.foreign_gpu_containers()
+        counted = tuple(
+            c for c in foreign if not any(fnmatchcase(c.name, name) for name in self._monitoring)
+        )
+        return Scene(holders, await self._inventory.snapshot(), counted)
 
     async def claim(
         self, request: GpuRequest, make_spec: MakeSpec, *, handover: str | None = None
@@ -190,6 +202,8 @@ class Claims:
         everybody = holders_of(holders)
         others = holders_of(c for c in holders if c.id != handover)
         foreign = {g.uuid for g in snapshot.gpus if used_by_others(g, everybody.get(g.uuid, []))}
+        for container in scene.foreign:
+            foreign |= uuids_of(container, snapshot.gpus)
         order = list(range(len(snapshot.gpus)))
         if attempt:
             self._random.shuffle(order)
@@ -206,6 +220,7 @@ class Claims:
             )
         except GpusBusyError as exc:
             names = [labels.describe(c) for c in holders if c.id != handover]
+            names += [f"the container {c.name}, which is not ours" for c in scene.foreign]
             raise GpusBusyError(exc.message + _held_by(names), exc.hint) from None
 
     def _contended(self, holders: Collection[Container]) -> bool:

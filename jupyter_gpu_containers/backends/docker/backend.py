@@ -30,6 +30,7 @@ from jupyter_gpu_containers.model.container import (
     EngineInfo,
 )
 from jupyter_gpu_containers.model.container_diff import ContainerDiff
+from jupyter_gpu_containers.model.foreign import ForeignContainer
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.model.usage import ContainerUsage
@@ -46,6 +47,7 @@ from .facts import (
     image_from_list,
     usage_from_stats,
 )
+from .foreign import ForeignContainers
 from .refusals import pull_error, push_error
 from .transfer import Transfer
 
@@ -85,6 +87,7 @@ class DockerBackend(ContainerBackend):
         self._lock = threading.Lock()
         self._client: EngineClient | None = None
         self._info: EngineInfo | None = None
+        self._foreign = ForeignContainers()
         self._watcher = ExitWatcher(self._request, self._pool.submit)
 
     # -- threads and the connection ---------------------------------------------------------
@@ -238,6 +241,14 @@ class DockerBackend(ContainerBackend):
         filters = {"label": label}
         rows = await self._ask("", lambda client: client.containers(all=True, filters=filters))
         return [container_from_list(row) for row in rows]
+
+    async def foreign_gpu_containers(self) -> list[ForeignContainer]:
+        """List containers of others that have GPUs; see `ForeignContainers`."""
+        return await self._ask("", self._foreign.find)
+
+    def on_reconnect(self, listener: Callable[[], None]) -> None:
+        """Call the listener after each gap in the stream of events."""
+        self._watcher.on_reconnect(listener)
 
     async def create(self, spec: ContainerSpec) -> str:
         """Create a container and return its id.

@@ -70,6 +70,7 @@ class ExitWatcher:
         self._pending: dict[str, Future[ContainerExit]] = {}
         self._reported: dict[str, str] = {}  # id: `State.StartedAt` of the last run told about
         self._oom: set[str] = set()
+        self._reconnect_listeners: list[Callable[[], None]] = []
         self._oom_listeners: list[Callable[[str], None]] = []
         self._gap = (0.0, 0.0)  # epoch: the last time when the stream broke, and was back
         self.counters = LastCounters()
@@ -103,6 +104,11 @@ class ExitWatcher:
         """Call the listener, in this thread, when a process of a watched container is killed."""
         with self._lock:
             self._oom_listeners.append(listener)
+
+    def on_reconnect(self, listener: Callable[[], None]) -> None:
+        """Call the listener, in this thread, when a stream that broke is there again."""
+        with self._lock:
+            self._reconnect_listeners.append(listener)
 
     def close(self) -> None:
         """End the thread; futures that are pending stay so."""
@@ -145,8 +151,12 @@ class ExitWatcher:
             self._stream = stream
         try:
             with self._lock:
+                back = bool(self._gap[0] and not self._gap[1])
                 self._gap = (self._gap[0], time.time() if self._gap[0] else 0.0)
+                listeners = list(self._reconnect_listeners) if back else []
             self._look_at_all()
+            for listener in listeners:
+                listener()
             for event in stream:
                 since = max(since, float(event.get("timeNano") or 0) / 1e9)
                 self._on_event(event)

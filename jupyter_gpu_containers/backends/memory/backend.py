@@ -34,6 +34,7 @@ from jupyter_gpu_containers.model.container import (
     EngineInfo,
 )
 from jupyter_gpu_containers.model.container_diff import ContainerDiff
+from jupyter_gpu_containers.model.foreign import ForeignContainer
 from jupyter_gpu_containers.model.image import Image
 from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.model.usage import ContainerUsage
@@ -177,6 +178,10 @@ class MemoryBackend(ContainerBackend):
                 for record in self._store.records.values()
                 if key in record.spec.labels and (not given or record.spec.labels[key] == value)
             ]
+
+    async def foreign_gpu_containers(self) -> list[ForeignContainer]:
+        """List none: nobody else is here."""
+        return []
 
     async def create(self, spec: ContainerSpec) -> str:
         """Write a container down. Raises as the Docker backend does."""
