@@ -36,6 +36,7 @@
     │       ├── TagUnknownError        no such repository or tag (or a private one)
     │       ├── WrongDigestError       what came is not what its digest says: damaged on its way
     │       └── TransferStalledError   nothing came for two minutes
+    ├── PolicyError                    the configuration does not allow it; the sentence says whose
     ├── BuildFailedError               a step of a build failed; with its last lines
     └── KernelStartError               the container ran, but no kernel came of it
         ├── KernelTimeoutError
@@ -285,6 +286,15 @@ class TransferStalledError(RegistryError):
     """Nothing came for two minutes."""
 
     code = "transfer_stalled"
+
+
+class PolicyError(GpuContainersError):
+    """The configuration does not allow it; the sentence tells the setting and who made it.
+
+    Each kind of rule has a code of its own, ``policy_…``.
+    """
+
+    code = "policy"
 
 
 class BuildFailedError(GpuContainersError):
