@@ -45,9 +45,10 @@ export function wantsLogin(code: string | undefined): boolean {
   return code === 'registry_unauthorized' || code === 'registry_forbidden';
 }
 
-/** A problem beside a form that mends it: the hint tells the same for the command line. */
+/** A problem beside a form that asks for the login: the hint names a command that does the same. */
 export function withoutHint(problem: IProblem): IProblem {
-  return wantsLogin(problem.code) ? { ...problem, hint: '' } : problem;
+  const isMended = problem.code === 'registry_unauthorized';
+  return isMended ? { ...problem, hint: '' } : problem;
 }
 
 /** The share that is done, from 0 to 1; null where the total is not known. */

@@ -66,19 +66,27 @@ export class JobsModel implements IJobsModel {
     reference: string,
     what?: IJobSource
   ): Promise<IJob> {
-    const job = await this._client.startJob(kind, reference, what);
-    // an earlier failure of the same kind is no news any more
-    for (const other of this.jobs) {
-      const isSame = other.kind === kind && other.reference === job.reference;
-      if (isSame && other.id !== job.id && hasEnded(other)) {
-        this.dismiss(other.id);
+    this._starting += 1;
+    try {
+      const job = await this._client.startJob(kind, reference, what);
+      // an earlier failure of the same kind is no news any more
+      for (const other of this.jobs) {
+        const isSame = other.kind === kind && other.reference === job.reference;
+        if (isSame && other.id !== job.id && hasEnded(other)) {
+          this.dismiss(other.id);
+        }
+      }
+      this._own.add(job.id);
+      if (isFresher(this._jobs.get(job.id), job)) {
+        this._accept(job);
+      }
+      return job;
+    } finally {
+      this._starting -= 1;
+      if (this._starting === 0) {
+        this._early.splice(0).forEach(job => this._accept(job));
       }
     }
-    this._own.add(job.id);
-    if (isFresher(this._jobs.get(job.id), job)) {
-      this._accept(job);
-    }
-    return job;
   }
 
   async cancel(id: string): Promise<void> {
@@ -154,8 +162,15 @@ export class JobsModel implements IJobsModel {
 
   private _onEvent(_: Event.IManager, event: Event.Emission): void {
     const { schema_id, ...data } = event;
-    if (schema_id === JOB_SCHEMA) {
-      this._accept(data as unknown as IJob);
+    if (schema_id !== JOB_SCHEMA) {
+      return;
+    }
+    const job = data as unknown as IJob;
+    if (this._starting > 0 && !this._jobs.has(job.id)) {
+      // of the one being started, perhaps: the answer tells whether it is our own
+      this._early.push(job);
+    } else {
+      this._accept(job);
     }
   }
 
@@ -197,6 +212,7 @@ export class JobsModel implements IJobsModel {
   private _changed = new Signal<this, void>(this);
   private _client: GpuContainersClient;
   private _dismissed = new Set<string>();
+  private _early: IJob[] = [];
   private _ended = new Signal<this, IJob>(this);
   private _events: Event.IManager | undefined;
   private _isDisposed = false;
@@ -204,6 +220,7 @@ export class JobsModel implements IJobsModel {
   private _jobs = new Map<string, IJob>();
   private _own = new Set<string>();
   private _poll: Poll<void, unknown>;
+  private _starting = 0;
   private _trans: TranslationBundle;
 }
 

@@ -91,6 +91,21 @@ describe('pull', () => {
     expect(told()).toEqual([`${PYTORCH} was pulled.`]);
   });
 
+  it('tells of a refusal once, even where it comes before the answer', async () => {
+    const refused = makeJob({ state: 'failed', error: UNAUTHORIZED });
+    server.answers.set('POST jobs', () => {
+      events.emitJob(refused);
+      return json(makeJob({ state: 'queued' }), 202);
+    });
+    const done = commands.execute(CommandIDs.pull, { reference: PYTORCH });
+    await opened();
+    expect(dialog().textContent).toContain('Log in to nvcr.io');
+    expect(told()).toEqual([]);
+    await dismissDialog();
+    await done;
+    expect(jobs.jobs.map(({ state }) => state)).toEqual(['failed']);
+  });
+
   it('asks for a login where the registry wants one, and pulls again', async () => {
     server.answers.set('POST jobs', json(makeJob(), 202));
     server.answers.set('POST registries/nvcr.io/login', {

@@ -104,7 +104,7 @@ export function ImageDetail(props: {
   const facts = [
     image.python && trans.__('Python %1', shortVersion(image.python)),
     image.cuda && trans.__('CUDA %1', shortVersion(image.cuda)),
-    imageKey(image)
+    image.references.join(', ') || image.id
   ];
   return (
     <span className="jp-GpuContainers-row jp-GpuContainers-imageDetail">
