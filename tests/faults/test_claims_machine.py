@@ -1,7 +1,8 @@
 """Two servers claim, hand over, release, crash and reconcile in any order: no GPU lost or doubled.
 
 The rules are interleaved at every step of the protocol: each request to the engine waits until the
-machine lets it through, answers it, refuses it, or loses the answer.
+machine lets it through, answers it, refuses it, or loses the answer. One machine has two GPUs of
+one slot each; the other one GPUs that are shared and MIG instances, for servers of unlike settings.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,15 +24,14 @@ from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container, ContainerSpec
 from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
+from jupyter_gpu_containers.model.gpu_slots import GpuSlots
 from jupyter_gpu_containers.service import claims as claims_module
 from jupyter_gpu_containers.service import reconcile
 from jupyter_gpu_containers.service.claims import Claim, Claims, MakeSpec
 from tests.faults.scenarios import away
 
-GPUS = 2
 SERVERS = 6  # that live during one example, two at a time
 IMAGE = "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"
-INVENTORY = FixedInventory([{"count": GPUS}])
 ANSWER, REFUSE, LOSE = "answer", "refuse", "lose the answer"
 
 
@@ -94,6 +93,7 @@ class Server:
     owner: str
     backend: SteppedBackend
     claims: Claims
+    slots: GpuSlots
     claiming: dict[asyncio.Task[Claim], str | None] = field(default_factory=dict)  # handed over
     held: dict[str, Claim] = field(default_factory=dict)  # by container id
     heirs: dict[str, str] = field(default_factory=dict)  # old container: new container
@@ -104,7 +104,13 @@ class Server:
 
         def make(gpus: tuple[Gpu, ...], name: str) -> ContainerSpec:
             uuids = tuple(gpu.uuid for gpu in gpus)
-            text = labels.make_labels(purpose="kernel", owner=self.owner, user="ada", gpus=uuids)
+            text = labels.make_labels(
+                purpose="kernel",
+                owner=self.owner,
+                user="ada",
+                gpus=uuids,
+                slots=[self.slots.of(gpu) for gpu in gpus],
+            )
             user = f"{os.getuid()}:{os.getgid()}"
             return ContainerSpec(IMAGE, ("sleep", "9"), name, user, "/", text, gpus=uuids)
 
@@ -117,6 +123,10 @@ class Server:
 
 class ClaimsMachine(RuleBasedStateMachine):
     """The rules; two servers at a time share an engine."""
+
+    inventory = FixedInventory([{"count": 2}])
+    slots = (GpuSlots(),)  # of the first server, the second, … and again
+    requests = (GpuRequest(1), GpuRequest(2))
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,8 +143,10 @@ class ClaimsMachine(RuleBasedStateMachine):
     def _new_server(self) -> Server:
         self.born += 1
         backend = SteppedBackend(self.store)
-        claims = Claims(backend, INVENTORY, rng=random.Random(self.born))
-        return Server(f"server {self.born}", backend, claims)
+        slots = self.slots[self.born % len(self.slots)]
+        rng = random.Random(self.born)
+        claims = Claims(backend, self.inventory, slots=slots, rng=rng)
+        return Server(f"server {self.born}", backend, claims, slots)
 
     def _settle(self) -> None:
         """Let every task go on until it waits for a turn; then read the answers."""
@@ -161,18 +173,18 @@ class ClaimsMachine(RuleBasedStateMachine):
             server.releasing.discard(task)
             assert isinstance(task.exception(), GpuContainersError | None)
 
-    def _begin(self, server: Server, count: int, handover: str | None) -> None:
-        work = server.claims.claim(GpuRequest(count), server.spec(), handover=handover)
+    def _begin(self, server: Server, request: GpuRequest, handover: str | None) -> None:
+        work = server.claims.claim(request, server.spec(), handover=handover)
         server.claiming[self.loop.create_task(work)] = handover
         self._settle()
 
     # --- rules --------------------------------------------------------------------------------
 
-    @rule(which=st.integers(0, 1), count=st.integers(1, GPUS))
-    def claim(self, which: int, count: int) -> None:
+    @rule(which=st.integers(0, 1), pick=st.integers(0, 9))
+    def claim(self, which: int, pick: int) -> None:
         """A server begins to claim GPUs."""
         if len(self.servers[which].claiming) < 2:
-            self._begin(self.servers[which], count, None)
+            self._begin(self.servers[which], self.requests[pick % len(self.requests)], None)
 
     @rule(which=st.integers(0, 1), pick=st.integers(0, 9))
     def hand_over(self, which: int, pick: int) -> None:
@@ -181,7 +193,8 @@ class ClaimsMachine(RuleBasedStateMachine):
         candidates = [key for key in server.idle() if key not in server.heirs]
         if candidates:
             old = candidates[pick % len(candidates)]
-            self._begin(server, len(server.held[old].gpus), old)
+            gpus = server.held[old].gpus
+            self._begin(server, GpuRequest(len(gpus), profile=gpus[0].mig_profile), old)
 
     @rule(which=st.integers(0, 1), turn=st.integers(0, 3))
     def answer(self, which: int, turn: int) -> None:
@@ -198,6 +211,12 @@ class ClaimsMachine(RuleBasedStateMachine):
         if turns:
             turns.pop(turn % len(turns)).set_result(how)
             self._settle()
+
+    @rule(which=st.integers(0, 1))
+    def answer_all(self, which: int) -> None:
+        """The engine answers a server quickly, whatever it asks."""
+        for _ in range(20):
+            self._turn(which, 0, ANSWER)
 
     @rule(which=st.integers(0, 1), pick=st.integers(0, 9))
     def release(self, which: int, pick: int) -> None:
@@ -227,16 +246,19 @@ class ClaimsMachine(RuleBasedStateMachine):
         self.servers[which] = self._new_server()
 
     @invariant()
-    def nobody_shares(self) -> None:
-        """Of claims that were returned, only a kernel and its heir hold the same GPU."""
-        counts = Counter(
-            gpu.uuid
-            for server in self.servers
-            for claim in server.held.values()
-            if claim.container_id not in server.heirs
-            for gpu in claim.gpus
-        )
-        assert not [uuid for uuid, count in counts.items() if count > 1]
+    def nobody_shares_beyond_the_slots(self) -> None:
+        """A GPU has at most as many holders as the strictest of them allows.
+
+        Of claims that were returned; a kernel whose heir holds the GPU, too, does not count.
+        """
+        allowed: dict[str, list[int]] = {}
+        for server in self.servers:
+            for claim in server.held.values():
+                heir = server.held.get(server.heirs.get(claim.container_id, ""))
+                for gpu in claim.gpus:
+                    if heir is None or gpu not in heir.gpus:
+                        allowed.setdefault(gpu.uuid, []).append(server.slots.of(gpu))
+        assert not [uuid for uuid, slots in allowed.items() if len(slots) > min(slots)]
 
     @invariant()
     def what_is_held_is_there(self) -> None:
@@ -264,9 +286,10 @@ class ClaimsMachine(RuleBasedStateMachine):
         for server in self.servers:
             await server.claims.reconcile()
         assert self.store.records == {}
+        everything = tuple(gpu.uuid for gpu in (await self.inventory.snapshot()).gpus)
         first = self.servers[0]
-        claim: Any = await first.claims.claim(GpuRequest(GPUS), first.spec())
-        assert len(claim.gpus) == GPUS
+        claim: Any = await first.claims.claim(GpuRequest(uuids=everything), first.spec())
+        assert {gpu.uuid for gpu in claim.gpus} == set(everything)
         for grave in self.graves:  # only now: what the dead did not finish, nobody finished
             grave.backend.free_all()
             await asyncio.gather(*grave.claiming, *grave.releasing, return_exceptions=True)
@@ -280,3 +303,20 @@ ClaimsMachine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestClaims = ClaimsMachine.TestCase
+
+
+class SharingMachine(ClaimsMachine):
+    """Slots, sizes of MIG instances and several GPUs at once, and servers of unlike settings."""
+
+    inventory = FixedInventory([{"uuid": "GPU-0"}, {"uuid": "GPU-1", "mig": ["1g.10gb"] * 2}])
+    slots = (GpuSlots.parse({"0": 2, "1": 2}), GpuSlots.parse({"0": 3}), GpuSlots())
+    requests = (
+        GpuRequest(1),
+        GpuRequest(1),
+        GpuRequest(1, profile="1g.10gb"),
+        GpuRequest(2, profile="1g.10gb"),
+    )
+
+
+SharingMachine.TestCase.settings = ClaimsMachine.TestCase.settings
+TestSharing = SharingMachine.TestCase
