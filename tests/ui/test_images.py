@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from .conftest import OpenNotebook
-from .page import NotebookPage
 
 pytestmark = pytest.mark.ui
 
@@ -29,20 +28,6 @@ _WATCH = """() => {
 }"""
 
 
-def row(panel: Locator, image: str) -> Locator:
-    """The row of an image in the panel."""
-    return panel.get_by_label("Images").get_by_role("listitem").filter(has_text=image)
-
-
-def remove(notebook: NotebookPage, image: str) -> None:
-    """Remove an image by its menu; it was pulled by a test and is not left to the next."""
-    row(notebook.panel, image).get_by_title(re.compile("^Actions for")).click()
-    notebook.page.get_by_role("menuitem", name="Remove…").click()
-    expect(notebook.dialog).to_contain_text("deleted from this machine")
-    notebook.dialog.get_by_role("button", name="Remove").click()
-    expect(row(notebook.panel, image)).to_have_count(0)
-
-
 def test_an_image_is_found_pulled_and_removed(demo: OpenNotebook, page: Page) -> None:
     notebook = demo()
     panel = notebook.open_panel()
@@ -52,7 +37,7 @@ def test_an_image_is_found_pulled_and_removed(demo: OpenNotebook, page: Page) ->
     page.evaluate(_WATCH)
     dialog.get_by_role("button", name=re.compile(r"^Pull [\d.]+ [GM]iB$")).click()
 
-    expect(row(panel, R)).to_contain_text("CPU")
+    expect(notebook.image(R)).to_contain_text("CPU")
     expect(panel.get_by_label("Transfers")).to_have_count(0)
     told = page.get_by_role("alert").filter(has_text=f"{R} was pulled.")
     expect(told.get_by_role("button", name="Start")).to_be_visible()
@@ -61,11 +46,10 @@ def test_an_image_is_found_pulled_and_removed(demo: OpenNotebook, page: Page) ->
     assert seen == sorted(seen)
     assert seen[-1] <= 1
 
-    row(panel, R).get_by_title(re.compile("^Actions for")).click()
-    page.get_by_role("menuitem", name="Details…").click()
+    notebook.act(R, "Details…")
     expect(notebook.dialog).to_contain_text("none: it is on this machine")
     notebook.dialog.get_by_role("button", name="Close").click()
-    remove(notebook, R)
+    notebook.remove_image(R)
 
 
 def test_a_pull_is_cancelled(demo: OpenNotebook, page: Page) -> None:
@@ -83,7 +67,7 @@ def test_a_pull_is_cancelled(demo: OpenNotebook, page: Page) -> None:
     expect(transfers).to_have_count(0)
     jobs = notebook.lab.request("gpu-containers/jobs")["jobs"]
     assert [job["state"] for job in jobs if job["reference"] == ENDLESS] == ["cancelled"]
-    expect(row(panel, "endless")).to_have_count(0)
+    expect(notebook.image("endless")).to_have_count(0)
 
 
 def test_a_private_image_asks_for_the_api_key(demo: OpenNotebook, page: Page) -> None:
@@ -99,28 +83,28 @@ def test_a_private_image_asks_for_the_api_key(demo: OpenNotebook, page: Page) ->
     page.keyboard.press("Enter")
     expect(form).to_have_count(0)
     dialog.get_by_role("button", name=re.compile("^Pull ")).click()
-    expect(row(panel, "private")).to_be_visible()
+    expect(notebook.image("private")).to_be_visible()
     registries = panel.get_by_label("Registries")
     expect(registries).to_contain_text("nvcr.io$oauthtoken")
     registries.get_by_role("button", name="Log out of nvcr.io").click()
     expect(registries).to_contain_text("Not logged in anywhere.")
     assert SECRET not in notebook.lab.log.read_text()
-    remove(notebook, "private")
+    notebook.remove_image("private")
 
 
 def test_an_image_that_will_not_run_is_started_only_after_a_warning(
     demo: OpenNotebook, page: Page
 ) -> None:
     notebook = demo()
-    panel = notebook.open_panel()
+    notebook.open_panel()
     notebook.find_image(TOO_NEW).get_by_role("button", name=re.compile("^Pull ")).click()
     expect(notebook.dialog).to_contain_text("will probably not work here")
     notebook.dialog.get_by_role("button", name="Pull Anyway").click()
-    badge = row(panel, TOO_NEW).get_by_text("Incompatible", exact=True)
+    badge = notebook.image(TOO_NEW).get_by_text("Incompatible", exact=True)
     expect(badge).to_have_attribute("title", re.compile("does not run on this machine"))
 
     notebook.choose(TOO_NEW)
     expect(notebook.dialog).to_contain_text("will probably not work here")
     notebook.dialog.get_by_role("button", name="Cancel").click()
     expect(notebook.button).to_have_text("Select environment")
-    remove(notebook, TOO_NEW)
+    notebook.remove_image(TOO_NEW)
