@@ -27,6 +27,7 @@
     │   ├── EngineUnreachableError
     │   ├── EnginePermissionError
     │   ├── EngineError                the engine refused or failed
+    │   │   └── ProfileMismatchError   a container is not the one that was asked for
     │   ├── RuntimeUnavailableError    the kernel to be carried into an image cannot be had
     │   └── RegistryError              (code registry_error: anything else that a registry said)
     │       ├── RegistryUnreachableError
@@ -228,6 +229,12 @@ class EngineError(UnavailableError):
     """The engine refused or failed; the sentence holds its own words."""
 
     code = "engine_error"
+
+
+class ProfileMismatchError(EngineError):
+    """What the engine made is not what was asked for; the sentence names the fields."""
+
+    code = "profile_mismatch"
 
 
 class RuntimeUnavailableError(UnavailableError):

@@ -29,7 +29,10 @@ class Network(str, Enum):
 
 @dataclass(frozen=True)
 class Mount:
-    """A bind mount. ``source`` is on the host and must exist; the engine never creates it."""
+    """A bind mount. ``source`` is on the host and must exist; the engine never creates it.
+
+    It is a path without symbolic links: where the engine follows one, the container is refused.
+    """
 
     source: str
     target: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import uuid
 from pathlib import Path
 
@@ -73,7 +74,7 @@ class KernelRuntimes:
         runtime = await self.prepare(
             tag, python=environment.kernel.argv[0], image_id=environment.image_id
         )
-        return str(runtime.folder)
+        return _real(runtime.folder)
 
     async def prepare(
         self, tag: RuntimeTag, *, python: str | None = None, image_id: str | None = None
@@ -108,7 +109,7 @@ class KernelRuntimes:
 
         def work(folder: Path) -> None:
             spec = make_compile_spec(
-                image_id, python, runtime.tag, str(folder), self._caller, self._owner
+                image_id, python, runtime.tag, _real(folder), self._caller, self._owner
             )
             asyncio.run(self._run(spec))
 
@@ -116,6 +117,11 @@ class KernelRuntimes:
 
     async def _run(self, spec: ContainerSpec) -> None:
         await self._backend.run(self._signer.signed(spec), timeout=COMPILE_TIMEOUT)
+
+
+def _real(folder: Path) -> str:
+    """Return a mount's source: `Mount` wants it without symbolic links."""
+    return os.path.realpath(folder)
 
 
 def make_compile_spec(

@@ -14,6 +14,25 @@ from jupyter_gpu_containers.model.container import ContainerSpec, EngineInfo, Mo
 IMAGE = "sha256:" + "a" * 64
 UUIDS = ("GPU-943cecec-d10b-5bab-9966-76897637722e", "MIG-1c2d")
 
+ENV = [
+    "TINI_KILL_PROCESS_GROUP=1",
+    "NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+    "NVIDIA_GDS=disabled",
+    "NVIDIA_MOFED=disabled",
+    "NVIDIA_NVSWITCH=disabled",
+    "NVIDIA_GDRCOPY=disabled",
+    "NVIDIA_IMEX_CHANNELS=",
+    "NVIDIA_MIG_CONFIG_DEVICES=",
+    "NVIDIA_MIG_MONITOR_DEVICES=",
+    "LD_PRELOAD=",
+    "LD_AUDIT=",
+]
+ULIMITS = [
+    {"Name": "memlock", "Soft": -1, "Hard": -1},
+    {"Name": "nofile", "Soft": 65536, "Hard": 65536},
+    {"Name": "stack", "Soft": 67108864, "Hard": 67108864},
+    {"Name": "core", "Soft": 0, "Hard": 0},
+]
 PLAIN = ContainerSpec(
     image=IMAGE,
     command=("python3", "-m", "ipykernel_launcher"),
@@ -29,7 +48,8 @@ PLAIN_BODY = {
     "Entrypoint": ["python3", "-m", "ipykernel_launcher"],
     "Cmd": [],
     "Healthcheck": {"Test": ["NONE"]},
-    "Env": ["TINI_KILL_PROCESS_GROUP=1", "NVIDIA_VISIBLE_DEVICES=void"],
+    "StopSignal": "SIGTERM",
+    "Env": [*ENV, "NVIDIA_VISIBLE_DEVICES=void"],
     "Labels": {},
     "AttachStdin": False,
     "AttachStdout": False,
@@ -47,7 +67,11 @@ PLAIN_BODY = {
         "AutoRemove": False,
         "RestartPolicy": {"Name": "no"},
         "IpcMode": "private",
+        "CgroupnsMode": "private",
         "NetworkMode": "bridge",
+        "PublishAllPorts": False,
+        "OomScoreAdj": 500,
+        "Ulimits": ULIMITS,
         "Runtime": "runc",
         "LogConfig": {"Type": "local", "Config": {"max-size": "10m", "max-file": "3"}},
     },
@@ -103,7 +127,7 @@ def test_everything_but_gpus() -> None:
             "PidsLimit": 4096,
         },
         Env=[
-            "TINI_KILL_PROCESS_GROUP=1",
+            *ENV,
             "HOME=/home/kernel",
             "PS1=a=b",
             "NVIDIA_VISIBLE_DEVICES=void",
@@ -125,7 +149,7 @@ def test_gpus_by_cdi() -> None:
 
 
 def test_gpus_by_the_nvidia_driver() -> None:
-    """The engine appends NVIDIA_VISIBLE_DEVICES itself: a "void" of ours would win over nothing."""
+    """The engine appends NVIDIA_VISIBLE_DEVICES, and an image's "all" must not come before it."""
     assert create_body(replace(PLAIN, gpus=UUIDS), "nvidia") == body_with(
         {
             "DeviceRequests": [
@@ -136,8 +160,53 @@ def test_gpus_by_the_nvidia_driver() -> None:
                 }
             ]
         },
-        Env=["TINI_KILL_PROCESS_GROUP=1"],
+        Env=[*ENV, f"NVIDIA_VISIBLE_DEVICES={','.join(UUIDS)}"],
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ("compute,video", ["compute", "video"]),
+        ("all", ["compute", "compat32", "graphics", "utility", "video", "display"]),
+        (" video , ngx", ["video"]),  # the engine does not know "ngx", and would refuse
+        ("ngx", ["compute", "utility"]),
+        ("", ["compute", "utility"]),
+    ],
+)
+def test_parts_of_the_driver_by_policy(asked: str, given: list[str]) -> None:
+    """Who needs video or graphics says so in the configuration or in the kernelspec."""
+    spec = replace(PLAIN, gpus=UUIDS, env={"NVIDIA_DRIVER_CAPABILITIES": asked})
+    body = create_body(spec, "nvidia")
+    assert body["HostConfig"]["DeviceRequests"][0]["Capabilities"] == [["gpu", *given]]
+    assert f"NVIDIA_DRIVER_CAPABILITIES={asked}" in body["Env"]
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" not in body["Env"]
+
+
+def test_policy_may_load_what_an_image_may_not() -> None:
+    body = create_body(replace(PLAIN, env={"LD_PRELOAD": "/usr/lib/libtcmalloc.so"}), "cdi")
+    assert [pair for pair in body["Env"] if pair.startswith("LD_PRELOAD")] == [
+        "LD_PRELOAD=/usr/lib/libtcmalloc.so"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("without", "gone", "ulimits"),
+    [
+        (("memlock", "nofile"), set(), ["stack", "core"]),
+        (("swap",), {"MemorySwap"}, ["memlock", "nofile", "stack", "core"]),
+        (("memory",), {"Memory", "MemorySwap"}, ["memlock", "nofile", "stack", "core"]),
+        (("pids", "memlock"), {"PidsLimit"}, ["nofile", "stack", "core"]),
+    ],
+)
+def test_limits_that_an_engine_cannot_set(
+    without: tuple[str, ...], gone: set[str], ulimits: list[str]
+) -> None:
+    spec = replace(PLAIN, memory=2**30, pids_limit=100)
+    whole = create_body(spec, "cdi")["HostConfig"]
+    less = create_body(spec, "cdi", without=without)["HostConfig"]
+    assert set(whole) - set(less) == gone
+    assert [row["Name"] for row in less["Ulimits"]] == ulimits
 
 
 @pytest.mark.parametrize("gpus", [(), UUIDS])

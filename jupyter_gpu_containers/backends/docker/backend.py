@@ -87,6 +87,7 @@ class DockerBackend(ContainerBackend):
         self._lock = threading.Lock()
         self._client: EngineClient | None = None
         self._info: EngineInfo | None = None
+        self._binds: dict[str, dict[str, str]] = {}  # by container: target -> source
         self._foreign = ForeignContainers()
         self._watcher = ExitWatcher(self._request, self._pool.submit)
 
@@ -254,7 +255,8 @@ class DockerBackend(ContainerBackend):
         """Create a container and return its id.
 
         Cancelling while the engine works leaves no container behind.
-        Raises `ImageNotFoundError`, `WorkspaceError` (a mount's source is missing), `EngineError`.
+        Raises `ImageNotFoundError`, `WorkspaceError` (a mount's source is missing), `EngineError`,
+        `ProfileMismatchError` (the engine made something else of the request).
         """
         future = self._pool.submit(self._request, spec.image, lambda c: self._create(c, spec))
         try:
@@ -267,7 +269,9 @@ class DockerBackend(ContainerBackend):
         if self._info is None or spec.gpus:
             # The list of CDI devices changes; the rest of the information does not.
             self._info = requests.read_info(client)
-        return requests.create(client, spec, self._info, self._injection)
+        container_id = requests.create(client, spec, self._info, self._injection)
+        self._binds[container_id] = {mount.target: mount.source for mount in spec.mounts}
+        return container_id
 
     def _discard(self, future: Future[str]) -> None:
         if not future.cancelled() and future.exception() is None:
@@ -280,8 +284,14 @@ class DockerBackend(ContainerBackend):
             log.warning("Container %s is left behind: %s", container_id[:12], exc)
 
     async def start(self, container_id: str) -> None:
-        """Start a created or exited container; one that runs already is no error."""
-        await self._ask(container_id, lambda client: client.start(container_id))
+        """Start a created or exited container; one that runs already is no error.
+
+        Raises also `ProfileMismatchError` (a folder was replaced by a link meanwhile).
+        """
+        await self._ask(
+            container_id,
+            lambda client: requests.start(client, container_id, self._binds.get(container_id)),
+        )
 
     async def verify_gpus(self, container_id: str, minor_numbers: Collection[int]) -> None:
         """Compare the container's device nodes with these; see `gpus.verify`."""
@@ -358,6 +368,7 @@ class DockerBackend(ContainerBackend):
     def _remove(self, client: EngineClient, container_id: str) -> None:
         requests.remove(client, container_id, self._timeout)
         self._watcher.forget(container_id)
+        self._binds.pop(container_id, None)
 
     def close(self) -> None:
         """Release connections and threads; containers stay as they are."""

@@ -1,11 +1,14 @@
 """The body of the engine's "create container" request; a pure function of the spec.
 
-Docker Engine API 1.41, ``POST /containers/create``. Whatever is not set here keeps the engine's
-default; in particular ``MaskedPaths`` and ``ReadonlyPaths``, where an empty list would unmask.
+Docker Engine API 1.41, ``POST /containers/create``. What an image says of itself is overridden
+wherever it could reach beyond the container: `profile` compares the engine's record with this body
+before anything starts. Whatever is not set here keeps the engine's default; in particular
+``MaskedPaths`` and ``ReadonlyPaths``, where an empty list would unmask.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
@@ -14,9 +17,32 @@ Injection = Literal["cdi", "nvidia"]
 
 CDI_KIND = "nvidia.com/gpu"
 VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
+DRIVER_CAPABILITIES = "NVIDIA_DRIVER_CAPABILITIES"
+# those that the engine's own device driver knows; "all" is not among them
+ENGINE_CAPABILITIES = ("compute", "compat32", "graphics", "utility", "video", "display")
 # docker-init (tini): a signal goes to the whole process group, so to a kernel's children too
 INIT_ENV = {"TINI_KILL_PROCESS_GROUP": "1"}
+# Of an image's own variables those that NVIDIA's runtime obeys beyond the choice of GPUs, and those
+# with which programs load foreign code: hooks of NVIDIA's toolkit before 1.17.8 run on the host
+# with the image's environment (CVE-2025-23266). Who has a use for one sets it in the configuration
+# or in the kernelspec, and that counts.
+NEUTRAL_ENV = {
+    DRIVER_CAPABILITIES: "compute,utility",
+    "NVIDIA_GDS": "disabled",
+    "NVIDIA_MOFED": "disabled",
+    "NVIDIA_NVSWITCH": "disabled",
+    "NVIDIA_GDRCOPY": "disabled",
+    "NVIDIA_IMEX_CHANNELS": "",
+    "NVIDIA_MIG_CONFIG_DEVICES": "",
+    "NVIDIA_MIG_MONITOR_DEVICES": "",
+    "LD_PRELOAD": "",
+    "LD_AUDIT": "",
+}
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+# bytes, descriptors, bytes, bytes; -1: unlimited. CUDA and RDMA pin memory; compilers of GPU
+# programs recurse deeply; a dump of a kernel's memory would fill the disk.
+ULIMITS = {"memlock": -1, "nofile": 65536, "stack": 64 << 20, "core": 0}
+OOM_SCORE = 500  # a host without memory ends a kernel before the server that drives it
 
 
 def cdi_name(uuid: str) -> str:
@@ -30,6 +56,7 @@ def create_body(
     *,
     runtime: str | None = "runc",
     log_driver: str | None = "local",
+    without: Collection[str] = (),
 ) -> dict[str, Any]:
     """Build the request body.
 
@@ -43,6 +70,8 @@ def create_body(
         GPUs to any image that asks. None: the engine's default.
     log_driver : str or None
         None: the engine's default.
+    without : collection of str
+        Names of limits that this engine cannot set, see `limits.unsettable`.
     """
     return {
         "Image": spec.image,
@@ -53,6 +82,7 @@ def create_body(
         "Entrypoint": list(spec.command),
         "Cmd": [],
         "Healthcheck": {"Test": ["NONE"]},
+        "StopSignal": "SIGTERM",
         "Env": [f"{key}={value}" for key, value in _environment(spec, injection).items()],
         "Labels": dict(spec.labels),
         "AttachStdin": False,
@@ -62,21 +92,23 @@ def create_body(
         "Tty": False,
         # Skips the engine's network hook, half of a container's start; lo is there all the same.
         "NetworkDisabled": spec.network is Network.NONE,
-        "HostConfig": _host_config(spec, injection, runtime, log_driver),
+        "HostConfig": _host_config(spec, injection, runtime, log_driver, without),
     }
 
 
 def _environment(spec: ContainerSpec, injection: Injection) -> dict[str, str]:
-    env = {**INIT_ENV, **spec.env}
-    env.pop(VISIBLE_DEVICES, None)
-    if not spec.gpus or injection == "cdi":
-        # Images say "all", and images without it may count as "legacy: all".
-        env[VISIBLE_DEVICES] = "void"
-    return env  # for "nvidia" the engine appends the variable itself
+    # Images say "all", and images without it may count as "legacy: all". For "nvidia" the engine
+    # appends the same variable itself; of two, hooks take the last and programs the first.
+    devices = ",".join(spec.gpus) if spec.gpus and injection == "nvidia" else "void"
+    return {**INIT_ENV, **NEUTRAL_ENV, **spec.env, VISIBLE_DEVICES: devices}
 
 
 def _host_config(
-    spec: ContainerSpec, injection: Injection, runtime: str | None, log_driver: str | None
+    spec: ContainerSpec,
+    injection: Injection,
+    runtime: str | None,
+    log_driver: str | None,
+    without: Collection[str],
 ) -> dict[str, Any]:
     config: dict[str, Any] = {
         "Mounts": [_mount(mount) for mount in spec.mounts],
@@ -88,15 +120,26 @@ def _host_config(
         "AutoRemove": False,  # the reason of a kernel's death stands in its container
         "RestartPolicy": {"Name": "no"},  # an engine that restarts kernels undoes GPU claims
         "IpcMode": "private",
+        "CgroupnsMode": "private",
         "NetworkMode": "none" if spec.network is Network.NONE else "bridge",
+        "PublishAllPorts": False,
+        "OomScoreAdj": OOM_SCORE,
+        "Ulimits": [
+            {"Name": name, "Soft": limit, "Hard": limit}
+            for name, limit in ULIMITS.items()
+            if name not in without
+        ],
     }
     if spec.gpus:
-        config["DeviceRequests"] = [_device_request(spec.gpus, injection)]
-    if spec.memory is not None:
-        config["Memory"] = config["MemorySwap"] = spec.memory  # equal: no swap
+        capabilities = spec.env.get(DRIVER_CAPABILITIES, NEUTRAL_ENV[DRIVER_CAPABILITIES])
+        config["DeviceRequests"] = [_device_request(spec.gpus, injection, capabilities)]
+    if spec.memory is not None and "memory" not in without:
+        config["Memory"] = spec.memory
+        if "swap" not in without:
+            config["MemorySwap"] = spec.memory  # equal: no swap
     if spec.shm_size is not None:
         config["ShmSize"] = spec.shm_size
-    if spec.pids_limit is not None:
+    if spec.pids_limit is not None and "pids" not in without:
         config["PidsLimit"] = spec.pids_limit
     if runtime is not None:
         config["Runtime"] = runtime
@@ -116,11 +159,18 @@ def _mount(mount: Mount) -> dict[str, Any]:
     }
 
 
-def _device_request(uuids: tuple[str, ...], injection: Injection) -> dict[str, Any]:
+def _device_request(
+    uuids: tuple[str, ...], injection: Injection, capabilities: str
+) -> dict[str, Any]:
     if injection == "cdi":
         return {"Driver": "cdi", "DeviceIDs": [cdi_name(uuid) for uuid in uuids]}
+    asked = [name.strip() for name in capabilities.split(",")]
+    if "all" in asked:
+        asked = list(ENGINE_CAPABILITIES)
+    known = [name for name in asked if name in ENGINE_CAPABILITIES]
     return {
         "Driver": "nvidia",
         "DeviceIDs": list(uuids),
-        "Capabilities": [["gpu", "compute", "utility"]],
+        # a request without one would leave the choice to the image
+        "Capabilities": [["gpu", *(known or ("compute", "utility"))]],
     }

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import io
 import logging
+import signal
 import tarfile
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import docker.errors
 
+from jupyter_gpu_containers.errors import GpuContainersError, ProfileMismatchError
 from jupyter_gpu_containers.model.container import ContainerSpec, EngineInfo
 
+from . import limits, mounts, profile
 from .body import Injection, cdi_name, create_body
 from .client import EngineClient
+from .errors import translated
 from .facts import engine_info
 from .words import image_not_found
 
@@ -25,11 +31,19 @@ log = logging.getLogger(__name__)
 InjectionSetting = Literal["auto", "cdi", "nvidia"]
 
 GONE, CONFLICT = 404, 409  # HTTP status
+REMOVAL = 30.0  # seconds
+LEFT_OUT = "limits_left_out"  # in `EngineInfo.details`
+PODMAN = "Podman Engine"
 
 
 def read_info(client: EngineClient) -> EngineInfo:
-    """Ask the engine what it is, and which CDI devices it lists now."""
-    return engine_info(client.version(), client.info())
+    """Ask the engine what it is, which CDI devices it lists now, and what it cannot limit."""
+    row = client.info()
+    info = engine_info(client.version(), row)
+    left_out = limits.unsettable(row, limits.engine_process(client))
+    if not left_out:
+        return info
+    return replace(info, details=info.details | {LEFT_OUT: ",".join(left_out)})
 
 
 def inspect_image(client: EngineClient, reference: str) -> dict[str, Any]:
@@ -61,21 +75,89 @@ def choose_injection(
 def create(
     client: EngineClient, spec: ContainerSpec, info: EngineInfo, setting: InjectionSetting
 ) -> str:
-    """Create a container for a spec; return its id. Raises `ImageNotFoundError`."""
+    """Create a container for a spec; return its id.
+
+    Raises
+    ------
+    ImageNotFoundError
+    ProfileMismatchError
+        The engine's record of it is not what was asked for; it is removed.
+    """
     is_docker = info.name == "Docker Engine"  # Podman lists runtimes that it may not have
     body = create_body(
         spec,
         choose_injection(setting, info, spec.gpus),
         runtime="runc" if is_docker and "runc" in _listed(info, "runtimes") else None,
         log_driver="local" if "local" in _listed(info, "log_drivers") else None,
+        without=_listed(info, LEFT_OUT),
     )
     try:
         container_id = client.create_from_body(body, spec.name)
     except docker.errors.NotFound as exc:
         raise image_not_found(spec.image) from exc
-    if spec.folders:
-        _make_folders(client, container_id, spec)
+    try:
+        with translated(container_id):
+            record = client.read_container(container_id)
+        if said := profile.differences(profile.expected(body), record, podman=info.name == PODMAN):
+            raise _mismatch(said)
+        if spec.folders:
+            _make_folders(client, container_id, spec)
+    except BaseException:
+        try:
+            with translated(container_id):
+                remove(client, container_id, REMOVAL)
+        except GpuContainersError as exc:  # the caller must hear the reason for the removal
+            log.warning("Container %s is left behind: %s", container_id[:12], exc)
+        raise
     return container_id
+
+
+def _mismatch(said: list[str]) -> ProfileMismatchError:
+    return ProfileMismatchError(
+        f"The container is not the one that was asked for: {'; '.join(said)}. It was removed "
+        "before it started.",
+        "The image or the engine's configuration asks for what no kernel gets: choose another "
+        "image, or look at the engine's daemon.json.",
+    )
+
+
+def start(client: EngineClient, container_id: str, binds: Mapping[str, str] | None) -> None:
+    """Start a container, and see that its folders are the ones that were asked for.
+
+    Parameters
+    ----------
+    client : EngineClient
+    container_id : str
+    binds : mapping, optional
+        Target -> source; by default as the engine has them.
+
+    Raises
+    ------
+    ProfileMismatchError
+        A folder was replaced meanwhile. The container is killed.
+    """
+    client.start(container_id)
+    if binds is None:
+        rows = client.read_container(container_id).get("Mounts") or ()
+        binds = {row["Destination"]: row["Source"] for row in rows if row.get("Type") == "bind"}
+    if not binds:
+        return
+    theirs = mounts.mountinfo_of(container_id)
+    if theirs is None:
+        pid = int(client.read_container(container_id)["State"].get("Pid") or 0)
+        theirs = mounts.mountinfo_of_process(pid, container_id)
+    if theirs is None:
+        return  # it has ended already, or the engine is not on this machine
+    wrong = mounts.wrong_mounts(binds, mounts.own_mountinfo(), theirs)
+    if wrong:
+        kill(client, container_id, signal.SIGKILL)
+        names = ", ".join(f"{target} is not {binds[target]}" for target in wrong)
+        raise ProfileMismatchError(
+            f"Another folder is in the container than was asked for: {names}. The container was "
+            "killed.",
+            "Something was replaced by a symbolic link while the kernel started. Start it again; "
+            "if that does not help, use the folder by its real path.",
+        )
 
 
 def _make_folders(client: EngineClient, container_id: str, spec: ContainerSpec) -> None:
