@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Literal, cast
 
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_core.paths import jupyter_config_path, jupyter_data_dir, jupyter_path
+from jupyter_core.paths import (
+    jupyter_config_path,
+    jupyter_data_dir,
+    jupyter_path,
+    jupyter_runtime_dir,
+)
 from traitlets.config import Config
 from traitlets.config.application import Application
 
@@ -103,6 +108,7 @@ def build_services(
         caller=caller,
         workspace=traits.workspace or workspace,
         env_names=traits.passed_variables,
+        private=[data / "gpu_containers", Path(jupyter_runtime_dir())],
         log=log,
     )
     store = carried.RuntimeStore(

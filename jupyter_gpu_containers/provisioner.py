@@ -22,8 +22,10 @@ from traitlets import Int, List, Unicode
 from .config import shared_services
 from .errors import ContainerNotFoundError, GpuContainersError, GpusBusyError
 from .model.environment import Environment
+from .model.gpu import Problem
 from .model.launch import CONNECTION_FILE, Phase, Seat
 from .model.record import KernelRecord
+from .service.crashpoints import reached
 from .service.futures import from_thread
 from .service.kernels import KernelContainer
 from .service.seats import SOCKET_NAME, write_anew
@@ -104,6 +106,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         user = (seat.caller.uid, seat.caller.gid)
         write_anew(seat.run_dir, CONNECTION_FILE, content, user=user)
         self.connection_info = manager.get_connection_info()
+        reached("provisioner.connection_written")
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start (or, on a restart, start again) the container; return when the kernel answers."""
@@ -242,6 +245,7 @@ class ContainerProvisioner(KernelProvisionerBase):
     async def load_provisioner_info(self, provisioner_info: dict[str, Any]) -> None:
         """Go on with a kernel that this server's former life started; see `service.reattach`."""
         await super().load_provisioner_info(provisioner_info)
+        reached("provisioner.loaded")
         self._container = self._services.kernels.get(self.kernel_id)
         if self._container is not None:
             self._seat = self._container.seat
@@ -260,6 +264,7 @@ class ContainerProvisioner(KernelProvisionerBase):
             self._services.kernels.seats.leave(seat)
         if seat is not None and seat.server:
             self._services.records.remove(self.kernel_id)
+        reached("provisioner.cleared")
 
     def _environment(self) -> Environment:
         name = self._manager.kernel_name

@@ -132,6 +132,8 @@ class Seat:
     run_dir: str  # same path inside and outside: connection file and sockets
     home_dir: str  # on the host; HOME inside
     notebook: str = ""
+    hidden: tuple[str, ...] = ()  # folders of the workspace that stay empty inside
+    nothing: str = ""  # an empty folder on the host, to hide them with
     server: str = ""  # the Jupyter server, by service.server_id; "" = the kernel ends with `owner`
     env: Mapping[str, str] = field(default_factory=dict)  # already reduced to the allow-list
 
@@ -176,6 +178,8 @@ def make_container_spec(
     if policy.network is Network.NONE:
         # Without a network the engine writes no /etc/hosts, and "localhost" would not resolve.
         mounts.append(Mount(f"{seat.run_dir}/{HOSTS_FILE}", "/etc/hosts", read_only=True))
+    # a kernel must read neither keys nor what a server remembers of kernels
+    mounts += [Mount(seat.nothing, folder, read_only=True) for folder in seat.hidden]
     if runtime is not None:
         mounts.append(Mount(runtime, RUNTIME_FOLDER, read_only=True))
     uuids = tuple(gpu.uuid for gpu in gpus)

@@ -108,6 +108,7 @@ class KernelRecord:
                         **seat,
                         "caller": Caller(**seat["caller"]),
                         "workspace": Mount(**seat["workspace"]),
+                        "hidden": tuple(seat["hidden"]),
                     }
                 ),
                 launch=Launch(

@@ -10,6 +10,17 @@ import os
 import threading
 from collections import Counter
 
+POINTS = (  # in the order of a kernel's life; a test holds this list against the code
+    *("seat.take", "seat.folder", "seat.taken", "provisioner.connection_written"),
+    *("record.write", "record.drafted", "record.written", "kernel.prepared"),
+    *("sweep.begin", "sweep.container", "sweep.removed"),
+    *("claim.chosen", "claim.create", "claim.created", "claim.checked", "kernel.claimed"),
+    *("kernel.start", "kernel.started", "kernel.answered", "kernel.running"),
+    *("kernel.abandon", "release.begin", "release.removed", "kernel.abandoned"),
+    *("seat.leave", "seat.left", "record.removed", "provisioner.cleared"),
+    *("reattach.begun", "reattach.found", "reattach.answered", "seat.adopt", "kernel.adopted"),
+    *("provisioner.loaded", "reattach.failed", "reattach.removed", "reattach.dropped"),
+)
 VARIABLE = "JUPYTER_GPU_CONTAINERS_CRASH_AT"
 SIGKILL_EXIT = 137  # what a shell says of a process that was killed
 

@@ -28,6 +28,7 @@ from jupyter_gpu_containers.runtime.heartbeat import heartbeat
 from jupyter_gpu_containers.runtime.threads import in_thread
 
 from .claims import Claims
+from .crashpoints import reached
 from .endings import Endings
 from .futures import from_thread
 from .runtimes import KernelRuntimes
@@ -150,6 +151,7 @@ class Kernels:
             Its folders cannot be taken over.
         """
         kernel = replace(kernel, seat=self.seats.adopt(kernel.seat))
+        reached("kernel.adopted")
         self._running[kernel.seat.kernel_id] = kernel
         return kernel
 
@@ -178,6 +180,7 @@ class Kernels:
     async def remove(self, kernel: KernelContainer) -> None:
         """Remove the container and the kernel's folders; its GPUs are free afterwards."""
         await self._abandon(kernel)
+        reached("kernel.abandoned")
         await in_thread(None, lambda: self.seats.leave(kernel.seat))
 
     async def sweep_folders(self, standing: Iterable[Container]) -> None:
@@ -240,6 +243,7 @@ class Kernels:
         # before any GPU is claimed: nobody shall wait for one that only waits for a download
         runtime = await self.runtimes.folder(environment) if self.runtimes else None
         folders = await self._folders(environment, seat)
+        reached("kernel.prepared")
         try:
             waiver = await self._waiver(environment, seat)
             claim = await self._claims.claim(
@@ -263,6 +267,7 @@ class Kernels:
                 "Get it again (`docker pull`, or your own build) and add the environment again.",
                 code="environment_image_missing",
             ) from exc
+        reached("kernel.claimed")
         if reason := waiver(claim.gpus):
             self._log.warning("%s: %s", environment.reference, reason.message)
         kernel = KernelContainer(
@@ -302,6 +307,7 @@ class Kernels:
         """Remove the container; its folders stay."""
         self._running.pop(kernel.seat.kernel_id, None)
         self.endings.forget(kernel.seat.kernel_id, kernel.container_id)
+        reached("kernel.abandon")
         try:
             await self._claims.release(kernel.container_id)
         except UnavailableError as exc:  # still claimed; the next reconciliation removes it
@@ -313,7 +319,9 @@ class Kernels:
             kernel, ended=self._backend.watch(kernel.container_id), began=time.monotonic()
         )
         self.endings.forget(kernel.seat.kernel_id, kernel.container_id)
+        reached("kernel.start")
         await self._backend.start(kernel.container_id)
+        reached("kernel.started")
         answered = asyncio.ensure_future(self._answered(kernel))
         ended = asyncio.ensure_future(from_thread(kernel.ended))
         try:
@@ -330,8 +338,10 @@ class Kernels:
                 raise await self._silent(kernel)
         finally:
             await _end(answered, ended)
+        reached("kernel.answered")
         self._running[kernel.seat.kernel_id] = kernel
         progress(Phase.RUNNING)
+        reached("kernel.running")
         return kernel
 
     async def _answered(self, kernel: KernelContainer) -> None:

@@ -15,12 +15,15 @@ from pathlib import Path
 import zmq
 
 from jupyter_gpu_containers.errors import WorkspaceError
+from jupyter_gpu_containers.model.container import Mount
 from jupyter_gpu_containers.model.launch import HOSTS_FILE, Caller, Seat
 
 from . import owner
+from .crashpoints import reached
 from .workspace import resolve_workspace
 
 OWNER_FILE = "owner"
+NOTHING = "nothing"
 SOCKET_NAME = "k"  # jupyter_client appends "-1" … "-5"
 HOSTS = "127.0.0.1\tlocalhost kernel\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
@@ -38,6 +41,8 @@ class Seats:
         The server's root directory; None = where the client stands.
     env_names : sequence of str
         The only variables of the client's environment that reach a kernel.
+    private : sequence of Path
+        Folders that no kernel may see, although the workspace may contain them.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Seats:
         caller: Caller,
         workspace: str | None = None,
         env_names: Sequence[str] = (),
+        private: Sequence[Path] = (),
         log: logging.Logger | None = None,
     ) -> None:
         self.run_root = run_root
@@ -55,6 +61,7 @@ class Seats:
         self.caller = caller
         self.workspace = workspace
         self._env_names = frozenset(env_names)
+        self._private = tuple(private)
         self._owner = str(owner.Owner.current())
         self.server = ""  # the Jupyter server that kernels belong to, see `server_id`
         self._taken: dict[str, Seat] = {}  # by run directory
@@ -85,7 +92,9 @@ class Seats:
             cannot be made.
         """
         workspace, folder = resolve_workspace(self.workspace, working_dir)
+        reached("seat.take")
         run_dir, home_dir = self._make_folders(kernel_id)
+        reached("seat.taken")
         seat = Seat(
             kernel_id=kernel_id,
             caller=self.caller,
@@ -95,6 +104,8 @@ class Seats:
             run_dir=run_dir,
             home_dir=home_dir,
             notebook=notebook,
+            hidden=self._hidden(workspace, run_dir),
+            nothing=os.path.join(os.path.dirname(home_dir), NOTHING),
             server=self.server,
             env={**{k: v for k, v in env.items() if k in self._env_names}, **own_env},
         )
@@ -111,7 +122,10 @@ class Seats:
     def leave(self, seat: Seat) -> None:
         """Remove a kernel's folders; the workspace stays as it is."""
         self._taken.pop(seat.run_dir, None)
-        self._remove(seat.run_dir, os.path.dirname(seat.home_dir))
+        reached("seat.leave")
+        self._remove(seat.run_dir)
+        reached("seat.left")
+        self._remove(os.path.dirname(seat.home_dir))
 
     def adopt(self, seat: Seat) -> Seat:
         """Take a place over from a process that has died.
@@ -123,6 +137,7 @@ class Seats:
         """
         seat = replace(seat, owner=self._owner)
         for folder in (seat.run_dir, os.path.dirname(seat.home_dir)):
+            reached("seat.adopt")
             write_anew(folder, OWNER_FILE, self._marker(seat.kernel_id).encode())
         self._taken[seat.run_dir] = seat
         return seat
@@ -154,11 +169,14 @@ class Seats:
         try:
             for root in (self.run_root, self.home_root):
                 self._make_private(root)
-                made.append(tempfile.mkdtemp(dir=root))
+                # by its real path: a container's mounts are checked against links after its start
+                made.append(tempfile.mkdtemp(dir=os.path.realpath(root)))
+                reached("seat.folder")
                 Path(made[-1], OWNER_FILE).write_text(self._marker(kernel_id))
             run_dir, home_dir = made[0], os.path.join(made[1], "home")
             Path(run_dir, HOSTS_FILE).write_text(HOSTS)
             os.mkdir(home_dir, mode=0o700)
+            os.mkdir(os.path.join(made[1], NOTHING), mode=0o555)
             for path in (run_dir, home_dir):
                 os.chown(path, self.caller.uid, self.caller.gid)
             self._check_length(run_dir)
@@ -174,6 +192,18 @@ class Seats:
             self._remove(*made)
             raise
         return run_dir, home_dir
+
+    def _hidden(self, workspace: Mount, run_dir: str) -> tuple[str, ...]:
+        """Return where private folders would appear inside, if they lie in the workspace."""
+        found = []
+        for folder in self._private:
+            path = os.path.relpath(os.path.realpath(folder), workspace.source)
+            if path.startswith("..") or path == "." or not folder.is_dir():
+                continue
+            inside = os.path.join(workspace.target, path)
+            if not run_dir.startswith(f"{inside}/"):  # else the kernel could not be reached
+                found.append(inside)
+        return tuple(found)
 
     def _check_length(self, run_dir: str) -> None:
         if len(f"{run_dir}/{SOCKET_NAME}-5".encode()) > zmq.IPC_PATH_MAX_LEN:

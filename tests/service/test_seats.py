@@ -138,3 +138,73 @@ def test_sweep_leaves_alone_what_is_not_known(seats: Seats, tmp_path: Path) -> N
 def test_sweep_where_nothing_ever_was(seats: Seats) -> None:
     seats.sweep([])
     assert not seats.run_root.exists()
+
+
+# --- over the death of a server -------------------------------------------------------------------
+
+
+def test_folders_whose_container_stands_are_kept(seats: Seats) -> None:
+    """Whoever owned them: the next server may take the kernel over."""
+    seat = seats.take("k1", working_dir=None, env={}, own_env={})
+    dead = str(replace(Owner.current(), start_time="1"))
+    for folder in (seat.run_dir, os.path.dirname(seat.home_dir)):
+        Path(folder, OWNER_FILE).write_text(f"{dead}\nk1")
+    seats.sweep({"k1"})
+    assert os.path.isdir(seat.run_dir)
+    seats.sweep({"k2"})
+    assert not os.path.isdir(seat.run_dir)
+    assert not os.path.isdir(seat.home_dir)
+
+
+def test_taken_over(seats: Seats) -> None:
+    """From then on they are this process's, in every respect."""
+    seat = seats.take("k1", working_dir=None, env={}, own_env={})
+    dead = replace(seat, owner=str(replace(Owner.current(), start_time="1")))
+    other = Seats(run_root=seats.run_root, home_root=seats.home_root, caller=ME)
+    taken = other.adopt(dead)
+    assert taken == replace(dead, owner=str(Owner.current()))
+    assert other.taken == [taken]
+    other.sweep([])
+    assert os.path.isdir(seat.home_dir)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_a_kernel_put_in_place_of_a_marker(seats: Seats, tmp_path: Path, kind: str) -> None:
+    """No link is followed, nobody waits at a pipe; the folder is taken over or refused."""
+    seat = seats.take("k1", working_dir=None, env={}, own_env={})
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    marker = Path(seat.run_dir, OWNER_FILE)
+    marker.unlink()
+    if kind == "link":
+        marker.symlink_to(victim)
+    elif kind == "pipe":
+        os.mkfifo(marker)
+    else:
+        marker.mkdir()
+    seats.sweep([])
+    if kind == "folder":
+        with pytest.raises(WorkspaceError):
+            seats.adopt(seat)
+    else:
+        seats.adopt(seat)
+        assert marker.read_text().endswith("\nk1")
+    assert victim.read_text() == "mine"
+
+
+def test_private_folders_of_the_workspace_are_hidden(tmp_path: Path, work: Path) -> None:
+    outside, inside, absent = tmp_path / "outside", work / "a" / "keys", work / "absent"
+    for folder in (outside, inside):
+        folder.mkdir(parents=True)
+    seats = Seats(
+        run_root=tmp_path / "r",
+        home_root=tmp_path / "homes",
+        caller=ME,
+        workspace=str(work),
+        private=[outside, inside, absent, work],
+    )
+    seat = seats.take("k1", working_dir=None, env={}, own_env={})
+    assert seat.hidden == (str(inside),)
+    assert os.listdir(seat.nothing) == []
+    seats.leave(seat)
+    assert os.listdir(tmp_path / "homes") == []
