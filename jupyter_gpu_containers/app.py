@@ -23,6 +23,7 @@ from .service.services import Services
 from .settings import GpuContainers
 from .web.adoption import ServerAdopter, can_adopt
 from .web.kernel_manager import CancellingKernelManager, forget_starts, wait_until_gone
+from .web.restarter import BoundedRestarter
 from .web.routes import handlers
 from .web.serializers import job_model, launch_model
 from .web.session_manager import RememberingSessionManager
@@ -31,6 +32,7 @@ from .web.websocket import PatientWebsocketConnection
 EVENTS = Path(__file__).parent / "events"
 LAUNCH_EVENT = "https://events.jupyter-gpu-containers.dev/launch/v1"
 JOB_EVENT = "https://events.jupyter-gpu-containers.dev/job/v1"
+KERNEL_MANAGERS = ("ServerKernelManager", "AsyncIOLoopKernelManager")  # those of one kernel
 MANAGERS = ("AsyncMappingKernelManager", "MappingKernelManager", "AsyncMultiKernelManager")
 RECONCILE_INTERVAL = 30.0  # seconds
 
@@ -43,6 +45,7 @@ class GpuContainersApp(ExtensionApp):
     load_other_extensions = True
     classes = [GpuContainers]  # noqa: RUF012 (a trait-like attribute of traitlets' Application)
     _reconciling: asyncio.Task[None] | None = None
+    _watching: asyncio.Task[None] | None = None
     _server_id: ServerId | None = None  # None where no kernel outlives this server
     services: Services | None = None  # also stays None where the configuration cannot be used
 
@@ -70,6 +73,8 @@ class GpuContainersApp(ExtensionApp):
             ours.ServerApp.kernel_websocket_connection_class = PatientWebsocketConnection
             if not any("use_pending_kernels" in configured.get(name, {}) for name in MANAGERS):
                 ours.AsyncMappingKernelManager.use_pending_kernels = True
+        if not any("restarter_class" in configured.get(name, {}) for name in KERNEL_MANAGERS):
+            ours.AsyncIOLoopKernelManager.restarter_class = BoundedRestarter
         if "session_manager_class" not in configured.get("ServerApp", {}):
             ours.ServerApp.session_manager_class = RememberingSessionManager
         serverapp.update_config(ours)
@@ -127,6 +132,7 @@ class GpuContainersApp(ExtensionApp):
         self.services.launches.resume()
         if self._server_id is not None:
             self.services.reattach.begin(ServerAdopter(self._server))
+        self._watching = asyncio.ensure_future(self.services.kernel_watch.run())
         self._reconciling = asyncio.ensure_future(
             reconcile_for_ever(self.services, self._server_id, self.log)
         )
@@ -139,9 +145,11 @@ class GpuContainersApp(ExtensionApp):
         await self.services.inspection.close()
         await self.services.launches.close()
         await self.services.kernels.cancel_all()  # starts that pages asked Jupyter for
-        if self._reconciling is not None:
-            self._reconciling.cancel()
-            await asyncio.wait({self._reconciling})
+        background = {task for task in (self._reconciling, self._watching) if task is not None}
+        for task in background:
+            task.cancel()
+        if background:
+            await asyncio.wait(background)
         await self.services.reattach.close()
         forget_starts(self._server.kernel_manager)
         if self._server_id is not None:

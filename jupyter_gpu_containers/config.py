@@ -36,9 +36,11 @@ from .service.catalogue import Catalogue
 from .service.claims import Claims
 from .service.commits import Commits
 from .service.environments import Environments
+from .service.health import GpuHealth, boot_id
 from .service.images import Images
 from .service.inspection import Inspection
 from .service.jobs import Jobs
+from .service.kernel_watch import EventSource, KernelWatch
 from .service.kernels import Kernels
 from .service.launches import Launches
 from .service.logins import Logins
@@ -88,7 +90,7 @@ def build_services(
     data = Path(jupyter_data_dir())
     policy = _policy(traits)
     backend = _backend(traits)
-    inventory = _inventory(traits)
+    inventory = _health(traits, data, log)
     signer = _signer(traits, data)
     servers = Servers(data / "gpu_containers" / "servers")
     records = Records(data / "gpu_containers" / "kernels", log=log)
@@ -170,6 +172,9 @@ def build_services(
         servers,
         records,
         Reattach(backend, inventory, reconciler, kernels, launches, records, grace=grace, log=log),
+        KernelWatch(
+            backend, kernels, launches, inventory, sources=_gpu_events(traits, inventory), log=log
+        ),
     )
 
 
@@ -261,8 +266,34 @@ def _registry(
     )
 
 
+def _health(traits: GpuContainers, data: Path, log: logging.Logger) -> GpuHealth:
+    """Return the inventory that knows which GPUs failed."""
+    from .gpus.driver_files import driver_problem
+
+    return GpuHealth(
+        _inventory(traits),
+        file=data / "gpu_containers" / "gpu_faults.json",
+        boot=boot_id(),
+        driver_problem=driver_problem if _fixed_gpus(traits) is None else lambda: None,
+        log=log,
+    )
+
+
+def _gpu_events(traits: GpuContainers, health: GpuHealth) -> tuple[EventSource, ...]:
+    """Return what a server is told by of GPUs that fail; others only know what it wrote down."""
+    if _fixed_gpus(traits) is not None:
+        return ()
+    from .gpus.nvml_events import NvmlEvents
+
+    return (NvmlEvents(health.take),)
+
+
+def _fixed_gpus(traits: GpuContainers) -> list[dict[str, object]] | None:
+    return cast("list[dict[str, object]] | None", traits.fixed_gpus)
+
+
 def _inventory(traits: GpuContainers) -> GpuInventory:
-    fixed = cast("list[dict[str, object]] | None", traits.fixed_gpus)
+    fixed = _fixed_gpus(traits)
     if fixed is not None:
         from .gpus.fixed import FixedInventory
 

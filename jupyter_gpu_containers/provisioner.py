@@ -54,6 +54,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         self._seat: Seat | None = None
         self._stopping = False  # the end, when it comes, is what was asked for
         self._reported = False
+        self._death: Problem | None = None
 
     @property
     def _services(self) -> Services:
@@ -112,12 +113,13 @@ class ContainerProvisioner(KernelProvisionerBase):
         """Start (or, on a restart, start again) the container; return when the kernel answers."""
         launches = self._services.launches
         self._stopping = self._reported = False
+        self._death = None
         self._note()
         try:
             self._container = await self._restart() or await self._start()
             self._note()
         except GpuContainersError as exc:
-            launches.fail(self.kernel_id, exc)
+            self._died(exc)
             await self._clear()
             raise
         except BaseException:
@@ -144,6 +146,23 @@ class ContainerProvisioner(KernelProvisionerBase):
                 memory=container.memory if container else None,
             )
         )
+
+    def _died(self, error: GpuContainersError) -> None:
+        self._death = Problem(error.error_code, error.message, error.hint)
+        self._services.launches.fail(self.kernel_id, error)
+
+    @property
+    def death(self) -> Problem | None:
+        """Why the kernel ended that nobody stopped, or did not start; None while it runs."""
+        return self._death
+
+    def gave_up(self, why: Problem) -> None:
+        """Note that the kernel is not restarted, and why."""
+        self._services.launches.correct(self.kernel_id, why)
+
+    def note_stop(self, reason: Problem) -> None:
+        """Note why the kernel is shut down, before it is."""
+        self._services.launches.stopping(self.kernel_id, reason)
 
     def cancel_start(self) -> None:
         """Give up a start that is in progress; without one nothing happens."""
@@ -196,7 +215,7 @@ class ContainerProvisioner(KernelProvisionerBase):
             self._reported = True
             error = await self._services.kernels.explain(self._container)
             self.log.warning("kernel %s: %s", self.kernel_id, error)
-            self._services.launches.fail(self.kernel_id, error)
+            self._died(error)
         return self._container.ended.result().exit_code
 
     async def wait(self) -> int | None:

@@ -19,7 +19,7 @@ from jupyter_gpu_containers.model.gpu_health import GpuEvent, GpuEventKind
 
 log = logging.getLogger(__name__)
 
-WAIT = 1000  # milliseconds; after so long the thread looks whether it is to end
+WAIT = 250  # milliseconds; after so long the thread looks whether it is to end
 RETRY = 30.0  # seconds until NVML is tried again
 
 
@@ -54,7 +54,7 @@ class NvmlEvents:
         """End the thread; does not wait for a driver that hangs."""
         self._closed.set()
         if self._thread is not None:
-            self._thread.join(timeout=1.5 * WAIT / 1000)
+            self._thread.join(timeout=2 * WAIT / 1000)
 
     def _work(self) -> None:
         try:

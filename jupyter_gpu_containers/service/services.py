@@ -14,6 +14,7 @@ from .environments import Environments
 from .images import Images
 from .inspection import Inspection
 from .jobs import Jobs
+from .kernel_watch import KernelWatch
 from .kernels import Kernels
 from .launches import Launches
 from .logins import Logins
@@ -45,6 +46,7 @@ class Services:
     servers: Servers
     records: Records
     reattach: Reattach
+    kernel_watch: KernelWatch
 
     def close(self) -> None:
         """Release threads and connections; containers stay as they are."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
+from .reasons import culling, idle_words, reason_to_stop
+
 
 class CancellingKernelManager(AsyncMappingKernelManager):
     """Shuts kernels down that have not started yet; otherwise the stock manager."""
@@ -36,16 +38,25 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         await asyncio.shield(going)
 
     async def _shut_down(self, kernel_id: str, now: bool, restart: bool) -> None:
-        kernel: Any = self._kernels.get(kernel_id)
-        # our provisioner has this method, those of other kernels have not
-        cancel_start = getattr(getattr(kernel, "provisioner", None), "cancel_start", None)
-        if cancel_start is not None:
-            cancel_start()
+        provisioner: Any = getattr(self._kernels.get(kernel_id), "provisioner", None)
+        # our provisioner has these methods, those of other kernels have not
+        if hasattr(provisioner, "cancel_start"):
+            if not restart and (reason := reason_to_stop()) is not None:
+                provisioner.note_stop(reason)
+            provisioner.cancel_start()
         await super().shutdown_kernel(  # type: ignore[no-untyped-call]
             kernel_id, now=now, restart=restart
         )
         # Who asked for the end of a kernel, mostly to have its GPU, is answered when it has ended.
         await wait_until_gone(self, kernel_id)
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """Shut a kernel down that nobody used for long; the reason is told."""
+        marked = culling.set(idle_words(self, kernel_id))
+        try:
+            await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]
+        finally:
+            culling.reset(marked)
 
     async def _finish_kernel_start(self, kernel_id: str) -> None:
         """Wait for the start's end, then let the stock manager finish it.

@@ -225,8 +225,10 @@ class ExitWatcher:
             ended = exit_from_state(state)
             self._ended(container_id, started, ended)
         elif died is not None and seconds(started) <= float(died.get("timeNano") or 0) / 1e9:
-            # The event outran the state. (Otherwise the event is of an earlier run.)
-            self._ended(container_id, started, ContainerExit(_exit_code(died)))
+            # The event outran the state, or somebody removes the container, which kills it first.
+            # (Otherwise the event is of an earlier run.)
+            is_removed = state.get("Status") == "removing"
+            self._ended(container_id, started, _exit_of(died, is_removed=is_removed))
         else:
             self.counters.follow(container_id, int(state.get("Pid") or 0))
             with self._lock:
@@ -234,7 +236,7 @@ class ExitWatcher:
 
     def _gone(self, container_id: str, died: Mapping[str, Any] | None) -> None:
         ended = (
-            ContainerExit(_exit_code(died))
+            _exit_of(died, is_removed=True)
             if died is not None
             else ContainerExit(-1, error="The container was removed.", lost=True)
         )
@@ -255,7 +257,7 @@ class ExitWatcher:
             if started:
                 self._reported[container_id] = started
         ended = replace(ended, usage=self.counters.take(container_id))
-        if ended.exit_code not in ENGINES_SIGNALS or ended.oom_killed or ended.engine_restarted:
+        if ended.exit_code not in ENGINES_SIGNALS or ended.oom_killed or ended.lost:
             future.set_result(ended)
             return
 
@@ -307,6 +309,12 @@ def exit_from_state(state: Mapping[str, Any]) -> ContainerExit:
         error=state.get("Error") or "",
         finished=seconds(state.get("FinishedAt") or ""),
     )
+
+
+def _exit_of(died: Mapping[str, Any], *, is_removed: bool) -> ContainerExit:
+    """Read the end of a container that tells no more of it than this event."""
+    code = _exit_code(died)
+    return ContainerExit(code, lost=is_removed and code in ENGINES_SIGNALS)
 
 
 def _exit_code(died: Mapping[str, Any]) -> int:
