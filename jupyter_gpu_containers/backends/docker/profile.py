@@ -68,7 +68,7 @@ def expected(body: Document) -> dict[str, Any]:
         "Config.Labels": dict(body["Labels"]),
         "Config.Healthcheck": body["Healthcheck"]["Test"],
         "Config.StopSignal": body["StopSignal"],
-        "HostConfig.CapDrop": list(host["CapDrop"]),
+        "HostConfig.CapDrop": sorted(DEFAULT_CAPABILITIES - set(host["CapAdd"])),
         "HostConfig.CapAdd": sorted(host["CapAdd"]),
         "HostConfig.SecurityOpt": sorted(host["SecurityOpt"]),
         "HostConfig.RestartPolicy": host["RestartPolicy"]["Name"],
@@ -193,11 +193,9 @@ def _host(record: Document, name: str) -> Any:
 
 
 def _dropped(wanted: list[str], record: Document) -> list[str]:
-    present = _host(record, "CapDrop") or []
-    names = {str(name).upper().removeprefix("CAP_") for name in present}
-    kept = _capabilities(_host(record, "CapAdd"))
-    fits = "ALL" in names or names | set(kept) >= DEFAULT_CAPABILITIES
-    return [] if fits else [_differs("HostConfig.CapDrop", present, wanted)]
+    present = _capabilities(_host(record, "CapDrop"))
+    fits = "ALL" in present or set(present) >= set(wanted)
+    return [] if fits else [_differs("HostConfig.CapDrop", present, ["ALL"])]
 
 
 def _capabilities(names: Iterable[str] | None) -> list[str]:

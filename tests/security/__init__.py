@@ -1,0 +1,1 @@
+"""The threats of docs/threats.md, each tried."""
