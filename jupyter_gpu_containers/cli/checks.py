@@ -56,6 +56,7 @@ class Facts:
     nvidia_devices: int = 0  # display controllers of NVIDIA on the PCI bus
     toolkit: str | None = None  # version that nvidia-ctk prints
     hook: bool = False  # nvidia-container-runtime-hook is installed
+    unlinked_devices: tuple[str, ...] = ()  # nodes of NVIDIA's without a link in /dev/char
     disk_free: int | None = None  # bytes where the engine keeps images; None = not on this machine
     run_root: str = ""
     run_root_problem: Problem | None = None  # cannot be written, or is not private
@@ -129,7 +130,7 @@ def check_nvml(facts: Facts) -> Finding:
     broken = [gpu for gpu in facts.gpus.gpus if gpu.problem is not None]
     if broken:
         problems = [gpu.problem for gpu in broken if gpu.problem]
-        messages = " ".join(problem.message for problem in problems)
+        messages = " ".join(dict.fromkeys(problem.message for problem in problems))
         return Finding("nvml", Level.PROBLEM, messages, problems[0].hint)
     problem = facts.gpus.problem
     if problem is not None and facts.gpus.driver is None:  # check_driver says what to do
@@ -166,6 +167,23 @@ def check_cdi(facts: Facts) -> Finding:
     return Finding(
         "cdi", Level.PROBLEM, f"The engine lists no CDI device for {', '.join(missing)}.", MAKE_CDI
     )
+
+
+def check_device_links(facts: Facts) -> Finding:
+    """Containers keep their GPUs when systemd reloads its units."""
+    if not facts.gpus.gpus or facts.demo or isinstance(facts.engine, GpuContainersError):
+        return Finding("device links", Level.NOTE, "Not needed without a GPU and an engine.")
+    if facts.engine.details.get("cgroup_driver") != "systemd":
+        return Finding("device links", Level.OK, "Not needed: systemd does not manage containers.")
+    if facts.unlinked_devices:
+        return Finding(
+            "device links",
+            Level.PROBLEM,
+            f"{', '.join(facts.unlinked_devices)} have no links in /dev/char: kernels lose their "
+            "GPUs when somebody runs `systemctl daemon-reload`.",
+            "sudo nvidia-ctk system create-dev-char-symlinks --create-all",
+        )
+    return Finding("device links", Level.OK, "Kernels keep their GPUs over a daemon-reload.")
 
 
 def check_toolkit(facts: Facts) -> Finding:
@@ -328,6 +346,7 @@ CHECKS: Sequence[Callable[[Facts], Finding]] = (
     check_driver,
     check_nvml,
     check_cdi,
+    check_device_links,
     check_toolkit,
     check_runc,
     check_disk,

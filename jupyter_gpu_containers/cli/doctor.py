@@ -75,6 +75,7 @@ async def read_facts(services: Services) -> Facts:
         nvidia_devices=count_nvidia_devices(),
         toolkit=await asyncio.to_thread(toolkit_version),
         hook=shutil.which("nvidia-container-runtime-hook") is not None,
+        unlinked_devices=unlinked_devices(),
         disk_free=free_space(engine.root_dir) if isinstance(engine, EngineInfo) else None,
         run_root=str(run_root),
         run_root_problem=run_root_problem(run_root),
@@ -125,6 +126,21 @@ def count_nvidia_devices(bus: Path = Path("/sys/bus/pci/devices")) -> int:
             continue
         count += vendor == NVIDIA and kind.startswith(DISPLAY_CLASS)
     return count
+
+
+def unlinked_devices(folder: Path = Path("/dev")) -> tuple[str, ...]:
+    """Return NVIDIA's device nodes without a link in ``char/``, by which systemd finds devices."""
+    missing = []
+    for node in sorted(folder.glob("nvidia*")):
+        try:
+            facts = node.stat()
+        except OSError:  # it went away in this moment
+            continue
+        if stat.S_ISCHR(facts.st_mode):
+            number = f"{os.major(facts.st_rdev)}:{os.minor(facts.st_rdev)}"
+            if not (folder / "char" / number).exists():
+                missing.append(str(node))
+    return tuple(missing)
 
 
 def toolkit_version() -> str | None:

@@ -56,6 +56,8 @@ def runc(version: str) -> Facts:
     return engine(details={"runc": version})
 
 
+SYSTEMD = {**ENGINE.details, "cgroup_driver": "systemd"}
+UPGRADED = Problem("driver_library_mismatch", "The driver was upgraded.", "reboot")
 LOST = replace(GPUS.gpus[0], problem=Problem("gpu_lost", "GPU 0 has fallen off the bus.", "reboot"))
 GONE_IMAGE = Problem("image_not_found", "The image x was removed.", "docker pull x")
 
@@ -105,6 +107,24 @@ def test_a_machine_on_which_all_is_fine(check: object) -> None:
             "cdi",
             "no CDI device for GPU-0002.",
             "cdi generate",
+        ),
+        (
+            replace(engine(details=SYSTEMD), unlinked_devices=("/dev/nvidia0", "/dev/nvidiactl")),
+            "device links",
+            "/dev/nvidia0, /dev/nvidiactl have no links in /dev/char: kernels lose their GPUs",
+            "sudo nvidia-ctk system create-dev-char-symlinks --create-all",
+        ),
+        (
+            gpus(
+                replace(
+                    GPUS,
+                    gpus=tuple(replace(gpu, problem=UPGRADED) for gpu in GPUS.gpus),
+                    problem=UPGRADED,
+                )
+            ),
+            "nvml",
+            "The driver was upgraded.",
+            "reboot",
         ),
         (replace(FINE, toolkit=None), "toolkit", "not installed", "install nvidia-container"),
         (replace(FINE, toolkit="1.17.7"), "toolkit", "CVE-2025-23266", "--only-upgrade"),
@@ -181,6 +201,10 @@ def test_one_problem_is_found_by_its_check_and_comes_with_a_fix(
         (replace(FINE, demo=True), checks.check_engine, Level.NOTE),
         (replace(FINE, demo=True), checks.check_cdi, Level.NOTE),
         (replace(FINE, demo=True), checks.check_toolkit, Level.NOTE),
+        (gpus(NO_DRIVER), checks.check_device_links, Level.NOTE),
+        (replace(FINE, engine=AWAY), checks.check_device_links, Level.NOTE),
+        (engine(details=SYSTEMD), checks.check_device_links, Level.OK),
+        (replace(FINE, unlinked_devices=("/dev/nvidia0",)), checks.check_device_links, Level.OK),
         (replace(FINE, disk_free=None), checks.check_disk, Level.NOTE),
         (gpus(NO_DRIVER, nvidia_devices=0), checks.check_driver, Level.NOTE),
         (gpus(NO_DRIVER, nvidia_devices=0), checks.check_nvml, Level.NOTE),
@@ -204,6 +228,11 @@ def test_what_is_no_problem(facts: Facts, check: object, level: Level) -> None:
     finding: Finding = check(facts)  # type: ignore[operator]
     assert finding.level is level
     assert finding.message
+
+
+def test_a_problem_of_all_gpus_is_said_once() -> None:
+    broken = tuple(replace(gpu, problem=UPGRADED) for gpu in GPUS.gpus)
+    assert checks.check_nvml(gpus(replace(GPUS, gpus=broken))).message == UPGRADED.message
 
 
 def test_every_check_has_a_name_of_its_own() -> None:

@@ -120,6 +120,18 @@ def test_nvidia_devices_are_counted_on_the_pci_bus(tmp_path: Path) -> None:
     assert module.count_nvidia_devices(tmp_path / "none") == 0
 
 
+def test_device_nodes_without_links(tmp_path: Path) -> None:
+    """/dev/null and /dev/zero stand in for NVIDIA's nodes: they are character devices, too."""
+    (tmp_path / "char").mkdir()
+    (tmp_path / "nvidia0").symlink_to("/dev/null")
+    (tmp_path / "nvidiactl").symlink_to("/dev/zero")
+    (tmp_path / "nvidia-caps").mkdir()
+    (tmp_path / "nvidia9").symlink_to("/dev/no-such-device")
+    (tmp_path / "char" / "1:5").symlink_to("/dev/zero")
+    assert module.unlinked_devices(tmp_path) == (str(tmp_path / "nvidia0"),)
+    assert module.unlinked_devices(tmp_path / "none") == ()
+
+
 @pytest.mark.parametrize(
     ("printed", "version"),
     [

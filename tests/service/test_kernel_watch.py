@@ -114,7 +114,9 @@ class Desk:
         place = Mount(str(self.folder), str(self.folder))
         kernel = KernelContainer(
             container_id=f"container of {name}",
-            environment=Environment("e", "E", "r", "i", ImageKernel("python3", "Python", "python", ("python3",))),
+            environment=Environment(
+                "e", "E", "r", "i", ImageKernel("python3", "Python", "python", ("python3",))
+            ),
             seat=Seat(
                 kernel_id=name,
                 caller=Caller(os.getuid(), os.getgid(), "ada"),
