@@ -100,15 +100,19 @@ class Bench:
         self.names.append(f"localhost/{LABEL}-{uuid.uuid4().hex}:1")
         return self.names[-1]
 
-    async def remove_all(self) -> None:
+    async def remove_containers(self) -> None:
         for container in await self.listed():
             await self.backend.remove(container.id)
+
+    async def remove_all(self) -> None:
+        await self.remove_containers()
         for name in self.names:
             with contextlib.suppress(ImageNotFoundError):
                 await self.backend.remove_image(name, force=True)
 
 
-def _benches(backend: ContainerBackend, reference: str, folder: Path) -> Iterator[Bench]:
+def benches(backend: ContainerBackend, reference: str, folder: Path) -> Iterator[Bench]:
+    """Yield a bench, and clear away what was made on it."""
     bench = Bench(backend, reference, folder)
     yield bench
     asyncio.run(bench.remove_all())
@@ -119,20 +123,20 @@ def _benches(backend: ContainerBackend, reference: str, folder: Path) -> Iterato
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """The bench of each backend in turn."""
     if request.param == "memory":
-        yield from _benches(
+        yield from benches(
             MemoryBackend(transfer_seconds=0),
             "quay.io/jupyter/scipy-notebook:python-3.12",
             tmp_path,
         )
     else:
         backend = DockerBackend(request.getfixturevalue("engine_host"))
-        yield from _benches(backend, IMAGES.debian12, tmp_path)
+        yield from benches(backend, IMAGES.debian12, tmp_path)
 
 
 @pytest.fixture
 def docker(engine_host: str, tmp_path: Path) -> Iterator[Bench]:
     """The bench of the real engine."""
-    yield from _benches(DockerBackend(engine_host), IMAGES.debian12, tmp_path)
+    yield from benches(DockerBackend(engine_host), IMAGES.debian12, tmp_path)
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
-"""What builders say, as steps and as errors; recorded from Docker 20.10 and buildx 0.17."""
+"""What builders say, as steps and as errors; `recorded` holds what real ones said."""
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,7 @@ from jupyter_gpu_containers.backends.docker.build_words import BuildWords
 from jupyter_gpu_containers.model import job as model
 from jupyter_gpu_containers.model.job import Job, JobKind, Step
 
+RECORDED = sorted(Path(__file__).with_name("recorded").glob("*.txt"))
 DIGEST = "sha256:" + "ab" * 32
 BUILDKIT = f"""\
 #1 [internal] load remote build context
@@ -185,3 +189,58 @@ def test_a_base_that_cannot_be_had(said: str, error: type[Exception]) -> None:
     words, _ = classic({"stream": f"Step 1/2 : FROM {name} AS one"})
     with pytest.raises(error, match=name):
         raise words.failure(said)
+
+
+# --- recorded ---------------------------------------------------------------------------------
+
+
+def recorded(path: Path, title: str) -> tuple[BuildWords, Job]:
+    """Read one of the builds of a recording."""
+    parts = re.split(r"^===== (.*)\n", path.read_text("utf-8"), flags=re.M)
+    text = dict(zip(parts[1::2], parts[2::2], strict=True))[title]
+    words, steps = read(text)
+    return words, job_of(steps)
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+class TestRecorded:
+    def test_a_build(self, path: Path) -> None:
+        job = recorded(path, "builds")[1]
+        assert [line for line in job.log if line.startswith("line ")] == [
+            f"line {number}" for number in (1, 2, 3)
+        ]
+        begun = [line for line in job.log if re.match(r"\[./4\] [A-Z]", line)]
+        assert begun[-3:-1] == [
+            "[2/4] COPY --from=one /etc/debian_version /x",
+            "[3/4] WORKDIR /w",
+        ]
+        assert begun[-1].startswith('[4/4] RUN for i in 1 2 3; do echo "line $i"; sleep ')
+        done = {step.id for step in job.steps if step.done and step.id}
+        assert {"2/4", "3/4", "4/4"} <= done
+        # neither what BuildKit does for itself, nor what it has looked up
+        assert not [x for x in job.log if re.search("building with|resolve |internal|context", x)]
+
+    def test_the_same_again(self, path: Path) -> None:
+        job = recorded(path, "cached")[1]
+        assert {"[2/4] cached", "[3/4] cached", "[4/4] cached"} <= set(job.log)
+        assert all(step.done for step in job.steps if step.id and step.id != "one 1/2")
+
+    def test_a_step_that_fails(self, path: Path) -> None:
+        error = recorded(path, "step fails")[0].failure()
+        assert error.message.splitlines() == [
+            "Step [2/2] RUN echo about; exit 7 failed: it ended with code 7.",
+            "about",
+        ]
+
+    def test_what_is_no_dockerfile(self, path: Path) -> None:
+        error = recorded(path, "no Dockerfile")[0].failure()
+        assert re.fullmatch(
+            "The image team/image:1 could not be built: dockerfile parse error (on )?line 1: "
+            r"unknown instruction: FORM( \(did you mean FROM\?\))?",
+            error.message,
+        )
+
+    def test_a_base_that_nobody_has(self, path: Path) -> None:
+        error = recorded(path, "no base")[0].failure()
+        assert isinstance(error, errors.RegistryUnreachableError)
+        assert "localhost:1/nothing:1" in error.message

@@ -243,6 +243,15 @@ def test_an_archive_passes_with_another_record(size: int) -> None:
     assert files == {entry["Config"]: b'{"a": 1}'}
 
 
+def test_an_archive_without_a_name() -> None:
+    manifest = [{"Config": "old.json", "RepoTags": ["old:1"], "Layers": ["x/layer.tar"]}]
+    source = archive({"x/layer.tar": b"l", "manifest.json": json.dumps(manifest).encode()})
+    made = b"".join(docker_commit.with_record(iter([source]), b"{}", None))
+    with tarfile.open(fileobj=io.BytesIO(made)) as tar:
+        [entry] = json.load(tar.extractfile("manifest.json"))  # type: ignore[arg-type]
+    assert entry["RepoTags"] is None
+
+
 def test_an_archive_of_nothing() -> None:
     with pytest.raises(EngineError, match="manifest"):
         b"".join(docker_commit.with_record([archive({})], b"{}", "a:1"))

@@ -102,6 +102,31 @@ def from_base(*steps: str) -> str:
     return "\n".join([f"FROM {IMAGES.debian12}", *steps, ""])
 
 
+def test_which_docker_cli_speaks_to_buildkit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of 20.10 cannot send a context to an engine with containerd's image store."""
+    versions = {"old": "20.10.24", "bare": "28.2.2", "new": "28.5.2"}
+    for name, version in versions.items():
+        program = tmp_path / name / "docker"
+        program.parent.mkdir()
+        program.write_text(
+            f"#!/bin/sh\n[ $1 = --version ] && echo 'Docker version {version}, build 1' && exit\n"
+            f"[ {name} = new ] && echo github.com/docker/buildx 0.29.1\n"
+        )
+        program.chmod(0o755)
+
+    def found(*names: str, plugin: bool = False) -> str | None:
+        monkeypatch.setenv("PATH", ":".join(str(tmp_path / name) for name in names))
+        program = buildkit_program(plugin=plugin)
+        return None if program is None else Path(program).parent.name
+
+    assert found("bare", "old", "new") == "old"
+    assert found("bare", "old", "new", plugin=True) == "new"
+    assert found("bare") is None
+    assert found("old", plugin=True) is None
+
+
 async def test_a_folder_is_built_step_by_step(builder: str, site: Site) -> None:
     word = once()
     site.write("Dockerfile", from_base("COPY . /ctx", f"RUN echo one; echo {word}"))

@@ -43,6 +43,14 @@ from jupyter_gpu_containers.model.registry import Credential
             {"status": "Pull complete", "progressDetail": {}, "id": "a"},
             Step("a", "Pull complete", done=True),
         ),
+        (
+            {"status": "Download complete", "progressDetail": {}, "id": "a"},
+            Step("a", "Download complete"),
+        ),
+        (  # containerd's image store, of which nothing more is heard
+            {"status": "Download complete", "progressDetail": {"hidecounts": True}, "id": "a"},
+            Step("a", "Download complete", done=True),
+        ),
         ({"status": "Already exists", "id": "a"}, Step("a", "Already exists", done=True)),
         (
             {"status": "Layer already exists", "id": "a"},

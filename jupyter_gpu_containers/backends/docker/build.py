@@ -31,6 +31,7 @@ from jupyter_gpu_containers.ports import Progress
 
 from .build_words import BuildWords
 from .client import EngineClient, JsonStream, Request
+from .commit import has_classic_store
 from .transfer import Transfer
 
 ANSWER = 20.0  # seconds for the docker CLI to tell what it is
@@ -70,7 +71,9 @@ def prepare(
         The context is none, or there are secrets and no BuildKit.
     """
     context = BuildContext(plan)
-    program = buildkit_program() if info.name == "Docker Engine" else None
+    # To containerd's store, the CLI before 23.0 cannot send a context.
+    plugin = not has_classic_store(info)
+    program = buildkit_program(plugin=plugin) if info.name == "Docker Engine" else None
     if program is None and plan.secrets:
         raise InvalidRequestError(
             "A build with secrets needs BuildKit, which this machine has not: with the classic "
@@ -86,20 +89,29 @@ def prepare(
     return ClassicBuild(request, plan, context, progress)
 
 
-def buildkit_program() -> str | None:
-    """Return the first docker CLI on the PATH that can speak to BuildKit; None without one."""
+def buildkit_program(*, plugin: bool = False) -> str | None:
+    """Return the first docker CLI on the PATH that can speak to BuildKit; None without one.
+
+    Parameters
+    ----------
+    plugin : bool
+        Whether it must do so by its plugin buildx.
+    """
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     found = (shutil.which("docker", path=folder) for folder in folders if folder)
-    return next((path for path in found if path and _speaks_buildkit(os.path.realpath(path))), None)
+    paths = (path for path in found if path)
+    return next((path for path in paths if _speaks_buildkit(os.path.realpath(path), plugin)), None)
 
 
 @cache
-def _speaks_buildkit(path: str) -> bool:
+def _speaks_buildkit(path: str, plugin: bool) -> bool:
     """Before 23.0 the CLI brought BuildKit's client along; since then the plugin buildx does."""
     version = re.match(r"Docker version (\d+)\.", _answer(path, "--version"))
     if version is None:
         return False  # Podman, under Docker's name
-    return int(version[1]) < 23 or "buildx" in _answer(path, "buildx", "version")
+    if int(version[1]) < 23 and not plugin:
+        return True
+    return "buildx" in _answer(path, "buildx", "version")
 
 
 def _answer(*command: str) -> str:

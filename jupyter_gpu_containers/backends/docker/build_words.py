@@ -59,7 +59,7 @@ class _Vertex:
 
     def begun(self) -> Step:
         # what BuildKit does for itself is shown while it does it, and not kept
-        own = re.match(r"\[internal\]|copy /context /", self.name)
+        own = re.match(r"\[internal\]|copy /context /|building with ", self.name)
         return Step(self.id, self._status, text=() if own else (self.title,))
 
     def done(self, word: str) -> Step:
@@ -133,8 +133,7 @@ class BuildWords:
     def failure(self, said: str = "") -> GpuContainersError:
         """Return the error for a build that failed, with the engine's last words."""
         vertex, why = self._failed or (self._present, said)
-        said = (said or why or "\n".join(self._rest)).strip()
-        said = re.sub(r"^(ERROR: )?failed to solve(?: with frontend \S+)?: ", "", said)
+        said = _SOLVER.sub("", (said or why or self._last_words()).strip(), count=1)
         everything = f"{why}\n{said}\n" + "\n".join(vertex.lines if vertex else ())
         if re.search(r"no space left on device|disk quota exceeded", everything, re.I):
             return DiskFullError(
@@ -155,6 +154,12 @@ class BuildWords:
         reason = f"it ended with code {code[1]}" if code else why
         return BuildFailedError(f"Step {vertex.title} failed: {reason}.{lines}", hint)
 
+    def _last_words(self) -> str:
+        """Return what belongs to no vertex: the error, without the Dockerfile's lines before it."""
+        lines = list(self._rest)
+        begin = [number for number, line in enumerate(lines) if line.startswith("ERROR: ")]
+        return "\n".join(lines[begin[-1] :] if begin else lines)
+
     def _base(self, vertex: _Vertex, why: str) -> GpuContainersError | None:
         """Return the error of a base image that cannot be fetched."""
         match = re.search(r"(?:load metadata for |^FROM )(?:--\S+ )*(\S+)", vertex.name)
@@ -173,7 +178,13 @@ _LAYER = re.compile(
 )
 # what will be said again when it is done
 _UNDER_WAY = re.compile(
-    r"(extracting )?sha256:[0-9a-f]{64}|transferring |\.\.\.$|(writing image|exporting) \S+$"
+    r"resolve \S+ |(extracting )?sha256:[0-9a-f]{64}|transferring |\.\.\.$"
+    r"|(writing image|exporting) \S+$"
+)
+# who passes an error on
+_SOLVER = re.compile(
+    r"^(?:ERROR: |failed to build: |failed to solve(?: with frontend \S+)?: "
+    r"|rpc error: code = \w+ desc = |failed to create LLB definition: )+"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _OWN = re.compile(r" ---> |Removing intermediate container|Successfully (built|tagged) ")

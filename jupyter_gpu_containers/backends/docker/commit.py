@@ -7,6 +7,10 @@ engine's own thrown away.
 
 An engine with a classic storage driver reads no layer that it has, so that a record alone is
 enough. Others (containerd's image store, Podman) get the layers back as they gave them.
+
+Containerd's store forgets the image whose name a loaded one takes, even if a container or an
+environment needs it, and keeps the one whose name a tag takes: there an image is loaded without a
+name, and tagged then.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import hashlib
 import io
 import json
 import logging
+import re
 import tarfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +32,7 @@ from jupyter_gpu_containers.errors import EngineError, GpuContainersError
 from jupyter_gpu_containers.model.container import EngineInfo
 from jupyter_gpu_containers.model.image import ImageReference
 
-from . import requests
+from . import images, requests
 from .client import EngineClient
 
 log = logging.getLogger(__name__)
@@ -67,14 +72,17 @@ def commit(
             raise EngineError("The commit was given up.")
         made = client.read_image(raw)
         record = json.dumps(image_record(base, made, client.read_history(raw), env)).encode()
-        if info.name == "Docker Engine" and info.details.get("storage_driver") in DRIVERS:
+        nameless = info.name == "Docker Engine" and not has_classic_store(info)
+        if has_classic_store(info):
             archive: Iterable[bytes] | bytes = _small_archive(record, name, made)
         else:
-            archive = with_record(_saved(client, raw), record, name)
+            archive = with_record(_saved(client, raw), record, None if nameless else name)
         said = client.load(archive)
         problem = next((line["error"] for line in said if line.get("error")), None)
         if problem is not None:
             raise EngineError(f"The container engine did not take the image: {problem}")
+        if nameless:
+            images.tag(client, _loaded(said), name)
         image_id = str(client.read_image(name)["Id"])
         if stop.is_set():
             client.remove_image(name)
@@ -82,6 +90,20 @@ def commit(
         return image_id
     finally:
         _drop(client, raw)
+
+
+def has_classic_store(info: EngineInfo) -> bool:
+    """Tell whether images are in Docker's own store rather than in containerd's."""
+    return info.name == "Docker Engine" and info.details.get("storage_driver") in DRIVERS
+
+
+def _loaded(said: Sequence[Json]) -> str:
+    """Return the id of an image without a name, from what the engine said of a load."""
+    text = "".join(str(line.get("stream") or "") for line in said)
+    match = re.search(r"Loaded image ID: (sha256:[0-9a-f]{64})", text)
+    if match is None:
+        raise EngineError(f"The container engine did not tell what it loaded: {text[:200]}")
+    return match[1]
 
 
 def _drop(client: EngineClient, image_id: str) -> None:
@@ -156,7 +178,7 @@ def _saved(client: EngineClient, image_id: str) -> Iterable[bytes]:
     return cast(Iterable[bytes], client.get_image(image_id, chunk_size=_CHUNK))
 
 
-def with_record(archive: Iterable[bytes], record: bytes, name: str) -> Iterator[bytes]:
+def with_record(archive: Iterable[bytes], record: bytes, name: str | None) -> Iterator[bytes]:
     """Pass an archive of one image on, with another record and name; nothing is kept on disk."""
     manifest: list[Json] = []
     with tarfile.open(fileobj=cast(Any, _Reader(archive)), mode="r|") as tar:
@@ -176,9 +198,10 @@ def with_record(archive: Iterable[bytes], record: bytes, name: str) -> Iterator[
     yield _END
 
 
-def _record_files(record: bytes, name: str, layers: Sequence[str]) -> Iterator[bytes]:
+def _record_files(record: bytes, name: str | None, layers: Sequence[str]) -> Iterator[bytes]:
     file = f"{hashlib.sha256(record).hexdigest()}.json"
-    manifest = [{"Config": file, "RepoTags": [name], "Layers": list(layers)}]
+    names = None if name is None else [name]
+    manifest = [{"Config": file, "RepoTags": names, "Layers": list(layers)}]
     for path, data in ((file, record), (MANIFEST, json.dumps(manifest).encode())):
         entry = tarfile.TarInfo(path)
         entry.size = len(data)

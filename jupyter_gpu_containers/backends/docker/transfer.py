@@ -34,7 +34,9 @@ def step_of(line: Mapping[str, Any]) -> Step:
         status,
         current=max(0, int(detail.get("current") or 0)),
         total=int(total) if (total := detail.get("total") or 0) > 0 else None,
-        done=bool(line.get("id")) and _DONE.match(status) is not None,
+        # Containerd's store says nothing of a layer after its download, and marks that as the end.
+        done=bool(line.get("id"))
+        and (_DONE.match(status) is not None or detail.get("hidecounts") is True),
     )
 
 
