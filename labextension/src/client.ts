@@ -99,6 +99,14 @@ export class GpuContainersClient {
     return this._requests.post<ILaunch>('launches', request);
   }
 
+  /** Start a launch that waits for a GPU now, without one. */
+  startOnCpu(id: string): Promise<ILaunch> {
+    return this._requests.patch<ILaunch>(
+      URLExt.join('launches', encodeURIComponent(id)),
+      { gpus: 0 }
+    );
+  }
+
   /** Cancel a launch, or end its kernel. */
   async cancel(id: string): Promise<void> {
     await this._requests.delete<null>(

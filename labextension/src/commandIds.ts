@@ -14,6 +14,8 @@ export namespace CommandIDs {
   export const showLaunch = 'gpu-containers:show-launch';
   /** Cancel a launch; of a running one, shut the kernel down. */
   export const stop = 'gpu-containers:stop';
+  /** Start what waits for a GPU now, without one. */
+  export const startOnCpu = 'gpu-containers:start-on-cpu';
   /** Open the notebook or console of a kernel. */
   export const openNotebook = 'gpu-containers:open-notebook';
   /** Look for an image to pull. */

@@ -3,6 +3,7 @@ import { Dialog, ISessionContext } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { FormDialog } from './formDialog';
 import { showProblem } from './problemDialog';
+import { toProblem } from './requests';
 import { IGpuContainersModel, IKernelSwitcher } from './tokens';
 import { INewLaunch, IProblem } from './wire';
 import { LaunchForm } from './widgets/launchForm';
@@ -77,30 +78,75 @@ export async function askForLaunch(
 
 /** Follow a switch until it ends, is cancelled, or the dialog is closed. */
 export async function showProgress(
-  { model, switcher, trans }: IDialogOptions,
+  options: IDialogOptions,
   context: ISessionContext
 ): Promise<void> {
+  const { model, switcher, trans } = options;
   const pending = switcher.pending(context);
   if (!pending) {
     return;
   }
   const name = pending.launch?.display_name;
+  const waits = isWaiting(switcher, context);
+  const onCpu = Dialog.okButton({ label: trans.__('Start on CPU') });
   const dialog = new Dialog<void>({
     title: name
       ? trans.__('Starting %1', name)
       : trans.__('Starting the kernel'),
     body: new LaunchProgress(switcher, context, trans),
     buttons: [
-      Dialog.warnButton({ label: trans.__('Cancel Start') }),
+      Dialog.warnButton({
+        label: waits ? trans.__('Leave the Queue') : trans.__('Cancel Start')
+      }),
+      ...(waits ? [onCpu] : []),
       Dialog.createButton({ label: trans.__('Close'), accept: false })
     ]
   });
-  void pending.done.then(() => dialog.reject());
-  const { button } = await dialog.launch();
+  let isOver = false;
+  const onChanged = () => {
+    // into the queue, or out of it: other things can be done now
+    if (!isOver && waits !== isWaiting(switcher, context)) {
+      isOver = true;
+      dialog.reject();
+    }
+  };
+  switcher.changed.connect(onChanged);
+  const { button } = await dialog
+    .launch()
+    .finally(() => switcher.changed.disconnect(onChanged));
+  if (isOver) {
+    return showProgress(options, context);
+  }
   const launch = switcher.pending(context)?.launch;
   if (button.accept && launch) {
-    await model.cancel(launch.id);
+    const isCpu = button.label === onCpu.label;
+    await (isCpu
+      ? startOnCpu(model, trans, launch.id)
+      : model.cancel(launch.id));
   }
+}
+
+/** Start a launch that waits for a GPU without one; say why not, where it cannot be. */
+export async function startOnCpu(
+  model: IGpuContainersModel,
+  trans: TranslationBundle,
+  id: string
+): Promise<void> {
+  try {
+    await model.startOnCpu(id);
+  } catch (reason) {
+    const title = trans.__('It could not be started on the CPU');
+    await showProblem(trans, title, toProblem(reason));
+  }
+}
+
+/** Whether a notebook's launch waits for a GPU; null where it has none under way. */
+function isWaiting(
+  switcher: IKernelSwitcher,
+  context: ISessionContext
+): boolean | null {
+  const pending = switcher.pending(context);
+  return pending && pending.launch?.phase === 'waiting';
 }
 
 /**

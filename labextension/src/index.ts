@@ -4,6 +4,7 @@ import { attach } from './plugins/attach';
 import { images, jobs, registries } from './plugins/images';
 import { model, switcher } from './plugins/model';
 import { cellExecutor, sessionDialogs } from './plugins/notebooks';
+import { queue } from './plugins/queue';
 import { commands, panel, toolbar } from './plugins/ui';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -13,6 +14,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   sessionDialogs,
   attach,
   commands,
+  queue,
   jobs,
   registries,
   images,

@@ -19,6 +19,11 @@ export class LaunchStore implements IDisposable {
     return [...this._launches.values()].sort((a, b) => began(b) - began(a));
   }
 
+  /** One launch, or undefined where it is not known. */
+  get(id: string): ILaunch | undefined {
+    return this._launches.get(id);
+  }
+
   get ids(): string[] {
     return [...this._launches.keys()];
   }
@@ -84,6 +89,7 @@ export class LaunchStore implements IDisposable {
       ...launch,
       phase: 'failed',
       phases: [...launch.phases, { phase: 'failed', at }],
+      queue: null,
       error: {
         code: 'launch_lost',
         message: this._trans.__('Jupyter Server no longer knows this launch.'),

@@ -175,7 +175,8 @@ export class GpuContainersModel implements IGpuContainersModel {
   async launch(request: INewLaunch): Promise<ILaunch> {
     const launch = await this._client.launch(request);
     this._launches.accept(launch);
-    return launch;
+    // an event may have been faster than the answer
+    return this._launches.get(launch.id) ?? launch;
   }
 
   async cancel(id: string): Promise<void> {
@@ -187,6 +188,12 @@ export class GpuContainersModel implements IGpuContainersModel {
       }
     }
     await this._refreshLaunches();
+  }
+
+  async startOnCpu(id: string): Promise<ILaunch> {
+    const launch = await this._client.startOnCpu(id);
+    this._launches.accept(launch);
+    return launch;
   }
 
   settled(id: string): Promise<ILaunch> {

@@ -56,6 +56,11 @@ export class Requests {
     return this._request<T>(path, 'POST', {}, JSON.stringify(body));
   }
 
+  /** Change part of something. */
+  patch<T>(path: string, body: object): Promise<T> {
+    return this._request<T>(path, 'PATCH', {}, JSON.stringify(body));
+  }
+
   /** End or remove something. */
   delete<T>(path: string, query: Query = {}): Promise<T> {
     return this._request<T>(path, 'DELETE', query);

@@ -69,6 +69,8 @@ export interface IGpuContainersModel extends IDisposable {
   launch(request: INewLaunch): Promise<ILaunch>;
   /** Cancel a launch; of a running one, shut the kernel down. One that is gone is fine. */
   cancel(id: string): Promise<void>;
+  /** Start a launch that waits for a GPU now, without one. */
+  startOnCpu(id: string): Promise<ILaunch>;
   /** Resolves with the launch once it is running, failed or cancelled. */
   settled(id: string): Promise<ILaunch>;
 }

@@ -13,6 +13,7 @@ import * as React from 'react';
 import { CommandIDs } from '../commandIds';
 import { phaseLabel } from '../format';
 import { chipIcon } from '../icons';
+import { placeDetails, placeLabel } from '../queue';
 import { IGpuContainersModel, IKernelSwitcher } from '../tokens';
 
 /** Shown in the toolbar of every notebook while the server half answers. */
@@ -72,6 +73,20 @@ export class EnvironmentButton extends ReactWidget {
     const pending = switcher.pending(context);
     if (pending) {
       const phase = pending.launch?.phase ?? 'queued';
+      const place = pending.launch?.queue;
+      if (place) {
+        return {
+          busy: true,
+          icon: refreshIcon,
+          label: placeLabel(trans, place),
+          tooltip: [
+            placeDetails(trans, place),
+            trans.__('Click to start on the CPU, or to leave the queue.')
+          ]
+            .filter(Boolean)
+            .join(' ')
+        };
+      }
       return {
         busy: true,
         icon: refreshIcon,

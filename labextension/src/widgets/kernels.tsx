@@ -9,8 +9,8 @@ import {
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commandIds';
-import { phaseLabel } from '../format';
 import { isInProgress } from '../launches';
+import { launchLabel } from '../queue';
 import { IGpu, ILaunch } from '../wire';
 
 interface IKernelsProps {
@@ -83,7 +83,7 @@ function Kernel(props: IKernelsProps & { launch: ILaunch }): React.JSX.Element {
         <span className="jp-GpuContainers-title">{name}</span>
         <span className="jp-GpuContainers-subtitle">
           {[
-            busy && phaseLabel(trans, launch.phase),
+            busy && launchLabel(trans, launch),
             launch.display_name,
             held(trans, launch, gpus)
           ]

@@ -4,6 +4,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { phaseLabel } from '../format';
+import { placeDetails, placeLabel } from '../queue';
 import { IKernelSwitcher } from '../tokens';
 import { ILaunch } from '../wire';
 
@@ -24,7 +25,12 @@ export class LaunchProgress extends ReactWidget {
         {() => {
           const launch = this._switcher.pending(this._context)?.launch;
           return launch ? (
-            <Phases launch={launch} trans={this._trans} />
+            <>
+              <Phases launch={launch} trans={this._trans} />
+              {launch.queue && (
+                <p role="note">{placeDetails(this._trans, launch.queue)}</p>
+              )}
+            </>
           ) : (
             <p role="status">{this._trans.__('Asking Jupyter Server…')}</p>
           );
@@ -51,8 +57,12 @@ function Phases(props: {
         const end = next ? Date.parse(next.at) : Math.max(now, Date.parse(at));
         const seconds = (end - Date.parse(at)) / 1000;
         return (
-          <li key={phase} data-current={!next || undefined}>
-            <span>{phaseLabel(trans, phase)}</span>
+          <li key={index} data-current={!next || undefined}>
+            <span>
+              {launch.queue && !next
+                ? placeLabel(trans, launch.queue)
+                : phaseLabel(trans, phase)}
+            </span>
             <span className="jp-GpuContainers-detail">
               {trans.__('%1 s', seconds.toFixed(next ? 1 : 0))}
             </span>
