@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import docker
 import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
@@ -134,65 +138,61 @@ def test_a_source_that_is_a_link_is_refused(backend: DockerBackend, tmp_path: Pa
 
 
 @pytest.mark.engine
+@pytest.mark.root
 def test_starts_while_a_folder_is_swapped_all_the_time(
     backend: DockerBackend, tmp_path: Path
 ) -> None:
-    """Whoever is let in has the folder: dev and inode are the asked-for one's; else a refusal."""
-    work, aside, secret = tmp_path / "work", tmp_path / "aside", tmp_path / "secret"
-    work.mkdir()
-    secret.mkdir()
-    (work / "mark").write_text("work")
-    (secret / "mark").write_text("secret")
+    """Who is let in has the folder itself; whatever else was mounted is refused."""
+    work, link, secret = tmp_path / "work", tmp_path / "link", tmp_path / "secret"
+    for folder in (work, secret):
+        folder.mkdir()
+        (folder / "mark").write_text(folder.name)
+    link.symlink_to(secret)
     stop = threading.Event()
 
     def swap() -> None:
-        while not stop.is_set():
-            work.rename(aside)
-            work.symlink_to(secret)
-            work.unlink()
-            aside.rename(work)
+        while not stop.wait(0.001):
+            exchange(work, link)
 
-    async def scenario() -> tuple[int, int]:
-        let_in = refused = 0
+    async def attempt(made: ContainerSpec) -> bool:
+        container = await backend.create(replace(made, name=f"jgc-mounts-{uuid.uuid4().hex}"))
+        try:
+            await backend.start(container)
+        except ProfileMismatchError:
+            return False
+        else:
+            assert await asyncio.to_thread(mark, container) == "work"
+            return True
+        finally:
+            await backend.remove(container)
+
+    async def scenario() -> set[bool]:
         made = await spec(backend, Mount(str(work), "/work"))
-        for _ in range(12):
-            container = ""
-            try:
-                # also the look at whether it is there may come between two swaps
-                container = await backend.create(made)
-                await backend.start(container)
-                kept = await kept_folder(backend, container)
-                assert kept == "work"
-                let_in += 1
-            except (ProfileMismatchError, AssertionError) as exc:
-                if isinstance(exc, AssertionError):
-                    raise
-                refused += 1
-            except Exception as exc:
-                if "cannot be mounted" not in str(exc) and "no such file" not in str(exc):
-                    raise
-                refused += 1
-            finally:
-                if container:
-                    await backend.remove(container)
-        return let_in, refused
+        outcomes: set[bool] = set()
+        for _ in range(60):
+            outcomes.add(await attempt(made))
+            if len(outcomes) == 2:
+                break
+        return outcomes
+
+    def mark(container: str) -> str:
+        with closing(docker.APIClient(str(backend._url))) as client:
+            pid = client.inspect_container(container)["State"]["Pid"]
+        return Path(f"/proc/{pid}/root/work/mark").read_text()
 
     thread = threading.Thread(target=swap)
     thread.start()
     try:
-        let_in, refused = asyncio.run(scenario())
+        outcomes = asyncio.run(scenario())
     finally:
         stop.set()
         thread.join()
-    assert let_in + refused == 12
+    assert outcomes == {True, False}
 
 
-async def kept_folder(backend: DockerBackend, container: str) -> str:
-    """Read the mark in the container's folder through its first process."""
-
-    def read() -> str:
-        with backend._connected() as client:
-            pid = client.inspect_container(container)["State"]["Pid"]
-        return Path(f"/proc/{pid}/root/work/mark").read_text()
-
-    return await asyncio.to_thread(read)
+def exchange(one: Path, other: Path) -> None:
+    """Swap two names at once: renameat2(2) with RENAME_EXCHANGE."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    here, flag = -100, 2
+    if libc.renameat2(here, os.fsencode(one), here, os.fsencode(other), flag):
+        raise OSError(ctypes.get_errno(), "renameat2")
