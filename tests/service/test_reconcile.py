@@ -15,7 +15,7 @@ from jupyter_gpu_containers.errors import EngineError, EngineUnreachableError, G
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container, ContainerSpec, ContainerStatus
-from jupyter_gpu_containers.model.gpu import GpuRequest, Problem
+from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, Problem
 from jupyter_gpu_containers.service import reconcile, server_id
 from jupyter_gpu_containers.service.claims import Claims
 from jupyter_gpu_containers.service.owner import Owner
@@ -139,15 +139,15 @@ async def test_a_hundred_counterfeits(tmp_path: Path) -> None:
     swept = await claims.reconcile()
     assert (len(swept.standing), swept.removed) == (100, [])
 
-    def spec(gpus: object, name: str) -> ContainerSpec:
-        uuids = [gpu.uuid for gpu in gpus]  # type: ignore[attr-defined]
-        text = labels.make_labels(purpose="kernel", owner=ALIVE, user="ada", gpus=uuids)
+    def make(gpus: tuple[Gpu, ...], name: str) -> ContainerSpec:
+        chosen = [gpu.uuid for gpu in gpus]
+        text = labels.make_labels(purpose="kernel", owner=ALIVE, user="ada", gpus=chosen)
         return ContainerSpec(DEMO_IMAGES[0].id, ("true",), name, "1:1", "/", text)
 
-    claim = await claims.claim(GpuRequest(1), spec)
+    claim = await claims.claim(GpuRequest(1), make)
     assert [gpu.uuid for gpu in claim.gpus] == [uuids[100]]
     with pytest.raises(GpusBusyError):
-        await claims.claim(GpuRequest(1), spec)
+        await claims.claim(GpuRequest(1), make)
     assert len(store.records) == 101
 
 

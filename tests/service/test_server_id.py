@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.service import server_id
 from jupyter_gpu_containers.service.server_id import ServerId, Servers, ServerState
 
 PROGRAM = """
@@ -118,7 +118,7 @@ def test_away_counts_from_the_last_beat(
     servers: Servers, take: Callable[[], ServerId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(server_id.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     server = take()
     now[0] = 1030.0
     server.beat()

@@ -1,0 +1,489 @@
+"""A server finds the kernels of its former life: each way in which that can go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import threading
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
+from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
+from jupyter_gpu_containers.errors import EngineUnreachableError, GpuContainersError
+from jupyter_gpu_containers.gpus.fixed import FixedInventory
+from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.container import Container, ContainerSpec, ContainerStatus
+from jupyter_gpu_containers.model.environment import Environment
+from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.image import ImageKernel
+from jupyter_gpu_containers.model.launch import Caller, Launch, Phase, Policy, Seat
+from jupyter_gpu_containers.model.record import KernelRecord, SessionRow
+from jupyter_gpu_containers.service import reattach
+from jupyter_gpu_containers.service.claims import Claims
+from jupyter_gpu_containers.service.kernels import KernelContainer, Kernels
+from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.reattach import Reattach
+from jupyter_gpu_containers.service.reconcile import Reconciler
+from jupyter_gpu_containers.service.records import Records
+from jupyter_gpu_containers.service.seats import Seats
+from jupyter_gpu_containers.service.signing import Signer
+
+ME = Caller(os.getuid(), os.getgid(), "ada")
+KERNEL = "3f0a6f4e-3e43-4b6c-9a54-1f3f8a7b0c11"
+SERVER = "s-0"
+DEAD = str(replace(Owner.current(), start_time="1"))
+REBOOTED = str(replace(Owner.current(), boot="before"))
+SIGNER = Signer(b"k" * 64)
+GRACE = 0.2
+PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "hb_port": 4, "control_port": 5}
+ENVIRONMENT = Environment(
+    "torch", "Torch", "torch:1", DEMO_IMAGES[0].id, ImageKernel("python3", "P", "python", ("x",))
+)
+
+
+class Engine(MemoryBackend):
+    """An engine that can be away, and whose containers can be said to be in another state."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store=store)
+        self.away = False
+        self.asked = asyncio.Event()
+        self.status: ContainerStatus | None = None
+
+    async def containers(self, label: str) -> list[Container]:
+        self.asked.set()
+        if self.away:
+            raise EngineUnreachableError("away")
+        found = await super().containers(label)
+        return [replace(one, status=self.status) for one in found] if self.status else found
+
+    async def remove(self, container_id: str) -> None:
+        if self.away:
+            raise EngineUnreachableError("away")
+        await super().remove(container_id)
+
+
+class Told:
+    """What `Launches` is told; the launches themselves are tested elsewhere."""
+
+    def __init__(self) -> None:
+        self.recovered: list[str] = []
+        self.failed: dict[str, str] = {}
+
+    def recover(self, launch: Launch) -> None:
+        self.recovered.append(launch.id)
+
+    def fail(self, kernel_id: str, error: GpuContainersError) -> None:
+        self.failed[kernel_id] = error.error_code
+
+    def lost(self, launch: Launch, why: Problem) -> None:
+        self.failed[launch.id] = why.code
+
+
+@dataclass
+class Jupyter:
+    """The managers' side: keeps what it is given."""
+
+    kernels: dict[str, KernelContainer] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    discarded: list[str] = field(default_factory=list)
+
+    def adopt(
+        self, record: KernelRecord, found: Coroutine[Any, Any, KernelContainer]
+    ) -> asyncio.Task[None]:
+        self.listed.add(record.kernel_id)
+        return asyncio.ensure_future(self._join(record.kernel_id, found))
+
+    async def _join(self, kernel_id: str, found: Coroutine[Any, Any, KernelContainer]) -> None:
+        try:
+            self.kernels[kernel_id] = await found
+        except GpuContainersError:
+            self.listed.discard(kernel_id)
+
+    def discard(self, kernel_id: str) -> None:
+        self.discarded.append(kernel_id)
+
+
+class Machine:
+    """A machine on which a server has died."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = MemoryStore()
+        self.engine = Engine(self.store)
+        self.told, self.jupyter = Told(), Jupyter()
+        self.before = Records(folder / "kernels")
+        self.records = Records(folder / "kernels")
+        inventory = FixedInventory([{"count": 1}])
+        self.reconciler = Reconciler(self.engine, signer=SIGNER)
+        self.reconciler.server = SERVER
+        self.claims = Claims(self.engine, inventory, reconciler=self.reconciler)
+        self.seats = self.new_seats()
+        self.kernels = Kernels(self.engine, self.claims, self.seats, Policy())
+        self.reattach = Reattach(
+            self.engine,
+            inventory,
+            self.reconciler,
+            self.kernels,
+            self.told,  # type: ignore[arg-type]
+            self.records,
+            grace=GRACE,
+        )
+        self.context = zmq.Context()
+        self.threads: list[threading.Thread] = []
+        self.silent: list[zmq.Socket[bytes]] = []
+        self.sockets: list[socket.socket] = []
+
+    def new_seats(self) -> Seats:
+        return Seats(run_root=self.folder / "r", home_root=self.folder / "homes", caller=ME)
+
+    def seat(self) -> Seat:
+        """Folders as the server that died has left them."""
+        taken = self.new_seats().take(KERNEL, working_dir="/tmp", env={}, own_env={})
+        for folder in (taken.run_dir, os.path.dirname(taken.home_dir)):
+            Path(folder, "owner").write_text(f"{DEAD}\n{KERNEL}")
+        return replace(taken, owner=DEAD, server=SERVER)
+
+    async def container(self, *, owner: str = DEAD, run: bool = True, key: Signer = SIGNER) -> str:
+        text = labels.make_labels(
+            purpose="kernel", owner=owner, user="ada", kernel_id=KERNEL, server=SERVER
+        )
+        spec = ContainerSpec(
+            DEMO_IMAGES[0].id, ("sleep", "1000"), "c", f"{ME.uid}:{ME.gid}", "/", text
+        )
+        container_id = await self.engine.create(key.signed(spec))
+        if run:
+            await self.engine.start(container_id)
+        return container_id
+
+    def record(self, seat: Seat, container_id: str, **more: Any) -> KernelRecord:
+        launch = Launch(KERNEL, path="n.ipynb", kernel_id=KERNEL).advance(Phase.RUNNING, 1.0)
+        connection = {"transport": "ipc", "ip": f"{seat.run_dir}/k", "key": "secret", **PORTS}
+        record = KernelRecord(
+            KERNEL,
+            SERVER,
+            ENVIRONMENT,
+            seat,
+            launch,
+            connection,
+            container_id,
+            sessions=(SessionRow("s1", "n.ipynb", "n.ipynb", "notebook"),),
+        )
+        record = replace(record, **more)
+        self.before.put(record)
+        return record
+
+    def listen(self, seat: Seat, *, answer: bool = True) -> None:
+        """Be the kernel: its sockets, and its heartbeat."""
+        for port in (1, 2, 3, 5):
+            self.sockets.append(one := socket.socket(socket.AF_UNIX))
+            one.bind(f"{seat.run_dir}/k-{port}")
+        beat = self.context.socket(zmq.REP)
+        beat.bind(f"ipc://{seat.run_dir}/k-4")
+
+        def echo() -> None:
+            with beat, contextlib.suppress(zmq.ContextTerminated):
+                while True:
+                    beat.send(beat.recv())
+
+        if answer:
+            self.threads.append(thread := threading.Thread(target=echo))
+            thread.start()
+        else:
+            self.silent.append(beat)
+
+    def close(self) -> None:
+        """End what stands in for kernels."""
+        for one in self.sockets:
+            one.close()
+        for beat in self.silent:
+            beat.close()
+        self.context.term()
+        for thread in self.threads:
+            thread.join()
+        self.store.kill_all()
+
+    async def alive(self, *, answer: bool = True, **more: Any) -> KernelRecord:
+        """A kernel that runs, recorded."""
+        seat = self.seat()
+        record = self.record(seat, await self.container(), **more)
+        self.listen(seat, answer=answer)
+        return record
+
+    def come_back(self) -> None:
+        self.reattach.begin(self.jupyter)
+
+    async def settled(self) -> None:
+        while self.reattach._tasks:
+            await asyncio.wait(self.reattach._tasks)
+
+    def left(self) -> list[str]:
+        """What there still is of the kernel."""
+        places = [self.folder / name for name in ("r", "homes", "kernels")]
+        return [*self.store.records, *(str(one) for place in places for one in place.glob("*"))]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    monkeypatch.setattr(reattach, "RETRY", 0.01)
+    monkeypatch.setattr(reattach, "LOOK", 0.01)
+    machine = Machine(tmp_path)
+    yield machine
+    machine.close()
+
+
+async def test_runs_and_answers(machine: Machine) -> None:
+    record = await machine.alive()
+    machine.come_back()
+    assert machine.jupyter.listed == {KERNEL}  # before the engine has said a word
+    assert machine.told.recovered == [KERNEL]
+    await machine.settled()
+    kernel = machine.jupyter.kernels[KERNEL]
+    assert kernel.container_id == record.container_id
+    assert kernel.seat == replace(record.seat, owner=str(Owner.current()))
+    assert machine.kernels.get(KERNEL) is kernel
+    assert machine.told.failed == {}
+    # the reconciler knows whose it is now
+    assert (await machine.claims.reconcile()).removed == []
+    await machine.kernels.remove(kernel)
+
+
+async def test_the_engine_is_away(machine: Machine) -> None:
+    """Unknown is never gone: the kernel stays listed for as long as it takes."""
+    await machine.alive()
+    machine.engine.away = True
+    machine.come_back()
+    for _ in range(5):
+        machine.engine.asked.clear()
+        await machine.engine.asked.wait()
+    assert machine.jupyter.listed == {KERNEL}
+    assert machine.told.failed == {}
+    machine.engine.away = False
+    await machine.settled()
+    assert KERNEL in machine.jupyter.kernels
+    await machine.kernels.remove(machine.jupyter.kernels[KERNEL])
+
+
+async def test_the_server_is_stopped_while_the_engine_is_away(machine: Machine) -> None:
+    """Nothing is forgotten: the next server finds the kernel."""
+    await machine.alive()
+    machine.engine.away = True
+    machine.come_back()
+    await machine.engine.asked.wait()
+    await machine.reattach.close()
+    machine.engine.away = False
+    assert len(machine.store.records) == 1
+    assert len(Records(machine.folder / "kernels").of_server(SERVER)) == 1
+
+
+async def test_the_server_is_stopped_before_the_kernel_answered(machine: Machine) -> None:
+    """An ordinary shutdown stops kernels, also those that were not taken over yet."""
+    await machine.alive(answer=False)
+    machine.reattach._grace = 1000.0
+    machine.come_back()
+    await machine.engine.asked.wait()
+    await machine.reattach.close()
+    assert machine.left() == []
+
+
+async def test_it_has_ended(machine: Machine) -> None:
+    record = await machine.alive()
+    ended = machine.engine.watch(record.container_id)
+    await machine.engine.signal(record.container_id, 9)
+    await asyncio.wrap_future(ended)
+    machine.store.records[record.container_id].reported = 0  # it was another process that saw it
+    machine.come_back()
+    await machine.settled()
+    assert list(machine.told.failed) == [KERNEL]
+    assert machine.jupyter.listed == set()
+    assert machine.left() == []
+
+
+async def test_the_machine_was_restarted(machine: Machine) -> None:
+    seat = machine.seat()
+    container_id = await machine.container(owner=REBOOTED)
+    machine.record(seat, container_id)
+    ended = machine.engine.watch(container_id)
+    await machine.engine.signal(container_id, 9)
+    await asyncio.wrap_future(ended)
+    machine.store.records[container_id].reported = 0
+    machine.come_back()
+    await machine.settled()
+    assert machine.told.failed == {KERNEL: "host_rebooted"}
+    assert machine.left() == []
+
+
+async def test_its_container_is_gone(machine: Machine) -> None:
+    record = await machine.alive()
+    await machine.engine.remove(record.container_id)
+    machine.come_back()
+    await machine.settled()
+    assert machine.told.failed == {KERNEL: "container_removed"}
+    assert machine.left() == []
+
+
+async def test_another_container_in_its_place(machine: Machine) -> None:
+    """With the same labels, signature and all: it is not the one on record, and stays."""
+    record = await machine.alive()
+    await machine.engine.remove(record.container_id)
+    copy = await machine.container()
+    machine.come_back()
+    await machine.settled()
+    assert machine.told.failed == {KERNEL: "container_removed"}
+    assert list(machine.store.records) == [copy]
+
+
+async def test_one_that_we_did_not_sign(machine: Machine) -> None:
+    """What cannot be authenticated is neither adopted nor removed."""
+    seat = machine.seat()
+    container_id = await machine.container(key=Signer(b"x" * 64))
+    machine.record(seat, container_id)
+    machine.listen(seat)
+    machine.come_back()
+    await machine.settled()
+    assert machine.told.failed == {KERNEL: "container_removed"}
+    assert list(machine.store.records) == [container_id]
+
+
+async def test_it_never_answers(machine: Machine) -> None:
+    await machine.alive(answer=False)
+    machine.come_back()
+    await machine.settled()
+    assert machine.told.failed == {KERNEL: "kernel_not_recovered"}
+    assert machine.left() == []
+
+
+async def test_one_that_is_paused_has_no_time_to_answer(machine: Machine) -> None:
+    record = await machine.alive(answer=False)
+    machine.engine.status = ContainerStatus.PAUSED
+    machine.come_back()
+    for _ in range(3):  # after each grace it is looked at again
+        machine.engine.asked.clear()
+        await machine.engine.asked.wait()
+    assert machine.told.failed == {}
+    assert list(machine.store.records) == [record.container_id]
+    await machine.reattach.close()
+
+
+def exchange(path: Path, how: str) -> None:
+    """Do what a kernel could do to its own socket."""
+    path.unlink()
+    if how == "file":
+        path.touch()
+    else:
+        path.symlink_to("k-2" if how == "link to a socket" else "/etc/passwd")
+
+
+@pytest.mark.parametrize("how", ["link", "file", "link to a socket"])
+async def test_what_is_no_socket_of_the_kernels(machine: Machine, how: str) -> None:
+    record = await machine.alive()
+    exchange(Path(record.seat.run_dir, "k-1"), how)
+    machine.come_back()
+    await machine.settled()
+    assert machine.told.failed == {KERNEL: "run_dir_changed"}
+    assert machine.left() == []
+
+
+async def test_a_connection_that_leads_elsewhere(machine: Machine) -> None:
+    """A record is our own file; still no address outside the run directory is used."""
+    seat = machine.seat()
+    connection = {"transport": "ipc", "ip": "/var/run/docker.sock", "key": "x", **PORTS}
+    machine.record(seat, await machine.container(), connection=connection)
+    machine.listen(seat)
+    machine.come_back()
+    await machine.settled()
+    assert machine.told.failed == {KERNEL: "run_dir_changed"}
+
+
+async def test_its_start_was_not_finished(machine: Machine) -> None:
+    seat = machine.seat()
+    await machine.container(run=False)
+    machine.record(seat, "")
+    machine.come_back()
+    await machine.settled()
+    assert machine.told.failed == {KERNEL: "server_ended"}
+    assert machine.jupyter.listed == set()
+    assert machine.jupyter.discarded == [KERNEL]
+    assert machine.left() == []
+
+
+async def test_records_of_another_server(machine: Machine) -> None:
+    await machine.alive(server="s-1")
+    machine.come_back()
+    assert machine.jupyter.listed == set()
+    assert len(list((machine.folder / "kernels").glob("*"))) == 1
+
+
+# --- records --------------------------------------------------------------------------------------
+
+
+async def test_there_and_back(machine: Machine) -> None:
+    record = await machine.alive(gpus=("GPU-1",), memory=1 << 30)
+    [found] = machine.records.of_server(SERVER)
+    assert found == replace(
+        record,
+        launch=replace(
+            record.launch,
+            environment="torch",
+            container_id=record.container_id,
+            gpus=("GPU-1",),
+        ),
+        environment=replace(
+            record.environment, kernel=replace(record.environment.kernel, display_name="Torch")
+        ),
+    )
+
+
+async def test_damaged_ones(machine: Machine) -> None:
+    """Cut off, flipped, of another version: told in the log, never an exception."""
+    record = await machine.alive()
+    path = machine.folder / "kernels" / f"{KERNEL}.json"
+    whole = path.read_bytes()
+    document = record.to_document()
+    damaged = [
+        whole[:100],
+        b"",
+        b"[]",
+        b"\xff" * 10,
+        *(json.dumps({**document, key: None}).encode() for key in document),
+        json.dumps({**document, "kernel_id": "../../etc/passwd"}).encode(),
+        json.dumps({**document, "format": 99}).encode(),
+        *(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in range(500)),
+    ]
+    for content in damaged:
+        path.write_bytes(content)
+        for found in machine.records.of_server(SERVER):
+            assert found.kernel_id == KERNEL
+
+
+def test_an_id_that_is_no_uuid_is_no_files_name(tmp_path: Path) -> None:
+    records = Records(tmp_path / "kernels")
+    seat = Seat("x", ME, DEAD, workspace=None, working_dir="/", run_dir="/r", home_dir="/h")  # type: ignore[arg-type]
+    for bad in ("../x", "x", "", KERNEL.upper(), KERNEL + "\n"):
+        launch = Launch(bad)
+        records.put(KernelRecord(bad, SERVER, ENVIRONMENT, seat, launch, {}))
+        records.remove(bad)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_sessions_that_come_and_go(machine: Machine) -> None:
+    """Also those that are opened before the kernel is recorded."""
+    records = Records(machine.folder / "kernels")
+    one, two = (SessionRow(key, f"{key}.ipynb", key, "notebook") for key in ("a", "b"))
+    records.note_sessions({KERNEL: (one,)})
+    record = await machine.alive(sessions=())
+    records.put(record)
+    assert Records(machine.folder / "kernels").of_server(SERVER)[0].sessions == (one,)
+    records.note_sessions({KERNEL: (one, two), "other": ()})
+    assert Records(machine.folder / "kernels").of_server(SERVER)[0].sessions == (one, two)
+    records.note_sessions({})
+    assert Records(machine.folder / "kernels").of_server(SERVER)[0].sessions == ()
