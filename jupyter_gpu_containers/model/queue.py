@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .gpu import GpuRequest
 
@@ -27,7 +27,7 @@ class Ticket:
     request: GpuRequest
     since: float  # seconds since the epoch
     round: int
-    number: int  # counts all tickets of a queue
+    number: int  # counts all who asked, whenever they came to the queue
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -59,6 +59,16 @@ def next_round(user: str, waiting: Collection[Ticket], served: Iterable[Ticket] 
     present = min((ticket.round for ticket in waiting), default=0)
     own = [ticket.round for ticket in (*waiting, *served) if ticket.user == user]
     return max([present, *(number + 1 for number in own)])
+
+
+def as_asked(own: Iterable[Ticket]) -> list[Ticket]:
+    """Return one user's tickets with their rounds in the order in which they were asked for.
+
+    One whose image had to be looked into first may come late, and is not put back for that.
+    """
+    by_number = sorted(own, key=lambda ticket: ticket.number)
+    rounds = sorted(ticket.round for ticket in by_number)
+    return [replace(t, round=round_) for t, round_ in zip(by_number, rounds, strict=True)]
 
 
 def in_order(waiting: Iterable[Ticket]) -> list[Ticket]:

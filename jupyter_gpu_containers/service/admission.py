@@ -26,6 +26,7 @@ class Asker:
     what: str = ""  # its notebook or environment, in words
     # the container whose GPUs it may take over, as things are now
     handover: Callable[[], str | None] = lambda: None
+    number: int | None = None  # of `Queue.next_number`, when it was asked for; None = now
 
 
 @dataclass(eq=False)

@@ -30,6 +30,7 @@ from jupyter_gpu_containers.model.container import Container
 from jupyter_gpu_containers.model.queue import (
     QueuePlace,
     Ticket,
+    as_asked,
     in_order,
     next_round,
 )
@@ -155,6 +156,12 @@ class Queue:
             raise
         return uuids
 
+    def next_number(self) -> int:
+        """Return a number for who asks now, but comes to the queue only later."""
+        with self._lock:
+            self._number += 1
+            return self._number - 1
+
     def leave(self, launch_id: str, error: GpuContainersError) -> bool:
         """End a wait with an error; False where the launch does not wait."""
         with self._lock:
@@ -225,15 +232,17 @@ class Queue:
             if ticket is not None:
                 ticket = replace(ticket, request=asker.request)
             else:
+                number = self.next_number() if asker.number is None else asker.number
                 waiting = [waiter.ticket for waiter in self._waiting.values()]
                 round_ = next_round(asker.user, waiting, self._served)
-                ticket = Ticket(
-                    asker.id, asker.user, asker.request, time.time(), round_, self._number
-                )
+                ticket = Ticket(asker.id, asker.user, asker.request, time.time(), round_, number)
             self._number = max(self._number, ticket.number + 1)
             waiter = Waiter(asker, ticket, Future(), told=again)
             waiter.turn.set_running_or_notify_cancel()  # nobody else may cancel it
             self._waiting[asker.id] = waiter
+            own = [w.ticket for w in self._waiting.values() if w.ticket.user == ticket.user]
+            for each in as_asked(own):
+                self._waiting[each.id].ticket = each
         if again:
             self._tell()
         return waiter

@@ -36,6 +36,7 @@ class _Asked:
 
     request: LaunchRequest
     user: str
+    number: int | None  # in the order of asking
 
 
 class WaitingRoom:
@@ -79,7 +80,7 @@ class WaitingRoom:
 
     def ask(self, launch_id: str, request: LaunchRequest, user: str) -> None:
         """Note what a launch was asked for; from now on its wait survives this process."""
-        self._asked[launch_id] = _Asked(request, user or self._user)
+        self._asked[launch_id] = _Asked(request, user or self._user, self._queue.next_number())
 
     async def turn(
         self, launch_id: str, wanted: GpuRequest, *, replaces: str | None, patience: float | None
@@ -106,6 +107,7 @@ class WaitingRoom:
                 wanted,
                 (launch.path or launch.display_name) if launch else "",
                 lambda: self._handover(replaces) if replaces else None,
+                asked.number if asked else None,
             )
             ticket = self._tickets.pop(launch_id, None)
             kept = await self._queue.turn(asker, patience=patience, ticket=ticket)
@@ -182,7 +184,7 @@ class WaitingRoom:
         self._file = file
         found = file.read()
         for entry in found:
-            self._asked[entry.launch.id] = _Asked(entry.request, entry.ticket.user)
+            self._asked[entry.launch.id] = _Asked(entry.request, entry.ticket.user, None)
             self._tickets[entry.launch.id] = entry.ticket
         return found
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -217,6 +218,20 @@ async def test_users_take_turns(hall: Hall) -> None:
     await hall.waits("a1", "a2")
     hall.ask("g1", user="grace")
     await hall.waits("a1", "g1", "a2")
+
+
+async def test_who_asked_first_but_comes_late_is_not_put_back(hall: Hall) -> None:
+    """Its image was looked into meanwhile. Others of its own user were not before it."""
+    await hall.run("busy", 2)
+    number = hall.queue.next_number()
+    for name in ("a2", "a3"):
+        hall.ask(name)
+    await hall.waits("a2", "a3")
+    hall.ask("g1", user="grace")
+    await hall.waits("a2", "g1", "a3")
+    asker = replace(hall.asker("a1"), number=number)
+    hall.tasks["a1"] = asyncio.ensure_future(hall.queue.turn(asker))
+    await hall.waits("a1", "g1", "a2", "a3")
 
 
 @pytest.mark.usefixtures("no_poll")
