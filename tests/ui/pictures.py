@@ -11,14 +11,14 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 from tests.conftest import IMAGES
 from tests.doubles.engine import HookEngine
 from tests.doubles.nvml import FakeDriver, fake_driver
 
 from .conftest import CHROMIUM
-from .page import NotebookPage
+from .page import START_TIMEOUT, NotebookPage
 from .server import ROOT, LabServer, lab_server
 
 PICTURES = ROOT / "docs" / "images"
@@ -28,6 +28,14 @@ NAMES = {
     IMAGES.cuda: "nvcr.io/nvidia/pytorch:25.08-py3",
     IMAGES.debian12: "quay.io/jupyter/scipy-notebook:latest",
     IMAGES.debian13: "registry.example.org/lab/analysis:2026.11",
+}
+SIZE: ViewportSize = {"width": 1280, "height": 720}
+V100 = {
+    "name": "Tesla V100-SXM2-32GB",
+    "memory_gib": 32,
+    "compute_capability": "7.0",
+    "brand": "Tesla",
+    "count": 4,
 }
 GPU = """
 [gpu{n}]
@@ -59,7 +67,7 @@ def provide_images(engine: HookEngine) -> None:
 
 
 def take(page: Page, lab: LabServer, driver: FakeDriver) -> None:
-    """Use the interface as a person would, and keep two pictures."""
+    """Use the interface as a person would, and keep the first two pictures."""
     notebook = NotebookPage(page, lab, "moons/train.ipynb")
     notebook.folder.mkdir()
     (lab.root / notebook.path).write_text(SAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -73,6 +81,8 @@ def take(page: Page, lab: LabServer, driver: FakeDriver) -> None:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     expect(notebook.panel.get_by_label("GPUs", exact=True)).to_contain_text("1 of 4 free")
+    kernels = notebook.panel.get_by_label("Kernels")
+    expect(kernels).not_to_contain_text("Starting", timeout=START_TIMEOUT)
     driver.edit("gpu0", used_mib="17510")
     driver.edit("gpu1", used_mib="6250")
     expect(notebook.panel).to_contain_text("17.1 of 44.4 GiB", timeout=20_000)
@@ -88,8 +98,22 @@ def take(page: Page, lab: LabServer, driver: FakeDriver) -> None:
     page.screenshot(path=PICTURES / "dialog.png")
 
 
+def take_image(page: Page, lab: LabServer) -> None:
+    """Look for an image on a machine with older GPUs, and keep a picture of the answer."""
+    notebook = NotebookPage(page, lab, "moons/train.ipynb")
+    notebook.write(["import torch"])
+    notebook.open()
+    notebook.wait_for_kernel()
+    notebook.open_panel()
+    dialog = notebook.find_image("nvcr.io/nvidia/pytorch")
+    dialog.get_by_role("button", name="Which versions run here?").click()
+    expect(dialog.get_by_role("list", name="Versions")).not_to_contain_text("Asking…")
+    page.mouse.move(700, 5)
+    page.screenshot(path=PICTURES / "image.png")
+
+
 def main() -> None:
-    """Make both pictures."""
+    """Make the pictures."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         driver = fake_driver(Path(scratch), "h200")
@@ -106,8 +130,10 @@ def main() -> None:
                     executable_path=CHROMIUM, args=["--no-sandbox"]
                 ) as browser,
             ):
-                page = browser.new_page(viewport={"width": 1280, "height": 720})
-                take(page, lab, driver)
+                take(browser.new_page(viewport=SIZE), lab, driver)
+                demo = {"GpuContainers": {"backend": "memory", "fixed_gpus": [V100]}}
+                with lab_server(Path(scratch) / "memory", config=demo) as memory:
+                    take_image(browser.new_page(viewport=SIZE), memory)
         finally:
             engine.remove()
 

@@ -44,6 +44,16 @@ class LabServer:
             text = answer.read()
         return json.loads(text) if text else None
 
+    @contextmanager
+    def without(self, *plugins: str) -> Iterator[None]:
+        """Disable front-end plugins for the pages that are opened meanwhile."""
+        file = self.root.parent / "config" / "labconfig" / "page_config.json"
+        _write(file, {"disabledExtensions": dict.fromkeys(plugins, True)})
+        try:
+            yield
+        finally:
+            file.unlink()
+
     def launches(self) -> list[dict[str, Any]]:
         """Return the launches, newest first."""
         answer: dict[str, list[dict[str, Any]]] = self.request("gpu-containers/launches")
@@ -56,7 +66,6 @@ def lab_server(
     *,
     config: Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None,
-    disabled: tuple[str, ...] = (),
     extension: bool = True,
 ) -> Iterator[LabServer]:
     """Start JupyterLab and stop it at the end.
@@ -69,8 +78,6 @@ def lab_server(
         Sections of `jupyter_gpu_containers_config.json`, as traits.
     env : mapping, optional
         Additions to its environment.
-    disabled : tuple of str
-        Front-end plugins to disable.
     extension : bool
         Whether the server half is enabled.
     """
@@ -84,10 +91,6 @@ def lab_server(
         {"ServerApp": {"jpserver_extensions": {"jupyter_gpu_containers": extension}}},
     )
     _write(paths["config"] / "jupyter_gpu_containers_config.json", dict(config or {}))
-    _write(
-        paths["config"] / "labconfig" / "page_config.json",
-        {"disabledExtensions": dict.fromkeys(disabled, True)},
-    )
     _write(
         paths["settings"]
         / "@jupyterlab"

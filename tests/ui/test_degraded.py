@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -18,7 +17,6 @@ pytestmark = pytest.mark.ui
 Opener = Callable[[LabServer], OpenNotebook]
 
 FRONT_END = "jupyter-gpu-containers"
-MEMORY = {"GpuContainers": {"backend": "memory"}}
 
 
 def run_a_cell(notebook: NotebookPage) -> None:
@@ -26,32 +24,30 @@ def run_a_cell(notebook: NotebookPage) -> None:
     notebook.expect_output(0, "42")
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param({"extension": False}, id="no-server-half"),
-        pytest.param(
-            {"config": MEMORY, "disabled": ("jupyter-gpu-containers",)}, id="no-front-end"
-        ),
-    ],
-)
-def test_without_us_there_is_nothing_of_us(
-    assets: Path, tmp_path: Path, opener: Opener, options: dict[str, Any]
-) -> None:
-    with lab_server(tmp_path / "lab", **options) as lab:
-        notebook = opener(lab)("print(6 * 7)")
-        run_a_cell(notebook)
-        expect(notebook.button).to_have_count(0)
-        expect(notebook.page.get_by_role("tab", name="GPUs and containers")).to_have_count(0)
+def is_without_us(notebook: NotebookPage) -> None:
+    run_a_cell(notebook)
+    expect(notebook.button).to_have_count(0)
+    expect(notebook.page.get_by_role("tab", name="GPUs and containers")).to_have_count(0)
 
 
-def test_our_plugins_can_be_disabled_one_by_one(
+def test_without_the_server_half_there_is_nothing_of_us(
     assets: Path, tmp_path: Path, opener: Opener
 ) -> None:
+    with lab_server(tmp_path / "lab", extension=False) as lab:
+        is_without_us(opener(lab)("print(6 * 7)"))
+
+
+def test_without_the_front_end_there_is_nothing_of_us(
+    demo: OpenNotebook, demo_lab: LabServer
+) -> None:
+    with demo_lab.without(FRONT_END):
+        is_without_us(demo("print(6 * 7)"))
+
+
+def test_our_plugins_can_be_disabled_one_by_one(demo: OpenNotebook, demo_lab: LabServer) -> None:
     names = ("cell-executor", "session-dialogs", "panel")
-    disabled = tuple(f"{FRONT_END}:{name}" for name in names)
-    with lab_server(tmp_path / "lab", config=MEMORY, disabled=disabled) as lab:
-        notebook = opener(lab)("print(6 * 7)")
+    with demo_lab.without(*(f"{FRONT_END}:{name}" for name in names)):
+        notebook = demo("print(6 * 7)")
         run_a_cell(notebook)
         notebook.page.locator(".jp-KernelName").click()
         expect(notebook.dialog).to_contain_text("Select Kernel")
