@@ -35,6 +35,9 @@ async def gpus(services: Services, arguments: Any) -> Outcome:
                 del titles[4]
                 rows = [[*row[:4], *row[5:]] for row in rows]
             parts.append(table(titles, rows, style))
+        # a GPU that somebody holds may have failed, too
+        held = (use.problem for use in usage.uses if use.holders and use.problem is not None)
+        parts += [f"{problem.message} {problem.hint}".strip() for problem in dict.fromkeys(held)]
         if shares:
             parts.append(SHARED)
         if usage.snapshot.links:

@@ -133,7 +133,8 @@ def _one(rows: Sequence[KernelRow], target: str) -> KernelRow:
 
 def _gpu_names(snapshot: GpuSnapshot) -> dict[str, str]:
     return {
-        gpu.uuid: f"{gpu.index}:{gpu.mig_profile}" if gpu.mig_profile else str(gpu.index)
+        gpu.uuid: (f"{gpu.index}:{gpu.mig_profile}" if gpu.mig_profile else str(gpu.index))
+        + (" (failed)" if gpu.problem is not None else "")
         for gpu in snapshot.gpus
     }
 

@@ -51,7 +51,14 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         await wait_until_gone(self, kernel_id)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
-        """Shut a kernel down that nobody used for long; the reason is told."""
+        """Shut a kernel down that nobody used for long; the reason is told.
+
+        One that is still being started, or waits for a GPU, could not be used yet.
+        """
+        if kernel_id in self:
+            ready: Any = self.get_kernel(kernel_id).ready
+            if not ready.done():
+                return
         marked = culling.set(idle_words(self, kernel_id))
         try:
             await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]
