@@ -219,6 +219,12 @@ class ClaimsMachine(RuleBasedStateMachine):
             self._turn(which, 0, ANSWER)
 
     @rule(which=st.integers(0, 1), pick=st.integers(0, 9))
+    def claim_at_once(self, which: int, pick: int) -> None:
+        """A server claims GPUs, and the engine answers quickly."""
+        self.claim(which, pick)
+        self.answer_all(which)
+
+    @rule(which=st.integers(0, 1), pick=st.integers(0, 9))
     def release(self, which: int, pick: int) -> None:
         """A kernel is shut down."""
         server = self.servers[which]
@@ -309,7 +315,7 @@ class SharingMachine(ClaimsMachine):
     """Slots, sizes of MIG instances and several GPUs at once, and servers of unlike settings."""
 
     inventory = FixedInventory([{"uuid": "GPU-0"}, {"uuid": "GPU-1", "mig": ["1g.10gb"] * 2}])
-    slots = (GpuSlots.parse({"0": 2, "1": 2}), GpuSlots.parse({"0": 3}), GpuSlots())
+    slots = (GpuSlots(), GpuSlots.parse({"0": 2, "1": 2}), GpuSlots.parse({"0": 3, "1": 2}))
     requests = (
         GpuRequest(1),
         GpuRequest(1),
