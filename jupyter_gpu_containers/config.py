@@ -23,10 +23,13 @@ from traitlets.config.application import Application
 
 from .catalogue import curated_entries, nvidia_matrix, own_entries
 from .errors import InvalidRequestError
+from .model import policy as rules_model
 from .model.container import Mount, Network
 from .model.gpu_slots import GpuSlots
 from .model.launch import Caller, Policy
+from .model.policy import Rules
 from .model.size import parse_size
+from .policy_config import all_rules, memory_size, merged_mounts, system_settings
 from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
 from .registries.credentials import DockerCredentials
 from .runtime import carried
@@ -36,6 +39,7 @@ from .service.catalogue import Catalogue
 from .service.claims import Claims
 from .service.commits import Commits
 from .service.environments import Environments
+from .service.forecast import Forecast
 from .service.health import GpuHealth, boot_id
 from .service.images import Images
 from .service.inspection import Inspection
@@ -46,14 +50,17 @@ from .service.launches import Launches
 from .service.logins import Logins
 from .service.lookups import Lookups
 from .service.owner import Owner
+from .service.policy import Gate
 from .service.queue import Queue
 from .service.reattach import Reattach
 from .service.reconcile import Reconciler
 from .service.records import Records
+from .service.run_time import RunTimes
 from .service.runtimes import KernelRuntimes
 from .service.seats import Seats
 from .service.server_id import Servers
 from .service.services import Services
+from .service.sight import Sight
 from .service.signing import Signer, load_key
 from .service.transfers import Transfers
 from .service.verdicts import Verdicts
@@ -88,10 +95,22 @@ def build_services(
     caller = Caller(os.getuid(), os.getgid(), _login_name())
     owner = str(Owner.current())
     data = Path(jupyter_data_dir())
-    policy = _policy(traits)
+    system = system_settings(CONFIG_NAME)
+    rules = all_rules(traits, system)
+    policy = _policy(traits, system, rules)
     backend = _backend(traits)
     inventory = _health(traits, data, log)
     signer = _signer(traits, data)
+    catalogue = _catalogue(traits)
+    gate = Gate(
+        rules,
+        backend,
+        user=caller.name,
+        signer=signer,
+        network=policy.network,
+        known=lambda: [tag for entry in catalogue.entries() for tag in entry.tags],
+    )
+    sight = Sight(rules_model.shown(rules), caller.name, signer)
     servers = Servers(data / "gpu_containers" / "servers")
     records = Records(data / "gpu_containers" / "kernels", log=log)
     grace = traits.reattach_grace
@@ -102,6 +121,7 @@ def build_services(
         slots=policy.gpu_slots,
         reconciler=reconciler,
         monitoring=traits.monitoring_containers,
+        sight=sight,
         log=log,
     )
     seats = Seats(
@@ -127,30 +147,39 @@ def build_services(
         runtimes=KernelRuntimes(backend, store, caller, owner, signer=signer, log=log),
         facts=facts,
         waivers=Waivers(backend, facts, verdicts),
+        gate=gate,
         log=log,
     )
-    images = Images(backend, facts, owner=owner, user=caller.name, signer=signer)
-    environments = Environments(data / "kernels", KernelSpecManager().get_all_specs)
-    catalogue = _catalogue(traits)
+    images = Images(backend, facts, owner=owner, user=caller.name, signer=signer, gate=gate)
+    environments = Environments(data / "kernels", KernelSpecManager().get_all_specs, gate=gate)
     credentials = DockerCredentials()
     registry = _registry(traits, credentials, catalogue)
     lookups = Lookups(backend)
     transfers = Transfers(backend, images, registry, credentials, lookups=lookups, log=log)
-    jobs = Jobs(transfers, log=log)
+    jobs = Jobs(transfers, gate=gate, log=log)
+    forecast = None
+    if (run_time := rules_model.run_time(rules)) is not None:
+        forecast = Forecast(
+            run_time[0], traits.start_timeout, owner, signer, server=lambda: seats.server
+        )
     launches = Launches(
         environments,
         images,
         kernels,
         jobs,
-        Queue(claims, limit=traits.max_queue, log=log),
+        Queue(claims, limit=traits.max_queue, forecast=forecast, log=log),
         attach_timeout=traits.attach_timeout,
         wait_for_gpus=traits.wait_for_gpus,
+        gate=gate,
         log=log,
     )
+    if run_time is not None:
+        RunTimes(*run_time, kernels, launches, log=log)  # which tell it of every kernel
     return Services(
         backend,
         inventory,
         policy,
+        gate,
         claims,
         images,
         environments,
@@ -159,7 +188,7 @@ def build_services(
         registry,
         Logins(registry, credentials),
         verdicts,
-        Inspection(backend, images, environments, registry, verdicts, catalogue, lookups),
+        Inspection(backend, images, environments, registry, verdicts, catalogue, lookups, sight),
         jobs,
         Commits(backend, images, jobs),
         Builds(
@@ -303,9 +332,10 @@ def _inventory(traits: GpuContainers) -> GpuInventory:
     return NvmlInventory()
 
 
-def _policy(traits: GpuContainers) -> Policy:
+def _policy(traits: GpuContainers, system: GpuContainers, rules: tuple[Rules, ...]) -> Policy:
     mounts = {}
-    for name, source in traits.data_mounts.items():
+    for name, text in merged_mounts(traits, system).items():
+        source = text.removesuffix(":rw").removesuffix(":ro")
         if not os.path.isdir(source) or "/" in name or name in ("", ".", ".."):
             raise InvalidRequestError(
                 f"The data mount {name!r} cannot be used: {source} is not a folder, or the name is "
@@ -313,12 +343,14 @@ def _policy(traits: GpuContainers) -> Policy:
                 "Correct c.GpuContainers.data_mounts.",
                 code="data_mount_invalid",
             )
-        mounts[name] = Mount(os.path.realpath(source), f"{DATA_FOLDER}/{name}", read_only=True)
+        mounts[name] = Mount(
+            os.path.realpath(source), f"{DATA_FOLDER}/{name}", read_only=not text.endswith(":rw")
+        )
     return Policy(
-        memory=_memory(traits.memory),
+        memory=_least(memory_size(traits.memory), rules_model.most_memory(rules)),
         shm_size=parse_size(traits.shm_size),
         pids_limit=traits.pids_limit,
-        network=Network(traits.network),
+        network=rules_model.default_network(Network(traits.network), rules),
         data_mounts=mounts,
         environment_variables=dict(traits.environment_variables),
         gpu_slots=GpuSlots.parse(traits.gpu_slots),
@@ -340,11 +372,8 @@ def _catalogue(traits: GpuContainers) -> Catalogue:
     )
 
 
-def _memory(text: str) -> int:
-    if text.endswith("%"):
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return int(total * float(text[:-1]) / 100)
-    return parse_size(text)
+def _least(wanted: int, most: int | None) -> int:
+    return wanted if most is None else min(wanted, most)
 
 
 def _run_root(traits: GpuContainers) -> Path:

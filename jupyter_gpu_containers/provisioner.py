@@ -47,6 +47,7 @@ class ContainerProvisioner(KernelProvisionerBase):
     runtime = Unicode("")
     gpu_profile = Unicode("")
     gpu_uuids = List(Unicode())
+    network = Unicode("")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

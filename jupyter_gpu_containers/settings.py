@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 
 from traitlets import Dict, Enum, Float, Int, List, Unicode
-from traitlets.config import Configurable
 
 from .model.container import Network
+from .policy_settings import PolicySettings
 
 DATA_FOLDER = "/data"  # where named data mounts appear in a container
 
 
-class GpuContainers(Configurable):
+class GpuContainers(PolicySettings):
     """What an administrator or user can set, in ``jupyter_gpu_containers_config.py``."""
 
     backend = Enum(
@@ -53,7 +53,8 @@ class GpuContainers(Configurable):
     data_mounts = Dict(
         value_trait=Unicode(),
         key_trait=Unicode(),
-        help=f"Folders that kernels see read-only as {DATA_FOLDER}/NAME: {{NAME: host folder}}.",
+        help=f"""Folders that kernels see as {DATA_FOLDER}/NAME: {{NAME: host folder}}; read-only
+        unless ":rw" stands behind the folder.""",
     ).tag(config=True)
     network = Enum(
         [network.value for network in Network],

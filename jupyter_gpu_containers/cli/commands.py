@@ -72,6 +72,7 @@ async def environments_add(services: Services, arguments: Any) -> Outcome:
         "gpu_profile": arguments.gpu_profile,
         "gpu_uuids": uuids or None,
         "memory": parse_size(arguments.memory) if arguments.memory else None,
+        "network": arguments.network,
         "shm_size": parse_size(arguments.shm_size) if arguments.shm_size else None,
     }
     wanted = {key: value for key, value in wanted.items() if value is not None}
@@ -94,7 +95,7 @@ async def environments_remove(services: Services, arguments: Any) -> Outcome:
 
 async def ps(services: Services, arguments: Any) -> Outcome:
     """``ps``: containers of ours, whoever drives them."""
-    rows = await kernel_rows(services)
+    rows = await kernel_rows(services, services.claims.sight)
 
     def text(style: Style) -> str:
         if not rows:
@@ -112,7 +113,7 @@ def _kernel_cells(row: KernelRow) -> tuple[str, ...]:
         row.display_name or row.purpose,
         row.status + (", left behind" if row.left_behind else ", foreign" if row.foreign else ""),
         row.gpu_names,
-        row.user,
+        row.user or "another user",
         row.notebook,
     )
 

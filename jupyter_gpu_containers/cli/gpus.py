@@ -23,7 +23,13 @@ SHARED = (
 async def gpus(services: Services, arguments: Any) -> Outcome:
     """``gpus``: schema ``Gpus`` of the contract."""
     me = str(Owner.current())
-    usage = await gpu_usage(services.inventory, services.backend, me, services.policy.gpu_slots)
+    usage = await gpu_usage(
+        services.inventory,
+        services.backend,
+        me,
+        services.policy.gpu_slots,
+        sight=services.claims.sight,
+    )
 
     def text(style: Style) -> str:
         parts = []
@@ -68,7 +74,7 @@ def _row(use: GpuUse) -> list[str]:
 
 def _about(holder: Holder) -> str:
     about = " · ".join(filter(None, (holder.display_name, holder.notebook)))
-    return f"{about} ({holder.owner})"
+    return f"{about} ({holder.owner})" if holder.owner else about
 
 
 def _links(snapshot: GpuSnapshot, style: Style) -> str:

@@ -168,7 +168,7 @@ def _catalogue_row(model: Json) -> tuple[str, ...]:
 async def tag(services: Services, arguments: Any) -> Outcome:
     """``tag``: schema ``Tag`` of the contract."""
     source, reference = arguments.source, arguments.reference
-    await services.backend.tag(source, reference)
+    await services.images.tag(source, reference)
     model = {"source": source, "reference": reference}
     return Outcome(model, lambda style: f"{source} is now {reference}, too.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from jupyter_gpu_containers.errors import ConflictError, ContainerNotFoundError, InvalidRequestError
@@ -12,8 +12,10 @@ from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container
 from jupyter_gpu_containers.model.gpu import GpuSnapshot
 from jupyter_gpu_containers.model.launch import Caller
+from jupyter_gpu_containers.model.policy import Show
 from jupyter_gpu_containers.service.reconcile import Reconciler
 from jupyter_gpu_containers.service.services import Services
+from jupyter_gpu_containers.service.sight import Sight
 from jupyter_gpu_containers.web.serializers import time_text
 
 SHORTEST = 4  # characters that must be given of an id
@@ -52,14 +54,46 @@ class KernelRow:
         return {**model, "gpus": list(self.gpus)}
 
 
-async def kernel_rows(services: Services) -> list[KernelRow]:
-    """List containers of ours, of all users and in every state, newest first."""
+async def kernel_rows(services: Services, sight: Sight | None = None) -> list[KernelRow]:
+    """List containers of ours, of all users and in every state, newest first.
+
+    Parameters
+    ----------
+    services : Services
+    sight : Sight, optional
+        What may be told of them; by default everything.
+    """
+    sight = sight or Sight()
     containers, snapshot = await asyncio.gather(
         services.backend.containers(labels.VERSION), services.inventory.snapshot()
     )
     names = _gpu_names(snapshot)
     newest_first = sorted(containers, key=lambda container: -container.created)
-    return [_row(container, names, services.claims.reconciler) for container in newest_first]
+    rows = []
+    for container in newest_first:
+        row = _row(container, names, services.claims.reconciler)
+        if sight.sees(container):
+            rows.append(row)
+        elif sight.show is Show.COUNTS:
+            rows.append(_anonymous(row))
+    return rows
+
+
+def _anonymous(row: KernelRow) -> KernelRow:
+    """Return what may be told of a kernel whose user nobody may know."""
+    return replace(
+        row,
+        container_id="",
+        container_name="",
+        kernel_id="",
+        environment="",
+        display_name="",
+        notebook="",
+        user="",
+        created="",
+        driver="",
+        left_behind=False,
+    )
 
 
 def select(

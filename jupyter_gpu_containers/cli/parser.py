@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from jupyter_gpu_containers import __version__
+from jupyter_gpu_containers.model.container import Network
 from jupyter_gpu_containers.service.services import Services
 
 from . import commands
@@ -106,6 +107,9 @@ def _environments(words: Any, common: argparse.ArgumentParser) -> None:
     add.add_argument("--kernel", metavar="NAME", help="kernel in the image; default: its first")
     add.add_argument("--memory", metavar="SIZE", help="limit of memory, for example 8g")
     add.add_argument("--shm-size", metavar="SIZE", help="size of /dev/shm, for example 1g")
+    add.add_argument(
+        "--network", choices=[network.value for network in Network], help="what kernels can reach"
+    )
 
     shown = verbs.add_parser("list", parents=[common], help="show all environments")
     shown.set_defaults(command=commands.environments_list)

@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 
+from .container import Network
 from .gpu import GpuRequest
 from .image import ImageKernel
 from .kernel_runtime import RuntimeTag
@@ -36,6 +37,7 @@ class Environment:
     repo_digest: str | None = None  # "repository@sha256:…", where the image came from a registry
     gpu_profile: str | None = None  # the GPUs are MIG instances of this profile, "1g.10gb"
     gpu_uuids: tuple[str, ...] = ()  # the GPUs are these
+    network: Network | None = None  # None = the policy's default
 
     @property
     def gpu_request(self) -> GpuRequest:
@@ -49,7 +51,7 @@ class Environment:
     def _container(self) -> tuple[object, ...]:
         kernel = self.kernel
         limits = (self.gpus, self.gpu_profile, self.gpu_uuids, self.memory, self.shm_size)
-        return (self.image_id, kernel.argv, kernel.runtime, *limits)
+        return (self.image_id, kernel.argv, kernel.runtime, self.network, *limits)
 
     def to_kernelspec(self) -> dict[str, Any]:
         """Return the content of ``kernel.json``."""
@@ -64,6 +66,7 @@ class Environment:
             "runtime": self.kernel.runtime,
             "gpu_profile": self.gpu_profile,
             "gpu_uuids": list(self.gpu_uuids) or None,
+            "network": self.network.value if self.network else None,
         }
         config = {key: value for key, value in config.items() if value is not None}
         facts = {"image": self.reference, "gpus": self.gpus, "gpu_profile": self.gpu_profile}
@@ -116,6 +119,7 @@ class Environment:
                 repo_digest=config.get("repo_digest"),
                 gpu_profile=config.get("gpu_profile") or None,
                 gpu_uuids=tuple(str(uuid) for uuid in config.get("gpu_uuids") or ()),
+                network=Network(config["network"]) if config.get("network") else None,
             )
         except (KeyError, TypeError, ValueError, InvalidRequestError) as exc:
             raise InvalidRequestError(

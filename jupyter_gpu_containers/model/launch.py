@@ -175,7 +175,8 @@ def make_container_spec(
         *policy.data_mounts.values(),
         Mount(seat.run_dir, seat.run_dir),
     ]
-    if policy.network is Network.NONE:
+    network = environment.network or policy.network
+    if network is Network.NONE:
         # Without a network the engine writes no /etc/hosts, and "localhost" would not resolve.
         mounts.append(Mount(f"{seat.run_dir}/{HOSTS_FILE}", "/etc/hosts", read_only=True))
     # a kernel must read neither keys nor what a server remembers of kernels
@@ -220,5 +221,5 @@ def make_container_spec(
         pids_limit=policy.pids_limit,
         # root without these cannot even install a package; an ordinary user needs none
         cap_add=ROOT_CAPABILITIES if caller.uid == 0 else (),
-        network=policy.network,
+        network=network,
     )

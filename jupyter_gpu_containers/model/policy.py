@@ -149,7 +149,8 @@ def shown(rules: Iterable[Rules]) -> Show:
 def default_network(wanted: Network, rules: Iterable[Rules]) -> Network:
     """Return the network of a kernel that names none: the wanted one, else one that is allowed."""
     rules = tuple(rules)
-    for network in (wanted, *Network):
+    networks: list[Network] = [wanted, *Network]
+    for network in networks:
         if all(network in one.networks for one in rules):
             return network
     return wanted  # nothing is allowed: the start is refused

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ from jupyter_gpu_containers.model.gpu_slots import holders_of, used_by_others
 from jupyter_gpu_containers.model.queue import Granted, Ticket, grant
 
 from .claims import Claims, Scene
+from .sight import PROMISED
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,15 @@ class Waiter:
     turn: Future[tuple[str, ...]]
     told: bool = False  # was not let in at once: it waits, and everybody can see it
     holders: tuple[str, ...] = ()
+    starts_by: float | None = None  # seconds since the epoch
     refusal: GpuContainersError | None = None
+
+    @property
+    def estimate(self) -> float | None:
+        """Seconds until it starts, at most, to the minute: places are told when they change."""
+        if self.starts_by is None:
+            return None
+        return max(0.0, math.ceil((self.starts_by - time.time()) / 60) * 60.0)
 
 
 Kept = Mapping[str, tuple[Waiter, tuple[str, ...]]]  # who was let in, and the UUIDs kept for it
@@ -86,7 +97,7 @@ def admit(
 
 
 def name_holders(
-    scene: Scene, waiting: Iterable[Waiter], describe: Callable[[Container], str]
+    scene: Scene, waiting: Iterable[Waiter], tell: Callable[[Iterable[Container]], list[str]]
 ) -> None:
     """Note for everybody who has what it waits for."""
     holders = holders_of(scene.holders)
@@ -94,13 +105,14 @@ def name_holders(
     for waiter in waiting:
         request = waiter.asker.request
         if request not in words:
-            found: dict[str, None] = {}  # in order, each once
+            found: dict[str, Container] = {}  # in order, each once
+            others: list[str] = []
             for gpu in suitable_gpus(scene.snapshot, request):
                 having = holders.get(gpu.uuid, [])
-                found.update((describe(container), None) for container in having)
+                found.update((container.id, container) for container in having)
                 if used_by_others(gpu, having):
-                    found[f"another process (GPU {gpu.index})"] = None
-            words[request] = tuple(found)
+                    others.append(f"another process (GPU {gpu.index})")
+            words[request] = (*dict.fromkeys(tell(found.values())), *others)
         waiter.holders = words[request]
 
 
@@ -108,7 +120,7 @@ def _promise(waiter: Waiter, uuids: Iterable[str], slots: Mapping[str, int]) -> 
     """Return the container that there will be, as far as it keeps others from its GPUs."""
     uuids = tuple(uuids)
     return Container(
-        id=f"promised to {waiter.asker.id}",
+        id=f"{PROMISED}{waiter.asker.id}",
         name=waiter.asker.what,
         status=ContainerStatus.CREATED,
         image="",

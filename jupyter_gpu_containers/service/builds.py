@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
-from jupyter_gpu_containers.errors import ConflictError, WorkspaceError
+from jupyter_gpu_containers.errors import ConflictError, InvalidRequestError, WorkspaceError
 from jupyter_gpu_containers.model import build as model
 from jupyter_gpu_containers.model.build import BuildPlan, BuildRequest
 from jupyter_gpu_containers.model.job import Job, JobKind
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 
 from .jobs import Jobs
+
+MOST_TEXT = 4 << 20  # bytes of a Dockerfile
 
 
 class Builds:
@@ -50,15 +53,17 @@ class Builds:
 
         Raises
         ------
-        InvalidImageReferenceError, InvalidRequestError, WorkspaceError
+        InvalidImageReferenceError, InvalidRequestError, WorkspaceError, PolicyError
         ConflictError
             Something else is being built under this name.
         """
-        model.check(request)
+        self._jobs.gate.check_reference(model.check(request))
         folder = None
         if request.folder is not None:
             folder = context_folder(request.folder, self._root, self._workspace)
         plan = model.make_plan(request, folder, self._limit)
+        if self._jobs.gate.limits_images:
+            self._jobs.gate.check_bases(_dockerfile(plan))
         if (job := self._jobs.in_progress(JobKind.BUILD, plan.tag)) is not None:
             if self._plans.get(job.id) == plan:
                 return job
@@ -105,6 +110,23 @@ def context_folder(folder: str, root: str | None, workspace: str | None) -> str:
     if not os.path.isdir(real):
         raise WorkspaceError(f"There is no folder {folder[:200] or '/'}.", "Check its name.")
     return real
+
+
+def _dockerfile(plan: BuildPlan) -> str:
+    """Return the text of a build's Dockerfile."""
+    if plan.folder is None:
+        return plan.files[plan.dockerfile].decode()
+    path = os.path.realpath(os.path.join(plan.folder, plan.dockerfile))
+    try:
+        if os.path.commonpath((plan.folder, path)) != plan.folder:
+            raise FileNotFoundError(errno.ENOENT, "outside the folder")
+        with open(path, "rb") as file:
+            return file.read(MOST_TEXT).decode(errors="replace")
+    except OSError as exc:
+        raise InvalidRequestError(
+            f"The Dockerfile {plan.dockerfile[:200]} cannot be read: {exc.strerror}.",
+            "Name it by its path in the folder that is built.",
+        ) from exc
 
 
 def _real(path: str) -> str:

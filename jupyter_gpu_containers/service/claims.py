@@ -29,10 +29,12 @@ from jupyter_gpu_containers.model.foreign import ForeignContainer, uuids_of
 from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot
 from jupyter_gpu_containers.model.gpu_choice import select_gpus
 from jupyter_gpu_containers.model.gpu_slots import GpuSlots, holders_of, slot_use, used_by_others
+from jupyter_gpu_containers.model.policy import Show
 from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
 
 from .crashpoints import reached
 from .reconcile import Reconciler, Swept
+from .sight import Sight
 
 ATTEMPTS = 30
 NAMED = 4  # holders that are named to who finds no free GPU
@@ -69,6 +71,8 @@ class Claims:
         What removes containers, and tells those of others from ours.
     monitoring : sequence of str
         Patterns of names of others' containers whose GPUs count as free all the same.
+    sight : Sight, optional
+        What people are told of who has the GPUs; by default everything.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Claims:
         slots: GpuSlots | None = None,
         reconciler: Reconciler | None = None,
         monitoring: Sequence[str] = (),
+        sight: Sight | None = None,
         log: logging.Logger | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -86,6 +91,7 @@ class Claims:
         self._inventory = inventory
         self.slots = slots or GpuSlots()
         self._log = log or logging.getLogger(__name__)
+        self.sight = sight or Sight()
         self._random = rng or random.Random()
         self._monitoring = tuple(monitoring)
         self.reconciler = reconciler or Reconciler(backend, log=log)
@@ -219,8 +225,9 @@ class Claims:
                 shuffle=order,
             )
         except GpusBusyError as exc:
-            names = [labels.describe(c) for c in holders if c.id != handover]
-            names += [f"the container {c.name}, which is not ours" for c in scene.foreign]
+            names = self.sight.words(c for c in holders if c.id != handover)
+            if self.sight.show is Show.ALL:
+                names += [f"the container {c.name}, which is not ours" for c in scene.foreign]
             raise GpusBusyError(exc.message + _held_by(names), exc.hint) from None
 
     def _contended(self, holders: Collection[Container]) -> bool:

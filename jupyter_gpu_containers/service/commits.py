@@ -80,10 +80,11 @@ class Commits:
 
         Raises
         ------
-        InvalidImageReferenceError
+        InvalidImageReferenceError, PolicyError
         ConflictError
             An image of another kernel is being made under this name.
         """
+        self._jobs.gate.check_reference(ImageReference.parse_name(reference))
         name = ImageReference.parse_name(reference).familiar
         if (job := self._jobs.in_progress(JobKind.COMMIT, name)) is not None:
             if self._kernels.get(job.id) == kernel_id:

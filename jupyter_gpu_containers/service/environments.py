@@ -14,6 +14,7 @@ from jupyter_gpu_containers.errors import (
     InvalidRequestError,
     UnavailableError,
 )
+from jupyter_gpu_containers.model.container import Network
 from jupyter_gpu_containers.model.environment import (
     KERNEL_NAME,
     Environment,
@@ -27,6 +28,7 @@ from jupyter_gpu_containers.ports import ContainerBackend
 
 from .images import as_problem, kernel_of
 from .kernelspec_folder import KernelspecFolder, name_taken
+from .policy import Gate
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +43,18 @@ class Environments:
     finder : callable
         Returns all kernelspecs as `KernelSpecManager.get_all_specs` does: by name, each a mapping
         with ``resource_dir`` and ``spec``.
+    gate : Gate, optional
+        What is allowed; by default everything.
     """
 
-    def __init__(self, directory: Path, finder: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        finder: Callable[[], Mapping[str, Any]],
+        *,
+        gate: Gate | None = None,
+    ) -> None:
+        self._gate = gate or Gate()
         self._folder = KernelspecFolder(directory)
         self._finder = finder
 
@@ -75,6 +86,7 @@ class Environments:
         reference: str | None = None,
         gpu_profile: str | None = None,
         gpu_uuids: Sequence[str] = (),
+        network: str | None = None,
     ) -> Environment:
         """Return the environment of this image, kernel and limits; write it where there is none.
 
@@ -98,6 +110,8 @@ class Environments:
             The GPUs are MIG instances of this profile.
         gpu_uuids : sequence of str, optional
             The GPUs are these, and ``gpus`` need not be given.
+        network : str, optional
+            A value of `Network`; by default the policy's.
 
         Raises
         ------
@@ -106,6 +120,7 @@ class Environments:
             The name is given and something else has it.
         InvalidRequestError
             The name is not one of a kernelspec, or the GPUs contradict each other.
+        PolicyError
         """
         request = asked_gpus(gpus, gpu_uuids, gpu_profile)
         found = kernel_of(image, kernel)
@@ -124,7 +139,9 @@ class Environments:
             memory=memory,
             shm_size=shm_size,
             repo_digest=image.repo_digests[0] if image.repo_digests else None,
+            network=Network(network) if network else None,
         )
+        self._gate.check_environment(wanted, image)
         if not KERNEL_NAME.fullmatch(wanted.name):
             raise InvalidRequestError(
                 f"“{wanted.name[:100]}” cannot be the name of an environment.",

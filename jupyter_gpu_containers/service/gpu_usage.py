@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,9 +12,11 @@ from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model.container import Container
 from jupyter_gpu_containers.model.gpu import Gpu, GpuSnapshot, Problem
 from jupyter_gpu_containers.model.gpu_slots import GpuSlots, holders_of, slot_use, used_by_others
+from jupyter_gpu_containers.model.policy import Show
 from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
 
 from .images import as_problem
+from .sight import Sight
 
 
 class GpuState(str, Enum):
@@ -70,6 +73,7 @@ async def gpu_usage(
     slots: GpuSlots | None = None,
     *,
     server: str | None = None,
+    sight: Sight | None = None,
 ) -> GpuUsage:
     """Look at the GPUs and at all containers of ours.
 
@@ -86,13 +90,16 @@ async def gpu_usage(
         How many containers may hold one device; by default one each.
     server : str, optional
         Name of this process's server, whose former life's kernels are its own, too.
+    sight : Sight, optional
+        What may be told of containers; by default everything.
     """
     slots = slots or GpuSlots()
     snapshot, containers = await asyncio.gather(inventory.snapshot(), _containers(backend))
     if isinstance(containers, Problem):
         return GpuUsage(snapshot, tuple(_unknown(gpu, containers) for gpu in snapshot.gpus))
     holders, me = holders_of(containers), {owner, server or owner}
-    uses = (_use(gpu, holders.get(gpu.uuid, []), slots, me) for gpu in snapshot.gpus)
+    seen = sight or Sight()
+    uses = (_use(gpu, holders.get(gpu.uuid, []), slots, me, seen) for gpu in snapshot.gpus)
     return GpuUsage(snapshot, tuple(uses))
 
 
@@ -103,11 +110,13 @@ async def _containers(backend: ContainerBackend) -> list[Container] | Problem:
         return as_problem(exc)
 
 
-def _use(gpu: Gpu, containers: list[Container], policy: GpuSlots, me: set[str]) -> GpuUse:
+def _use(
+    gpu: Gpu, containers: list[Container], policy: GpuSlots, me: set[str], sight: Sight
+) -> GpuUse:
     slots = slot_use(gpu, policy, containers)
-    holders = tuple(_holder(container, me) for container in containers)
+    holders = tuple(_holders(containers, me, sight))
     foreign = used_by_others(gpu, containers)
-    if holders:
+    if containers:
         can_be_had = slots.free and not foreign and gpu.problem is None
         state = GpuState.SHARED if can_be_had else GpuState.CLAIMED
     elif gpu.problem is not None:
@@ -119,6 +128,14 @@ def _use(gpu: Gpu, containers: list[Container], policy: GpuSlots, me: set[str]) 
 
 def _unknown(gpu: Gpu, problem: Problem) -> GpuUse:
     return GpuUse(gpu, GpuState.UNAVAILABLE, (), gpu.problem or problem)
+
+
+def _holders(containers: list[Container], me: set[str], sight: Sight) -> Iterator[Holder]:
+    for container in containers:
+        if sight.sees(container):
+            yield _holder(container, me)
+        elif sight.show is Show.COUNTS:
+            yield Holder("", "", "", "another user’s kernel", "", "", mine=False)
 
 
 def _holder(container: Container, me: set[str]) -> Holder:

@@ -26,6 +26,7 @@ from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore, Prog
 from jupyter_gpu_containers.runtime import probe
 
 from .futures import from_thread
+from .policy import Gate
 from .signing import Signer
 
 
@@ -43,6 +44,8 @@ class Images:
         Login name, for the same.
     signer : Signer, optional
         Signs its labels.
+    gate : Gate, optional
+        What is allowed; by default everything.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class Images:
         user: str,
         *,
         signer: Signer | None = None,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate or Gate()
         self._backend = backend
         self._facts = facts
         self._owner = owner
@@ -71,23 +76,28 @@ class Images:
         InvalidImageReferenceError, ImageNotFoundError, UnavailableError
         WrongArchitectureError
             It was made for another CPU architecture; nothing of it was run.
+        PolicyError
+            It is not allowed; nothing of it was run.
         KernelTimeoutError
             The look inside did not come to an end.
         """
         image = await self.look(reference)
+        self._gate.check_image(image)
         wrong = self._wrong_architecture(image)
         if wrong is not None:
             raise wrong
         return image
 
     async def look(self, reference: str) -> Image:
-        """Return an image as `get` does, without a probe when it cannot be run here."""
+        """Return an image as `get` does, without a probe where it cannot or may not be run here."""
         if not is_image_id(reference):
             ImageReference.parse(reference)
         image = await self._backend.image(reference)
         await self._know_architecture()
         if self._wrong_architecture(image) is not None:
             await asyncio.to_thread(self._facts.put, image)
+            return image
+        if self._gate.image_refusal(image) is not None:
             return image
         return image if image.probe else image.with_probe(await self._probe(image))
 
@@ -117,12 +127,25 @@ class Images:
 
     def problem(self, image: Image) -> Problem | None:
         """Tell why an image that `list` or `look` returned cannot be started here."""
-        wrong = self._wrong_architecture(image)
+        wrong = self._wrong_architecture(image) or self._gate.image_refusal(image)
         if wrong is not None:
             return as_problem(wrong)
         if image.probe is not None and not image.probe.kernels:
             return as_problem(_no_kernel(image.name))
+        if image.probe is not None and all(kernel.runtime for kernel in image.probe.kernels):
+            refusal = self._gate.carry_refusal(image)
+            return as_problem(refusal) if refusal else None
         return None
+
+    async def tag(self, source: str, reference: str) -> None:
+        """Give an image one more name.
+
+        Raises
+        ------
+        ImageNotFoundError, InvalidImageReferenceError, PolicyError, UnavailableError
+        """
+        await self._gate.check_tag(source, reference)
+        await self._backend.tag(source, reference)
 
     # --- inside -------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from .catalogue import Catalogue
 from .environments import Environments
 from .images import Images
 from .lookups import Lookups
+from .sight import Sight
 from .verdicts import Verdicts
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class Inspection:
     catalogue : Catalogue
     lookups : Lookups, optional
         To be shared with others that look the same images up; by default its own.
+    sight : Sight, optional
+        What people are told of others' kernels; by default everything.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Inspection:
         verdicts: Verdicts,
         catalogue: Catalogue,
         lookups: Lookups | None = None,
+        sight: Sight | None = None,
     ) -> None:
         self._backend = backend
         self._images = images
@@ -64,6 +68,7 @@ class Inspection:
         self._verdicts = verdicts
         self._catalogue = catalogue
         self._lookups = lookups or Lookups(backend)
+        self._sight = sight or Sight()
         self._seen: dict[str, RemoteImage] = {}  # by familiar reference, as last asked
         self._learning: asyncio.Task[None] | None = None
 
@@ -253,6 +258,8 @@ class Inspection:
             if environment.image_id == image.id
         ] + [
             f"the kernel of {labels.describe(container)}"
+            if self._sight.sees(container)
+            else "another user’s kernel"
             for container in containers
             if container.image == image.id
         ]

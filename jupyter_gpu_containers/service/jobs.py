@@ -25,6 +25,7 @@ from jupyter_gpu_containers.ports import Progress
 
 from .images import as_problem
 from .news import News
+from .policy import Gate
 from .transfers import Transfers
 
 KEPT = 100  # ended jobs that are remembered
@@ -41,6 +42,8 @@ class Jobs:
     ----------
     transfers : Transfers
         What `submit` has done.
+    gate : Gate, optional
+        What is allowed; by default everything.
     stall_timeout : float
         Seconds without a word from the engine, while bytes are still to come, after which a
         transfer is given up.
@@ -52,11 +55,13 @@ class Jobs:
         self,
         transfers: Transfers,
         *,
+        gate: Gate | None = None,
         stall_timeout: float = 120.0,
         interval: float = 0.25,
         log: logging.Logger | None = None,
     ) -> None:
         self._transfers = transfers
+        self.gate = gate or Gate()
         self._stall_timeout = stall_timeout
         self._interval = interval
         self._log = log or logging.getLogger(__name__)
@@ -86,10 +91,11 @@ class Jobs:
 
         Raises
         ------
-        InvalidImageReferenceError
+        InvalidImageReferenceError, PolicyError
         """
         parse = ImageReference.parse if kind is JobKind.PULL else ImageReference.parse_name
         parsed = parse(reference)
+        self.gate.check_reference(parsed)
         return self.in_progress(kind, parsed.familiar) or self._begin(
             kind, parsed.familiar, lambda job_id: self._transfer(job_id, kind, parsed)
         )

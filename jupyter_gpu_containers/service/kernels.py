@@ -31,6 +31,7 @@ from .claims import Claims
 from .crashpoints import reached
 from .endings import Endings
 from .futures import from_thread
+from .policy import Admission, Gate
 from .runtimes import KernelRuntimes
 from .seats import Seats
 from .waivers import Waiver, Waivers
@@ -65,6 +66,8 @@ class Kernels:
         What is known of images; tells which folders a user's packages need.
     waivers : Waivers, optional
         What decides whether NVIDIA's runtime is to skip an image's conditions.
+    gate : Gate, optional
+        What is allowed; by default everything.
     """
 
     def __init__(
@@ -78,12 +81,14 @@ class Kernels:
         runtimes: KernelRuntimes | None = None,
         facts: ImageFactsStore | None = None,
         waivers: Waivers | None = None,
+        gate: Gate | None = None,
         log: logging.Logger | None = None,
     ) -> None:
         self._backend = backend
         self.runtimes = runtimes
         self._facts = facts
         self._waivers = waivers
+        self._gate = gate or Gate()
         self._claims = claims
         self.seats = seats
         self._policy = policy
@@ -128,7 +133,8 @@ class Kernels:
         GpuContainersError
             Any of the tree; `LaunchCancelledError` after `cancel`.
         """
-        work = self._start(environment, seat, heartbeat_url, progress, request, replaces)
+        replaced = self._running.get(replaces) if replaces else None
+        work = self._allowed(environment, seat, heartbeat_url, progress, request, replaced)
         return await self._cancellable(seat.kernel_id, work)
 
     async def restart(self, kernel: KernelContainer, progress: Progress) -> KernelContainer:
@@ -229,16 +235,34 @@ class Kernels:
         finally:
             self._starting.pop(kernel_id, None)
 
-    async def _start(
+    async def _allowed(
         self,
         environment: Environment,
         seat: Seat,
         heartbeat_url: str,
         progress: Progress,
         request: GpuRequest | None,
-        replaces: str | None,
+        replaced: KernelContainer | None,
     ) -> KernelContainer:
-        replaced = self._running.get(replaces) if replaces else None
+        request = request or environment.gpu_request
+        container_id = replaced.container_id if replaced else None
+        async with self._gate.admitted(
+            seat.kernel_id, environment, request, replaced=container_id
+        ) as admission:
+            return await self._start(
+                environment, seat, heartbeat_url, progress, request, container_id, admission
+            )
+
+    async def _start(
+        self,
+        environment: Environment,
+        seat: Seat,
+        heartbeat_url: str,
+        progress: Progress,
+        request: GpuRequest,
+        replaced: str | None,
+        admission: Admission,
+    ) -> KernelContainer:
         progress(Phase.CREATING)
         # before any GPU is claimed: nobody shall wait for one that only waits for a download
         runtime = await self.runtimes.folder(environment) if self.runtimes else None
@@ -247,7 +271,7 @@ class Kernels:
         try:
             waiver = await self._waiver(environment, seat)
             claim = await self._claims.claim(
-                request or environment.gpu_request,
+                request,
                 lambda gpus, name: make_container_spec(
                     environment,
                     gpus,
@@ -258,7 +282,7 @@ class Kernels:
                     folders,
                     waived=waiver(gpus) is not None,
                 ),
-                handover=replaced.container_id if replaced else None,
+                handover=replaced,
             )
         except ImageNotFoundError as exc:
             raise ImageNotFoundError(
@@ -280,6 +304,7 @@ class Kernels:
             ended=concurrent.futures.Future(),
         )
         try:
+            await admission.confirm(kernel.container_id)
             progress(
                 Phase.STARTING,
                 container_id=claim.container_id,

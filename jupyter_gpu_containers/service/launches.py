@@ -32,6 +32,7 @@ from .images import Images
 from .jobs import Jobs
 from .kernels import Kernels
 from .launch_book import LaunchBook
+from .policy import Gate
 from .queue import Queue
 from .queue_file import QueueFile, WaitingLaunch
 from .waiting import WaitingRoom
@@ -66,6 +67,8 @@ class Launches(LaunchBook):
     wait_for_gpus : float
         Seconds that kernels which Jupyter starts of its own accord wait for GPUs; `submit` has no
         such limit.
+    gate : Gate, optional
+        What is allowed; by default everything.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Launches(LaunchBook):
         *,
         attach_timeout: float = 60.0,
         wait_for_gpus: float = 0.0,
+        gate: Gate | None = None,
         log: logging.Logger | None = None,
     ) -> None:
         super().__init__()
@@ -87,6 +91,7 @@ class Launches(LaunchBook):
         self._jobs = jobs
         self._attach_timeout = attach_timeout
         self._wait_for_gpus = wait_for_gpus
+        self._gate = gate or Gate()
         self._log = log or logging.getLogger(__name__)
         self._replaces: dict[str, str] = {}
         self._gpus: dict[str, GpuRequest] = {}  # where particular ones were asked for
@@ -116,9 +121,17 @@ class Launches(LaunchBook):
         InvalidRequestError
             The GPUs contradict each other.
         QueueFullError
+        PolicyError
+            What is asked for is never allowed; what depends on the image or on other kernels of
+            the user is told by the launch.
         """
-        asked_gpus(request.gpus, request.gpu_uuids, request.gpu_profile)
+        asked = asked_gpus(request.gpus, request.gpu_uuids, request.gpu_profile)
         environment = self._environments.get(request.environment) if request.environment else None
+        if environment is None:
+            self._gate.check_kernel(asked.count, request.memory)
+        else:
+            count = len(request.gpu_uuids) or environment.gpu_request.count
+            self._gate.check_kernel(count, environment.memory, environment.network)
         wanted = environment.gpus if environment else request.gpus
         if wanted and request.wait and not request.replaces:
             self._room.check_room()
@@ -230,12 +243,20 @@ class Launches(LaunchBook):
         ------
         NotEnoughGpusError, GpusBusyError, QueueFullError, UnavailableError
             See `Queue.turn`.
+        PolicyError
         LaunchCancelledError
         """
+        request, replaces = self.gpu_request(kernel_id, environment), self._replaces.get(kernel_id)
+        await self._gate.check_start(
+            kernel_id,
+            environment,
+            request,
+            replaced=self._container_of(replaces) if replaces else None,
+        )
         return await self._room.turn(
             kernel_id,
-            self.gpu_request(kernel_id, environment),
-            replaces=self._replaces.get(kernel_id),
+            request,
+            replaces=replaces,
             patience=self._patience.get(kernel_id, self._wait_for_gpus),
         )
 

@@ -25,8 +25,6 @@ from jupyter_gpu_containers.errors import (
     QueueFullError,
     UnavailableError,
 )
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container
 from jupyter_gpu_containers.model.queue import (
     QueuePlace,
     Ticket,
@@ -36,7 +34,8 @@ from jupyter_gpu_containers.model.queue import (
 )
 
 from .admission import Asker, Waiter, admit, name_holders, with_promises
-from .claims import Claims
+from .claims import Claims, Scene
+from .forecast import Forecast
 from .futures import from_thread
 from .gathering import Gathering
 
@@ -50,8 +49,8 @@ class Queue:
     ----------
     limit : int
         How many may wait.
-    describe : callable, optional
-        What people are told of a container that holds a GPU.
+    forecast : Forecast, optional
+        Tells how long people wait at most; by default nobody knows.
     """
 
     def __init__(
@@ -59,12 +58,12 @@ class Queue:
         claims: Claims,
         *,
         limit: int = 50,
-        describe: Callable[[Container], str] = labels.describe,
+        forecast: Forecast | None = None,
         log: logging.Logger | None = None,
     ) -> None:
         self._claims = claims
         self._limit = limit
-        self._describe = describe
+        self._forecast = forecast
         self._log = log or logging.getLogger(__name__)
         self._lock = threading.RLock()
         self._waiting: dict[str, Waiter] = {}
@@ -102,6 +101,7 @@ class Queue:
                     position,
                     len(order),
                     ticket.since,
+                    self._waiting[ticket.id].estimate,
                     holders=self._waiting[ticket.id].holders,
                 )
                 for position, ticket in enumerate(order, 1)
@@ -324,13 +324,22 @@ class Queue:
             scene = with_promises(self._claims, scene, {**before, **self._granted})
             granted, refused = admit(self._claims, scene, self._waiting)
             settled = self._settle(granted, refused)
-            name_holders(scene, self._waiting.values(), self._describe)
+            name_holders(scene, self._waiting.values(), self._claims.sight.words)
+            self._estimate(scene)
         for waiter, outcome in settled:
             if isinstance(outcome, GpuContainersError):
                 waiter.turn.set_exception(outcome)
             else:
                 waiter.turn.set_result(outcome)
         self._tell()
+
+    def _estimate(self, scene: Scene) -> None:
+        """Note when each of those that wait starts at the latest."""
+        starts: dict[str, float] = {}
+        if self._forecast is not None:
+            starts = self._forecast.starts(self._claims.slots, scene, self.waiting())
+        for waiter in self._waiting.values():
+            waiter.starts_by = starts.get(waiter.ticket.id)
 
     def _settle(
         self, granted: dict[str, tuple[str, ...]], refused: dict[str, NotEnoughGpusError]

@@ -18,6 +18,7 @@ from .kernel_watch import KernelWatch
 from .kernels import Kernels
 from .launches import Launches
 from .logins import Logins
+from .policy import Gate
 from .reattach import Reattach
 from .records import Records
 from .server_id import Servers
@@ -31,6 +32,7 @@ class Services:
     backend: ContainerBackend
     inventory: GpuInventory
     policy: Policy
+    gate: Gate
     claims: Claims
     images: Images
     environments: Environments

@@ -26,5 +26,6 @@ class GpusHandler(BaseHandler):
             me,
             self.services.policy.gpu_slots,
             server=self.services.kernels.seats.server,
+            sight=self.services.claims.sight,
         )
         self.finish(gpus_model(usage))

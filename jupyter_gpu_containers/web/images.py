@@ -31,7 +31,7 @@ class ImagesHandler(BaseHandler):
     async def post(self) -> None:
         """Give an image one more name."""
         wanted = self.body("NewTag")
-        await self.services.backend.tag(wanted["source"], wanted["reference"])
+        await self.services.images.tag(wanted["source"], wanted["reference"])
         self.created(201, wanted, "images", wanted["reference"])
 
 

@@ -151,6 +151,7 @@ def environment_model(environment: Environment, problem: Problem | None) -> Json
         "gpu_uuids": list(environment.gpu_uuids),
         "memory": environment.memory,
         "shm_size": environment.shm_size,
+        "network": environment.network.value if environment.network else None,
         "problem": problem_model(problem),
     }
 

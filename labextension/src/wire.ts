@@ -120,6 +120,8 @@ export interface IEnvironment {
   memory: number | null;
   /** In bytes. */
   shm_size: number | null;
+  /** What its kernels can reach; null: what the configuration says. */
+  network: 'bridge' | 'none' | null;
   problem: IProblem | null;
 }
 

@@ -1,0 +1,116 @@
+"""Whose rules hold: those of the system's configuration files, and those of this server's own.
+
+Jupyter reads the user's file after the system's, so that what the user sets wins. For rules that
+would be the wrong way round. So the system's files are read once more, by themselves, and what they
+say holds beside the rest: the user's own rules can only add to it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from jupyter_core import paths
+from traitlets.config.application import Application
+
+from .errors import InvalidRequestError
+from .model.container import Network
+from .model.image_pattern import ImagePattern
+from .model.policy import ADMINISTRATOR, CONFIGURATION, Rules, Show
+from .model.size import parse_size
+from .settings import GpuContainers
+
+
+def system_settings(name: str) -> GpuContainers:
+    """Return what the system's configuration files alone set.
+
+    Parameters
+    ----------
+    name : str
+        Of the files, without their suffix.
+
+    Raises
+    ------
+    InvalidRequestError
+        One of them cannot be read or used: then nobody knows what is allowed.
+    """
+    reader = Application(raise_config_file_errors=True)
+    try:
+        reader.load_config_file(name, path=administrators_folders())
+        return GpuContainers(config=reader.config)
+    except Exception as exc:  # whatever a file in Python may raise
+        raise InvalidRequestError(
+            f"The administrator's configuration {name} cannot be used: "
+            f"{type(exc).__name__}: {str(exc)[:300]}",
+            "No kernel is started without it. Tell the administrator.",
+            code="policy_invalid",
+        ) from exc
+
+
+def administrators_folders() -> list[str]:
+    """Return the folders of Jupyter's configuration that are not the user's, the strongest first.
+
+    Those of the system always; that of the Python environment where this user cannot write into
+    it. Unlike Jupyter's own list no variable of the user's has a part in it.
+    """
+    environment = [folder for folder in paths.ENV_CONFIG_PATH if _is_others(folder)]
+    return [*paths.SYSTEM_CONFIG_PATH, *environment]
+
+
+def _is_others(folder: str) -> bool:
+    return os.path.isdir(folder) and not os.access(folder, os.W_OK)
+
+
+def all_rules(traits: GpuContainers, system: GpuContainers) -> tuple[Rules, ...]:
+    """Return the rules that hold, the administrator's first.
+
+    Raises
+    ------
+    InvalidRequestError
+        A setting cannot be used.
+    """
+    theirs, own = rules_of(system, ADMINISTRATOR), rules_of(traits, CONFIGURATION)
+    same = {**vars(own), "source": theirs.source} == vars(theirs)
+    return tuple(
+        rules for rules in ((theirs,) if same else (theirs, own)) if rules != Rules(rules.source)
+    )
+
+
+def rules_of(traits: GpuContainers, source: str) -> Rules:
+    """Return the rules of one configuration. Raises `InvalidRequestError`."""
+    return Rules(
+        source=source,
+        allowed_images=tuple(map(ImagePattern.parse, traits.allowed_images)),
+        denied_images=tuple(map(ImagePattern.parse, traits.denied_images)),
+        allowed_registries=tuple(traits.allowed_registries),
+        max_gpus_per_kernel=traits.max_gpus_per_kernel,
+        max_gpus_per_user=traits.max_gpus_per_user,
+        max_kernels_per_user=traits.max_kernels_per_user,
+        max_memory=memory_size(traits.max_memory) if traits.max_memory else None,
+        max_run_time=traits.max_run_time or None,
+        networks=tuple(Network(network) for network in traits.networks),
+        carry_into_unknown_images=traits.carry_into_unknown_images,
+        show_others=Show[traits.show_others.upper()],
+    )
+
+
+def memory_size(text: str) -> int:
+    """Return bytes of a size, or of a percentage of the host's memory.
+
+    Raises
+    ------
+    InvalidRequestError
+    """
+    if not text.endswith("%"):
+        return parse_size(text)
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return int(total * float(text[:-1]) / 100)
+    except (ValueError, OverflowError):
+        raise InvalidRequestError(
+            f"“{text[:50]}” is not a percentage of memory.", "Write it like 80%, or as a size: 16g."
+        ) from None
+
+
+def merged_mounts(traits: GpuContainers, system: GpuContainers) -> dict[str, str]:
+    """Return the data mounts by name; those of the administrator stand as they are."""
+    return {**traits.data_mounts, **system.data_mounts}

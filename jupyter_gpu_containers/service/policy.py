@@ -1,0 +1,299 @@
+"""The gate: every road to an image or a kernel passes it before anything is fetched or created."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from jupyter_gpu_containers.errors import (
+    ImageNotFoundError,
+    InvalidImageReferenceError,
+    PolicyError,
+)
+from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model import policy as model
+from jupyter_gpu_containers.model.build_bases import bases_of
+from jupyter_gpu_containers.model.container import Container, Network
+from jupyter_gpu_containers.model.environment import Environment
+from jupyter_gpu_containers.model.gpu import GpuRequest
+from jupyter_gpu_containers.model.image import Image, ImageReference, is_image_id
+from jupyter_gpu_containers.model.image_pattern import names_of
+from jupyter_gpu_containers.model.policy import KernelRequest, Rules, Usage
+from jupyter_gpu_containers.ports import ContainerBackend
+
+from .signing import Signer
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A kernel that may be started."""
+
+    gate: Gate
+    kernel_id: str
+    request: KernelRequest
+    replaced: str | None
+
+    async def confirm(self, container_id: str) -> None:
+        """Look once more when the container is there: another server may have been as fast.
+
+        Of two that come at once neither may stay where both would be too many.
+
+        Raises
+        ------
+        PolicyError, UnavailableError
+        """
+        await self.gate._check_usage(self, without={container_id})
+
+
+class Gate:
+    """Knows the rules, and what users have.
+
+    Parameters
+    ----------
+    rules : iterable of Rules
+        All of them hold. Without any, everything is allowed and nobody is asked anything.
+    backend : ContainerBackend, optional
+        Tells which containers there are; must be there where rules are.
+    user : str
+        Login name that containers of this user carry.
+    signer : Signer, optional
+        Tells this user's containers from counterfeits.
+    network : Network
+        Of kernels whose environment names none.
+    known : callable, optional
+        Returns the references of the catalogue.
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[Rules] = (),
+        backend: ContainerBackend | None = None,
+        *,
+        user: str = "",
+        signer: Signer | None = None,
+        network: Network = Network.BRIDGE,
+        known: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        self.rules = tuple(rules)
+        self._backend = backend
+        self._user = user
+        self._signer = signer or Signer()
+        self._network = network
+        self._known = known
+        self._lock = threading.Lock()
+        self._admitted: dict[str, KernelRequest] = {}  # by kernel, of starts in progress
+
+    # --- images -------------------------------------------------------------------------------
+
+    @property
+    def limits_images(self) -> bool:
+        """Whether it matters which image it is."""
+        return any(rules.limits_images for rules in self.rules)
+
+    def image_refusal(self, image: Image) -> PolicyError | None:
+        """Return why an image of the engine, or of a registry, may not be used."""
+        return model.image_refusal(names_of(image), f"“{image.name}”", self.rules)
+
+    def check_image(self, image: Image) -> None:
+        """Raise `PolicyError` where an image may not be used."""
+        _raise(self.image_refusal(image))
+
+    def check_reference(self, reference: str | ImageReference) -> None:
+        """Check a name before something is fetched, sent, built or kept by it.
+
+        Raises
+        ------
+        PolicyError
+        InvalidImageReferenceError
+        """
+        if isinstance(reference, str):
+            reference = ImageReference.parse(reference)
+        _raise(model.image_refusal([reference], f"“{reference.familiar}”", self.rules))
+
+    def check_bases(self, dockerfile: str) -> None:
+        """Check the images that a Dockerfile begins with or copies from.
+
+        Raises
+        ------
+        PolicyError
+            One is not allowed, or nobody can say before the build which it is.
+        """
+        if not self.limits_images:
+            return
+        for base in bases_of(dockerfile):
+            try:
+                self.check_reference(base)
+            except InvalidImageReferenceError:
+                rules = next(rules for rules in self.rules if rules.limits_images)
+                source = rules.source
+                raise PolicyError(
+                    f"The Dockerfile takes an image that cannot be told beforehand, “{base[:100]}”;"
+                    f" {source} allows only certain images (c.GpuContainers.allowed_images, "
+                    "denied_images and allowed_registries).",
+                    "Write the image's name in place of the variable.",
+                    code="policy_image",
+                ) from None
+
+    async def check_tag(self, source: str, name: str) -> None:
+        """Check that an image may get one more name: by it, it must not become an allowed one.
+
+        Raises
+        ------
+        PolicyError, ImageNotFoundError, InvalidImageReferenceError, UnavailableError
+        """
+        if not self.rules:
+            return
+        self.check_reference(name)
+        assert self._backend is not None
+        self.check_image(await self._backend.image(source))
+
+    def carry_refusal(self, image: Image) -> PolicyError | None:
+        """Return why no kernel may be carried into an image."""
+        if all(rules.carry_into_unknown_images for rules in self.rules):
+            return None
+        known = {ImageReference.parse(text) for text in self._known()}
+        return model.carry_refusal(names_of(image), f"“{image.name}”", known, self.rules)
+
+    # --- kernels ------------------------------------------------------------------------------
+
+    @property
+    def max_gpus(self) -> int | None:
+        """The most GPUs that a kernel may have."""
+        return model.most_gpus(self.rules)
+
+    def check_kernel(
+        self, gpus: int, memory: int | None = None, network: Network | None = None
+    ) -> None:
+        """Raise `PolicyError` where nobody may start such a kernel, whatever else runs."""
+        _raise(model.kernel_refusal(self._request(gpus, memory, network), self.rules))
+
+    def check_environment(self, environment: Environment, image: Image) -> None:
+        """Raise `PolicyError` where kernels of an environment could not be started."""
+        self.check_kernel(environment.gpu_request.count, environment.memory, environment.network)
+        self.check_image(image)
+        if environment.kernel.runtime is not None:
+            _raise(self.carry_refusal(image))
+
+    async def check_start(
+        self,
+        kernel_id: str,
+        environment: Environment,
+        request: GpuRequest,
+        *,
+        replaced: str | None = None,
+    ) -> None:
+        """Check a kernel that is about to be started, or to wait for GPUs.
+
+        What the kernelspec says of the image is not believed: the engine is asked.
+
+        Parameters
+        ----------
+        replaced : str, optional
+            Id of the container that goes when this kernel runs.
+
+        Raises
+        ------
+        PolicyError, UnavailableError
+        """
+        await self._check(self._admission(kernel_id, environment, request, replaced), environment)
+
+    @asynccontextmanager
+    async def admitted(
+        self,
+        kernel_id: str,
+        environment: Environment,
+        request: GpuRequest,
+        *,
+        replaced: str | None = None,
+    ) -> AsyncIterator[Admission]:
+        """Check as `check_start`, and count the kernel from now on, before it has a container."""
+        admission = self._admission(kernel_id, environment, request, replaced)
+        try:
+            await self._check(admission, environment, count=True)
+            yield admission
+        finally:
+            with self._lock:
+                self._admitted.pop(kernel_id, None)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _request(self, gpus: int, memory: int | None, network: Network | None) -> KernelRequest:
+        default = model.default_network(self._network, self.rules)
+        return KernelRequest(gpus, memory, network or default)
+
+    def _admission(
+        self, kernel_id: str, environment: Environment, request: GpuRequest, replaced: str | None
+    ) -> Admission:
+        asked = self._request(request.count, environment.memory, environment.network)
+        return Admission(self, kernel_id, asked, replaced)
+
+    async def _check(
+        self, admission: Admission, environment: Environment, *, count: bool = False
+    ) -> None:
+        if not self.rules:
+            return
+        _raise(model.kernel_refusal(admission.request, self.rules))
+        if self.limits_images or environment.kernel.runtime is not None:
+            await self._check_image_of(environment)
+        await self._check_usage(admission, count=count)
+
+    async def _check_image_of(self, environment: Environment) -> None:
+        assert self._backend is not None
+        if not is_image_id(environment.image_id):
+            raise PolicyError(
+                f"The environment “{environment.display_name}” names its image in another way than "
+                "by its id, and only certain images are allowed (c.GpuContainers.allowed_images).",
+                "Remove the environment and add it again.",
+                code="policy_image",
+            )
+        try:
+            image = await self._backend.image(environment.image_id)
+        except ImageNotFoundError:  # said by the start, which knows better words
+            return
+        self.check_environment(environment, image)
+
+    async def _check_usage(
+        self, admission: Admission, *, without: Collection[str] = (), count: bool = False
+    ) -> None:
+        """Check what a user has; with ``count`` the kernel belongs to it from then on."""
+        if not any(rules.limits_users for rules in self.rules):
+            return
+        assert self._backend is not None
+        standing = [
+            container
+            for container in await self._backend.containers(labels.VERSION)
+            if self._is_users(container)
+            and container.id != admission.replaced
+            and container.id not in without
+        ]
+        present = {container.labels.get(labels.KERNEL) for container in standing}
+        with self._lock:
+            coming = [
+                request
+                for kernel_id, request in self._admitted.items()
+                if kernel_id != admission.kernel_id and kernel_id not in present
+            ]
+            usage = Usage(
+                self._user,
+                kernels=len(standing) + len(coming),
+                gpus=sum(len(labels.gpus_of(container)) for container in standing)
+                + sum(request.gpus for request in coming),
+            )
+            _raise(model.usage_refusal(admission.request, usage, self.rules))
+            if count:
+                self._admitted[admission.kernel_id] = admission.request
+
+    def _is_users(self, container: Container) -> bool:
+        text = container.labels
+        return (
+            text.get(labels.PURPOSE) == "kernel"
+            and text.get(labels.USER) == self._user
+            and self._signer.is_ours(container)
+        )
+
+
+def _raise(refusal: PolicyError | None) -> None:
+    if refusal is not None:
+        raise refusal
