@@ -27,6 +27,7 @@ from jupyter_gpu_containers.model.gpu_health import (
 from jupyter_gpu_containers.ports import GpuInventory
 
 REMEMBERED = 1000  # events
+LOOK_AFTER = 10.0  # seconds for which the driver's files are not read again
 
 
 class GpuHealth(GpuInventory):
@@ -61,6 +62,7 @@ class GpuHealth(GpuInventory):
         self._driver_problem = driver_problem
         self._clock = clock
         self._log = log or logging.getLogger(__name__)
+        self._driver_seen: tuple[float, Problem | None] = (-LOOK_AFTER, None)
         self._lock = threading.Lock()
         self._quarantine = Quarantine()
         self._read: tuple[int, int] | None = None  # identity of the file as it was read
@@ -85,11 +87,20 @@ class GpuHealth(GpuInventory):
             self._last = found
             self._put(self._quarantine.reviewed(found, self._clock()))
             marked = self._quarantine.mark(found)
-        problem = self._driver_problem() if found.gpus else None
+        problem = self._driver() if found.gpus else None
         if problem is None:
             return marked
         gpus = tuple(g if g.problem else replace(g, problem=problem) for g in marked.gpus)
         return replace(marked, gpus=gpus, problem=marked.problem or problem)
+
+    def _driver(self) -> Problem | None:
+        """Look at the driver's files now and then: they change once in months."""
+        now = self._clock()
+        looked, problem = self._driver_seen
+        if now - looked >= LOOK_AFTER:
+            problem = self._driver_problem()
+            self._driver_seen = (now, problem)
+        return problem
 
     def take(self, event: GpuEvent) -> None:
         """Take in what NVML reported; from its thread."""

@@ -116,6 +116,11 @@ HOOK = RUNC + (
     ("said", "expected", "words"),
     [
         (
+            "failed to create shim task: mkdir /var/lib/docker/overlay2/x: no space left on device",
+            errors.DiskFullError,
+            "The container engine's disk is full",
+        ),
+        (
             HOOK
             + "device error: GPU-00000000-0000-0000-0000-000000000000: unknown device: unknown",
             errors.GpuVanishedError,

@@ -201,6 +201,14 @@ async def test_a_driver_that_was_upgraded_gives_no_gpu_out(make: Make, machine: 
     ]
 
 
+async def test_the_drivers_files_are_read_now_and_then(make: Make, clock: Clock) -> None:
+    looks: list[float] = []
+    health = make(driver_problem=lambda: looks.append(clock.now))
+    for clock.now in (100.0, 101.0, 109.9, 110.0, 115.0, 121.0):
+        await health.snapshot()
+    assert looks == [100.0, 110.0, 121.0]
+
+
 async def test_no_gpu_is_no_matter_for_the_driver(make: Make, machine: Machine) -> None:
     machine.found = GpuSnapshot(problem=Problem("no_gpu", "None."))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from jupyter_gpu_containers.errors import (
     ContainerNotFoundError,
+    DiskFullError,
     EngineError,
     GpuContainersError,
     GpuVanishedError,
@@ -105,6 +106,13 @@ def _not_executable(match: re.Match[str], text: str) -> GpuContainersError:
     )
 
 
+def _disk_full(match: re.Match[str], text: str) -> GpuContainersError:
+    return DiskFullError(
+        f"The container engine's disk is full: {text}",
+        "Delete what you no longer need: `docker system df`, `docker image prune`.",
+    )
+
+
 def _mount(match: re.Match[str], text: str) -> GpuContainersError:
     return missing_mount(match["path"])
 
@@ -119,6 +127,7 @@ _WORDS: tuple[tuple[re.Pattern[str], _Answer], ...] = tuple(
         (r"nvml error|driver/library version mismatch|libnvidia-ml", _driver),
         (r"bind source path does not exist: (?P<path>\S+)", _mount),
         (r"statfs (?P<path>\S+): no such file or directory", _mount),  # Podman
+        (r"no space left on device|disk quota exceeded", _disk_full),
         (_EXEC + r"|exec format error", _not_executable),
     )
 )
