@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -33,7 +34,8 @@ class Gathering:
 
     async def __call__(self) -> None:
         """Wait for a run that begins from now on."""
-        needed = self._begun + 1
+        with self._lock:
+            needed = self._begun + 1
         while True:
             with self._lock:
                 if self._ended >= needed:
@@ -43,29 +45,29 @@ class Gathering:
                 others = self._running
                 if others is None:
                     self._running = own = Future[None]()
-                    self._begun += 1
             if others is not None:
                 await from_thread(others)
             else:
                 await self._run(own)
 
     async def _run(self, running: Future[None]) -> None:
-        number = self._begun
         failure: Exception | None = None
         ended = False
+        number = 0
         try:
+            await asyncio.sleep(0)  # who asks in the same step of the event loop comes along
+            with self._lock:
+                self._begun = number = self._begun + 1
             await self._work()
             ended = True
         except Exception as exc:  # noqa: BLE001 (raised by every caller)
             failure = exc
             ended = True
-        finally:  # a cancelled run is no run
+        finally:  # a cancelled run is no run: those who wait for it begin another one
             with self._lock:
                 self._running = None
                 if ended:
                     self._ended = number
                     self._failure = failure
                     self._last = time.monotonic()
-                else:
-                    self._begun -= 1
             running.set_result(None)

@@ -60,7 +60,7 @@ class QueueFile:
         self._server = server
         self._path = folder / f"{PREFIX}{server.name}{SUFFIX}"
         self._lock = threading.Lock()
-        self._content = ""
+        self._content: tuple[WaitingLaunch, ...] | None = None  # not written yet
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="gpu-containers-queue")
         self._written: Future[None] | None = None
 
@@ -76,13 +76,7 @@ class QueueFile:
 
     def write(self, launches: Iterable[WaitingLaunch]) -> None:
         """Replace the content, in a thread; of several at once only the last one is written."""
-        content = json.dumps(
-            {
-                "version": VERSION,
-                "owner": str(Owner.current()),
-                "launches": [_as_json(entry) for entry in launches],
-            }
-        )
+        content = tuple(launches)
         with self._lock:
             if content == self._content:
                 return
@@ -104,15 +98,15 @@ class QueueFile:
         self._server.close()
 
     def _drain(self) -> None:
-        done = None
+        done: tuple[WaitingLaunch, ...] | None = None
         while True:
             with self._lock:
-                if done == self._content:
+                if done == self._content and done is not None:
                     self._written = None
                     return
                 done = self._content
             try:
-                _replace(self._path, done)
+                _replace(self._path, _as_text(done or ()))
             except OSError as exc:  # the queue works on; a restart would lose it
                 log.warning("could not write down who waits for GPUs: %s", exc)
 
@@ -155,6 +149,16 @@ def _replace(path: Path, content: str) -> None:
     except BaseException:
         os.unlink(draft)
         raise
+
+
+def _as_text(launches: Iterable[WaitingLaunch]) -> str:
+    return json.dumps(
+        {
+            "version": VERSION,
+            "owner": str(Owner.current()),
+            "launches": [_as_json(entry) for entry in launches],
+        }
+    )
 
 
 def _as_json(entry: WaitingLaunch) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Hall:
         self.running: dict[str, Claim] = {}
         self.tasks: dict[str, asyncio.Task[tuple[str, ...]]] = {}
         self._changed = asyncio.Event()
-        self.queue.on_change(self._changed.set)
+        self.queue.on_change(lambda: self._changed.set())
 
     def asker(self, name: str, count: int = 1, user: str = "ada") -> Asker:
         return Asker(name, user, GpuRequest(count), f"{name}.ipynb")
