@@ -6,8 +6,7 @@ from typing import Any
 
 from jupyter_gpu_containers.model.ending import format_bytes
 from jupyter_gpu_containers.model.gpu import Gpu, GpuSnapshot
-from jupyter_gpu_containers.service.gpu_usage import GpuUse, Holder, gpu_usage
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.gpu_usage import GpuUse, Holder
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import gpus_model
 
@@ -22,14 +21,7 @@ SHARED = (
 
 async def gpus(services: Services, arguments: Any) -> Outcome:
     """``gpus``: schema ``Gpus`` of the contract."""
-    me = str(Owner.current())
-    usage = await gpu_usage(
-        services.inventory,
-        services.backend,
-        me,
-        services.policy.gpu_slots,
-        sight=services.claims.sight,
-    )
+    usage = await services.gpu_usage()
 
     def text(style: Style) -> str:
         parts = []

@@ -11,6 +11,7 @@ from .builds import Builds
 from .claims import Claims
 from .commits import Commits
 from .environments import Environments
+from .gpu_usage import GpuUsage, gpu_usage
 from .images import Images
 from .inspection import Inspection
 from .jobs import Jobs
@@ -18,6 +19,7 @@ from .kernel_watch import KernelWatch
 from .kernels import Kernels
 from .launches import Launches
 from .logins import Logins
+from .owner import Owner
 from .policy import Gate
 from .reattach import Reattach
 from .records import Records
@@ -49,6 +51,17 @@ class Services:
     records: Records
     reattach: Reattach
     kernel_watch: KernelWatch
+
+    async def gpu_usage(self) -> GpuUsage:
+        """Return all GPUs and who holds them, as this process may tell it."""
+        return await gpu_usage(
+            self.inventory,
+            self.backend,
+            str(Owner.current()),
+            self.policy.gpu_slots,
+            server=self.kernels.seats.server,
+            sight=self.claims.sight,
+        )
 
     def close(self) -> None:
         """Release threads and connections; containers stay as they are."""
