@@ -26,6 +26,9 @@ _MANYLINUX = (("2_17", "2014"), ("2_12", "2010"), ("2_5", "1"))
 _NEW_GLIBC = ("2_28", "2_27", "2_26", "2_24")
 _NEW_PYTHON = 14
 _MUSLLINUX = ("1_2", "1_1", "1_0")
+# The wheels of pyzmq 27 crash with musl before 1.2.4 (Alpine 3.17 and older), which does not know
+# DT_RELR; for Python 3.14 there are no others.
+_MUSL_LIMITS = ("pyzmq<27",)
 
 
 @dataclass(frozen=True, order=True)
@@ -106,6 +109,11 @@ class RuntimeTag:
     def requirement(self) -> str:
         """What is asked of the package index."""
         return _LAST.get(self.minor, _NEWEST)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Requirements that what is needed must meet, too."""
+        return _MUSL_LIMITS if self.libc == "musl" and self.minor < _NEW_PYTHON else ()
 
     @property
     def debugger(self) -> bool:

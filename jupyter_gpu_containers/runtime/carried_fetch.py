@@ -76,6 +76,7 @@ class Fetcher:
             "abis": tag.abis,
             "platforms": tag.platforms,
             "requirement": tag.requirement,
+            "limits": tag.limits,
         }
         status, words = self._run([sys.executable, str(PROGRAM), json.dumps(job)], TIMEOUT)
         if status != 0:

@@ -1,7 +1,8 @@
 """Fetches the packages of a kernel runtime with pip, for another Python than the one that runs.
 
 A program of its own, started by carried_fetch.py with one argument, a JSON object: ``folder`` to
-fill, ``python`` ("3.9"), ``machine`` ("x86_64"), ``abis``, ``platforms``, ``requirement``. pip's
+fill, ``python`` ("3.9"), ``machine`` ("x86_64"), ``abis``, ``platforms``, ``requirement`` and
+``limits`` (more requirements, of what the first one needs). pip's
 settings (index, proxy, certificate) are the machine's own.
 
 pip chooses wheels for a foreign Python, but evaluates markers such as ``python_version < "3.11"``
@@ -54,7 +55,7 @@ def download(job: dict[str, Any], wheels: Path) -> int:
     arguments += [f"--python-version={job['python']}"]
     arguments += [f"--abi={abi}" for abi in job["abis"]]
     arguments += [f"--platform={platform}" for platform in job["platforms"]]
-    return int(main([*arguments, job["requirement"]]))
+    return int(main([*arguments, job["requirement"], *job["limits"]]))
 
 
 def unpack(wheel: Path, packages: Path) -> None:

@@ -84,3 +84,18 @@ def test_the_command_in_the_container() -> None:
     new = RuntimeTag.make("3.11", "glibc", "amd64")
     assert new.argv("/p") == ("/p", launcher, "-f", "{connection_file}")
     assert new.debugger
+
+
+@pytest.mark.parametrize(
+    ("python", "libc", "limits"),
+    [
+        ("3.11", "musl", ("pyzmq<27",)),
+        ("3.13", "musl", ("pyzmq<27",)),
+        ("3.14", "musl", ()),  # there is no older one for it
+        ("3.11", "glibc", ()),
+    ],
+)
+def test_packages_that_an_old_musl_cannot_load(
+    python: str, libc: str, limits: tuple[str, ...]
+) -> None:
+    assert RuntimeTag.make(python, libc, "amd64").limits == limits
