@@ -91,6 +91,7 @@ def elsewhere(here: LabServer, team: Team, tmp_path: Path) -> Iterator[LabServer
         shut_down_kernels(lab)
 
 
+@pytest.mark.timeout(600)  # half a dozen images travel; the machine may be busy
 def test_from_the_first_login_to_another_machine(
     here: LabServer, elsewhere: LabServer, team: Team, page: Page, client: docker.DockerClient
 ) -> None:
