@@ -17,6 +17,8 @@ from .kernels import KernelRow, kernel_rows, select
 from .outcome import Outcome
 from .servers import shut_down
 from .tables import Style, table
+from .waiting import TITLES as WAITING_TITLES
+from .waiting import split_targets, waiting_rows
 
 
 async def environments_list(services: Services, arguments: Any) -> Outcome:
@@ -94,16 +96,24 @@ async def environments_remove(services: Services, arguments: Any) -> Outcome:
 
 
 async def ps(services: Services, arguments: Any) -> Outcome:
-    """``ps``: containers of ours, whoever drives them."""
+    """``ps``: containers of ours, whoever drives them, and who waits for GPUs."""
     rows = await kernel_rows(services, services.claims.sight)
+    waiting = await asyncio.to_thread(waiting_rows)
 
     def text(style: Style) -> str:
-        if not rows:
-            return "No kernel runs in a container."
         titles = ("CONTAINER", "KERNEL", "ENVIRONMENT", "STATUS", "GPUS", "USER", "NOTEBOOK")
-        return table(titles, [_kernel_cells(row) for row in rows], style)
+        parts = [table(titles, [_kernel_cells(row) for row in rows], style)] if rows else []
+        if waiting:
+            parts.append(table(WAITING_TITLES, [row.cells() for row in waiting], style))
+        return "\n\n".join(parts) or "No kernel runs in a container."
 
-    return Outcome({"kernels": [row.as_dict() for row in rows]}, text)
+    return Outcome(
+        {
+            "kernels": [row.as_dict() for row in rows],
+            "waiting": [row.as_dict() for row in waiting],
+        },
+        text,
+    )
 
 
 def _kernel_cells(row: KernelRow) -> tuple[str, ...]:
@@ -119,10 +129,19 @@ def _kernel_cells(row: KernelRow) -> tuple[str, ...]:
 
 
 async def stop(services: Services, arguments: Any) -> Outcome:
-    """``stop``: by the server that drives the kernel, where there is one; frees the GPUs."""
+    """``stop``: by the server that drives the kernel, where there is one; frees the GPUs.
+
+    What waits for GPUs leaves the queue; those first, so that none of them gets what becomes free.
+    """
     rows = await kernel_rows(services)
     caller = services.kernels.seats.caller
-    chosen = select(rows, arguments.targets, everything=arguments.all, caller=caller)
+    waiting = await asyncio.to_thread(waiting_rows)
+    leaving, targets = split_targets(waiting, arguments.targets)
+    if arguments.all:
+        leaving = waiting
+    chosen = select(rows, targets, everything=arguments.all, caller=caller)
+    for waits in leaving:
+        await asyncio.to_thread(waits.leave)
     for row in chosen:
         if row.purpose == "kernel" and not row.left_behind:
             await asyncio.to_thread(shut_down, row.kernel_id, row.driver)
@@ -131,8 +150,15 @@ async def stop(services: Services, arguments: Any) -> Outcome:
     await services.kernels.sweep_folders(left)  # of servers that are gone
 
     def text(style: Style) -> str:
-        if not chosen:
+        if not chosen and not leaving:
             return "No kernel of yours runs in a container."
-        return "\n".join(f"Stopped {row.called}." for row in chosen)
+        left = [f"{row.called} waits no longer." for row in leaving]
+        return "\n".join(left + [f"Stopped {row.called}." for row in chosen])
 
-    return Outcome({"stopped": [row.as_dict() for row in chosen]}, text)
+    return Outcome(
+        {
+            "stopped": [row.as_dict() for row in chosen],
+            "left": [row.as_dict() for row in leaving],
+        },
+        text,
+    )

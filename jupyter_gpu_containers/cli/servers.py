@@ -27,6 +27,15 @@ def shut_down(kernel_id: str, owner: str) -> bool:
         Whether a server did. None does for kernels of papermill and the like, nor for kernels of
         other users, whose servers' tokens are theirs.
     """
+    return _delete_on(f"api/kernels/{kernel_id}", owner)
+
+
+def leave_queue(launch_id: str, owner: str) -> bool:
+    """Have a server give a launch up that waits; blocking. Tells whether one did."""
+    return _delete_on(f"gpu-containers/launches/{launch_id}", owner)
+
+
+def _delete_on(path: str, owner: str) -> bool:
     from jupyter_server.serverapp import list_running_servers  # takes a while
 
     driver, me = Owner.parse(owner), Owner.current()
@@ -35,10 +44,7 @@ def shut_down(kernel_id: str, owner: str) -> bool:
     servers = [server for server in list_running_servers() if "url" in server]
     # the driver first; a kernel that was recovered is another's
     servers.sort(key=lambda server: server["pid"] != driver.pid)
-    return any(
-        _delete(f"{server['url']}api/kernels/{kernel_id}", server.get("token", ""))
-        for server in servers
-    )
+    return any(_delete(f"{server['url']}{path}", server.get("token", "")) for server in servers)
 
 
 def _delete(url: str, token: str) -> bool:

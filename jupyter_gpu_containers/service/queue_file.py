@@ -44,6 +44,7 @@ class KnownQueue:
     owner: str = ""  # the process that wrote it, see `service.owner`
     launches: tuple[WaitingLaunch, ...] = ()
     alive: bool = False  # the server that they wait in is there
+    path: Path | None = None
 
 
 class QueueFile:
@@ -117,8 +118,17 @@ def known_queues(folder: Path) -> list[KnownQueue]:
     found = []
     for path in sorted(folder.glob(f"{PREFIX}*{SUFFIX}")):
         state = servers.state(path.name.removeprefix(PREFIX).removesuffix(SUFFIX))
-        found.append(replace(read_queue(path), alive=state is not None and state.alive))
+        alive = state is not None and state.alive
+        found.append(replace(read_queue(path), alive=alive, path=path))
     return found
+
+
+def forget_launch(queue: KnownQueue, launch_id: str) -> None:
+    """Take a launch out of the file of a server that is not there."""
+    assert queue.path is not None
+    assert not queue.alive, "a server writes its file itself"
+    left = [entry for entry in read_queue(queue.path).launches if entry.launch.id != launch_id]
+    _replace(queue.path, _as_text(left))
 
 
 def read_queue(path: Path) -> KnownQueue:
