@@ -22,7 +22,6 @@ async def test_keys_are_hidden(engine_room: Room) -> None:
     (engine_room.runtime / "jpserver-1.json").write_text('{"token": "secret"}')
     (engine_room.data / "notes.txt").write_text("the user's own")
     async with running(environment.name) as kernel:
-        assert list(engine_room.runtime.glob("kernel-*.json"))
         for folder in (key.parent, engine_room.runtime):
             assert await kernel.run(f"import os; print(os.listdir({str(folder)!r}))") == "[]"
             written = await kernel.run(f"open({str(folder / 'x')!r}, 'w')")

@@ -1,0 +1,127 @@
+"""A server dies at a named point of a kernel's life; the next one leaves nothing of it behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from jupyter_gpu_containers.service.crashpoints import POINTS, SIGKILL_EXIT, VARIABLE
+from tests.conftest import IMAGES, ROOT
+from tests.rooms import Room
+from tests.servers import Server
+
+
+def test_the_list_is_that_of_the_code() -> None:
+    package = ROOT / "jupyter_gpu_containers"
+    found = [
+        name
+        for path in package.rglob("*.py")
+        for name in re.findall(r'\breached\("([\w.]+)"\)', path.read_text())
+    ]
+    assert sorted(found) == sorted(POINTS)
+    assert len(POINTS) >= 30
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"), [("b", SIGKILL_EXIT), ("a:2", SIGKILL_EXIT), ("a:3", 0), ("", 0), ("c", 0)]
+)
+def test_dies_there_and_nowhere_else(wanted: str, code: int) -> None:
+    """Without a word: no handler, no `finally`."""
+    program = (
+        "from jupyter_gpu_containers.service.crashpoints import reached\n"
+        "try:\n    reached('a'); reached('a'); reached('b')\nfinally:\n    print('end')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, VARIABLE: wanted},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == code
+    assert ended.stdout == ("" if code else "end\n")
+
+
+@pytest.fixture
+def room(engine_room: Room) -> Room:
+    engine_room.configure(attach_timeout=60)
+    return engine_room
+
+
+@pytest.fixture
+def servers(room: Room) -> Iterator[list[Server]]:
+    started: list[Server] = []
+    yield started
+    for server in started:
+        if server.process.poll() is None:
+            server.terminate()
+    for path in room.runtime.glob("kernel-*.json"):  # Jupyter's own, of servers that were killed
+        path.unlink()
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "point", ["seat.taken", "claim.created", "kernel.started", "kernel.running"]
+)
+def test_in_a_start(room: Room, servers: list[Server], point: str) -> None:
+    """What was begun is removed by the next server's first pass, and the start is reported."""
+    servers.append(first := Server(room, env={VARIABLE: point}))
+    name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
+    with pytest.raises((requests.ConnectionError, AssertionError)):
+        first.reached(first.session(name)["kernel"]["id"], "running")
+    assert first.process.wait(60) == SIGKILL_EXIT
+    first.wait(1)
+    servers.append(second := Server(room))
+    second.until(lambda: not room.containers() and not list(room.run.glob("*")))
+    assert second.kernels() == []
+    launches = second.ask("GET", "/gpu-containers/launches")["launches"]
+    if point in ("claim.created", "kernel.started", "kernel.running"):
+        assert [launch["error"]["code"] for launch in launches] == ["server_ended"]
+    # and it works
+    second.reached(second.session(name)["kernel"]["id"], "running")
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("point", ["reattach.found", "seat.adopt:2", "kernel.adopted"])
+def test_in_a_recovery(room: Room, servers: list[Server], point: str) -> None:
+    """A server that dies while it takes a kernel over hurts nothing: the next one does it."""
+    servers.append(first := Server(room))
+    name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
+    kernel_id = first.session(name)["kernel"]["id"]
+    first.reached(kernel_id, "running")
+    first.connect(kernel_id).run("x = 42")
+    first.kill()
+    with contextlib.suppress(AssertionError):  # it may be gone before it has answered
+        servers.append(Server(room, env={VARIABLE: point}))
+    if len(servers) == 2:
+        assert servers[1].process.wait(60) == SIGKILL_EXIT
+        servers[1].wait(1)
+    servers.append(third := Server(room))
+    assert third.connect(kernel_id).run("print(x)") == "42"
+    third.until(lambda: third.get_launch(kernel_id)["recovered"])
+    assert len(room.containers()) == 1
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("point", ["kernel.abandon", "release.removed", "seat.left"])
+def test_in_a_shutdown(room: Room, servers: list[Server], point: str) -> None:
+    """A kernel whose end was asked for does not come back half."""
+    servers.append(first := Server(room, env={VARIABLE: point}))
+    name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
+    kernel_id = first.session(name)["kernel"]["id"]
+    first.reached(kernel_id, "running")
+    with pytest.raises(requests.ConnectionError):
+        first.request("DELETE", f"/api/kernels/{kernel_id}")
+    assert first.process.wait(60) == SIGKILL_EXIT
+    first.wait(1)
+    servers.append(second := Server(room))
+    second.until(lambda: not room.containers() and not list(room.run.glob("*")))
+    second.until(lambda: second.kernels() == [])
+    assert not list((room.data / "gpu_containers" / "kernels").glob("*"))
