@@ -236,6 +236,31 @@ def check_runc(facts: Facts) -> Finding:
     )
 
 
+LIMITS = {
+    "memlock": "locked memory (some libraries for several GPUs need it)",
+    "nofile": "open files",
+    "memory": "memory",
+    "swap": "swap",
+    "pids": "processes",
+}
+
+
+def check_limits(facts: Facts) -> Finding:
+    """The engine sets every limit of a kernel's container."""
+    if isinstance(facts.engine, GpuContainersError):
+        return Finding("limits", Level.NOTE, "Not known: the engine does not answer.")
+    left_out = facts.engine.details.get("limits_left_out", "").split(",")
+    words = [LIMITS[name] for name in left_out if name in LIMITS]
+    if not words:
+        return Finding("limits", Level.OK, "Every limit of a container can be set.")
+    return Finding(
+        "limits",
+        Level.NOTE,
+        f"This engine cannot set a container's own limit of {', '.join(words)}: kernels have the "
+        "engine's.",
+    )
+
+
 def check_disk(facts: Facts) -> Finding:
     """There is room for an image."""
     if isinstance(facts.engine, GpuContainersError) or facts.disk_free is None:
@@ -349,6 +374,7 @@ CHECKS: Sequence[Callable[[Facts], Finding]] = (
     check_device_links,
     check_toolkit,
     check_runc,
+    check_limits,
     check_disk,
     check_run_dir,
     check_workspace,

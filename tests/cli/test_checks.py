@@ -238,3 +238,12 @@ def test_a_problem_of_all_gpus_is_said_once() -> None:
 def test_every_check_has_a_name_of_its_own() -> None:
     names = [finding.name for finding in check_all(FINE)]
     assert len(set(names)) == len(names) == len(CHECKS)
+
+
+def test_limits_that_the_engine_cannot_set() -> None:
+    """A rootless engine: nothing to mend, but somebody will ask."""
+    finding = checks.check_limits(engine(details={"limits_left_out": "memlock,nofile"}))
+    assert finding.level is Level.NOTE
+    assert "locked memory" in finding.message
+    assert "open files" in finding.message
+    assert checks.check_limits(replace(FINE, engine=AWAY)).level is Level.NOTE
