@@ -101,7 +101,7 @@ def test_launch_and_attach(server: Server) -> None:
     assert page.run("import os; print(os.getcwd())") == str(folder)
     page.close()
     server.request("DELETE", f"/api/sessions/{session['id']}")
-    assert server.reached(launch_id, "cancelled")["error"] is None
+    assert server.reached(launch_id, "cancelled")["error"]["code"] == "stopped_by"
 
 
 def test_switch_twice(server: Server) -> None:
