@@ -49,7 +49,7 @@ async def gpus(services: Services, arguments: Any) -> Outcome:
             parts.append(f"{problem.message} {problem.hint}".strip())
         return "\n".join(parts)
 
-    return Outcome(gpus_model(usage), text)
+    return Outcome(gpus_model(usage, services.gate.max_gpus), text)
 
 
 def _row(use: GpuUse) -> list[str]:

@@ -59,7 +59,7 @@ def _bases(instructions: Iterator[str]) -> Iterator[str]:
             names += [parts["from"] for parts in options if "from" in parts]
         for name in (name.strip("\"'") for name in names):
             is_number = new_stage is None and name.isdecimal() and int(name) < len(stages)
-            if name != "scratch" and name.lower() not in stages and not is_number:
+            if name not in ("scratch", "\\", "`") and name.lower() not in stages and not is_number:
                 yield name
         if new_stage is not None:
             stages.append(new_stage)

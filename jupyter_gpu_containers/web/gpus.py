@@ -16,4 +16,5 @@ class GpusHandler(BaseHandler):
     @authorized
     async def get(self) -> None:
         """Return all leaf devices and who holds them."""
-        self.finish(gpus_model(await self.services.gpu_usage()))
+        usage = await self.services.gpu_usage()
+        self.finish(gpus_model(usage, self.services.gate.max_gpus))

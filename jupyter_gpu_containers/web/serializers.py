@@ -50,13 +50,14 @@ def status_model(status: Status) -> Json:
     }
 
 
-def gpus_model(usage: GpuUsage) -> Json:
-    """Schema ``Gpus``."""
+def gpus_model(usage: GpuUsage, most: int | None = None) -> Json:
+    """Schema ``Gpus``; ``most`` is what a kernel may have."""
     driver = usage.snapshot.driver
     return {
         "driver": driver and {"version": driver.version, "cuda_version": driver.cuda_version},
         "problem": problem_model(usage.snapshot.problem),
         "gpus": [gpu_model(use) for use in usage.uses],
+        "max_per_kernel": most,
         "links": [
             {"gpus": list(pair), "name": link.name, "distance": link.distance}
             for pair, link in usage.snapshot.links.items()

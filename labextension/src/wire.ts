@@ -27,6 +27,8 @@ export interface IGpus {
   problem: IProblem | null;
   gpus: IGpu[];
   links: IGpuLink[];
+  /** Most GPUs that a kernel may have; null where no rule limits them. */
+  max_per_kernel: number | null;
 }
 
 /** How two GPUs reach each other. */

@@ -30,7 +30,10 @@ export class FakeServer {
         problem: null
       }
     ],
-    ['GET gpus', { driver: null, problem: null, gpus: [] }],
+    [
+      'GET gpus',
+      { driver: null, problem: null, gpus: [], max_per_kernel: null }
+    ],
     ['GET images', { images: [] }],
     ['GET environments', { environments: [] }],
     ['GET launches', { launches: [] }],

@@ -13,11 +13,18 @@ const PARTS = [
 
 async function form(
   gpus: object[],
-  options: Partial<LaunchForm.IOptions> = {}
+  options: Partial<LaunchForm.IOptions> = {},
+  max_per_kernel: number | null = null
 ): Promise<LaunchForm> {
   const server = new FakeServer();
   server.answers.set('GET images', { images: [IMAGE] });
-  server.answers.set('GET gpus', { driver: null, problem: null, gpus });
+  server.answers.set('GET gpus', {
+    driver: null,
+    problem: null,
+    gpus,
+    links: [],
+    max_per_kernel
+  });
   const { model } = await makeModel(server);
   await model.refresh();
   return show(
@@ -170,5 +177,18 @@ describe('GPUs of the form', () => {
     const mine = { ...GPU, state: 'claimed', holders: [HOLDER], slots_used: 1 };
     const widget = await form([mine], { kernelId: HOLDER.kernel_id });
     expect(widget.node.textContent).toContain('0 of 1 free, and 1 of its own');
+  });
+
+  it('offers no more than a kernel may have', async () => {
+    const four = [1, 2, 3, 4].map(n => ({ ...GPU, uuid: `GPU-${n}` }));
+    const counts = async (most: number | null) => {
+      const widget = await form(four, { gpus: 3 }, most);
+      const options = texts(field(widget, 'GPUs'));
+      return [options.length - 1, widget.getValue()?.gpus];
+    };
+    expect(await counts(null)).toEqual([4, 3]);
+    expect(await counts(2)).toEqual([2, 2]);
+    expect(await counts(0)).toEqual([0, 0]);
+    expect(await counts(9)).toEqual([4, 3]);
   });
 });

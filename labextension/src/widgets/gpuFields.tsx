@@ -23,13 +23,15 @@ export function GpuFields(props: {
   count: number;
   /** How many the notebook's present kernel would hand over. */
   own: number;
+  /** How many there are, as far as a kernel may have them. */
+  most: number;
   trans: TranslationBundle;
   onCount: (count: number) => void;
   onChoice: (choice: IGpuChoice) => void;
 }): React.JSX.Element {
   const { kinds, kind, choice, count, own, trans, onCount, onChoice } = props;
   const particular = kind.gpus.find(({ uuid }) => uuid === choice.uuid);
-  const most = particular ? 1 : kind.gpus.length;
+  const most = Math.min(props.most, particular ? 1 : kind.gpus.length);
   return (
     <>
       {kinds.length > 1 && (

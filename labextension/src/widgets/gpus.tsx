@@ -99,11 +99,13 @@ function holder(trans: TranslationBundle, gpu: IGpu): string {
   }
 }
 
-/** What a holder is called: its notebook where it is one of this server, else its user. */
+/** What a holder is called: its notebook where it is this server's, else its user, if known. */
 function called(trans: TranslationBundle, by: IHolder): string {
   return by.mine
     ? basename(by.notebook) || by.display_name
-    : trans.__('user %1', by.owner);
+    : by.owner
+      ? trans.__('user %1', by.owner)
+      : by.display_name;
 }
 
 function basename(path: string): string {

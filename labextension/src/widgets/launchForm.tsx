@@ -96,9 +96,13 @@ function Form(
   const own = kind.gpus.filter(({ holders }) =>
     holders.some(by => by.kernel_id === props.kernelId)
   ).length;
+  const most = Math.min(
+    kind.gpus.length,
+    model.gpus?.max_per_kernel ?? kind.gpus.length
+  );
   /** How many GPUs are asked for with an image. */
   const countFor = (of: IImage) =>
-    Math.min(gpus ?? props.gpus ?? usualGpus(of), uuid ? 1 : kind.gpus.length);
+    Math.min(gpus ?? props.gpus ?? usualGpus(of), uuid ? 1 : most, most);
   /** What is asked for with an image. */
   const request = (of: IImage): INewLaunch => ({
     image: imageKey(of),
@@ -187,6 +191,7 @@ function Form(
             choice={choice}
             count={countFor(image)}
             own={own}
+            most={most}
             trans={trans}
             onCount={setGpus}
             onChoice={setChoice}

@@ -1,0 +1,74 @@
+"""Rules and kernels that Jupyter itself starts by a kernelspec, which its user may have edited."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from jupyter_client.manager import AsyncKernelManager
+
+from jupyter_gpu_containers.errors import PolicyError
+from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.launch import Phase
+from tests.kernels import running
+from tests.rooms import MEMORY_IMAGE, Room
+
+GPUS = [{"name": "NVIDIA H200", "memory_gib": 141, "count": 2}]
+
+
+async def edited(room: Room, change: Callable[[dict[str, Any]], None]) -> str:
+    """Add an environment and edit its kernelspec; return its name."""
+    environment = await room.environment(MEMORY_IMAGE, gpus=1)
+    file = room.data / "kernels" / environment.name / "kernel.json"
+    spec = json.loads(file.read_text())
+    change(spec["metadata"]["kernel_provisioner"]["config"])
+    file.write_text(json.dumps(spec))
+    return environment.name
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "code"),
+    [
+        ({"max_gpus_per_kernel": 1}, {"gpus": 2}, "policy_gpus"),
+        ({"max_gpus_per_kernel": 1}, {"gpu_uuids": ["GPU-a", "GPU-b"]}, "policy_gpus"),
+        ({"max_memory": "2g"}, {"memory": 3 << 30}, "policy_memory"),
+        ({"max_memory": "2g"}, {"memory": -1}, "policy_memory"),
+        ({"networks": ["none"]}, {"network": "bridge"}, "policy_network"),
+        ({"allowed_images": ["quay.io/*"]}, {"reference": "quay.io/team/x:1"}, "policy_image"),
+        ({"allowed_images": ["quay.io/*"]}, {"image_id": "quay.io/x"}, "policy_image"),
+        ({"max_kernels_per_user": 0}, {}, "policy_kernels"),
+    ],
+)
+async def test_a_kernelspec_gets_around_no_rule(
+    memory_room: Room, rule: dict[str, Any], change: dict[str, Any], code: str
+) -> None:
+    name = await edited(memory_room, lambda config: config.update(change))
+    memory_room.configure(fixed_gpus=GPUS, **rule)
+    manager = AsyncKernelManager(kernel_name=name)
+    with pytest.raises(PolicyError) as caught:
+        await manager.start_kernel(kernel_id="k")
+    assert caught.value.error_code == code
+    launch = memory_room.services.launches.get("k")
+    assert launch.phase is Phase.FAILED
+    assert launch.error is not None
+    assert launch.error.code == code
+    assert await memory_room.services.backend.containers(labels.VERSION) == []
+
+
+async def test_a_kernel_without_a_server_is_stopped_when_its_time_is_up(memory_room: Room) -> None:
+    environment = await memory_room.environment(MEMORY_IMAGE)
+    memory_room.configure(fixed_gpus=GPUS, max_run_time=3.0)
+    async with running(environment.name) as kernel:
+        (launch,) = memory_room.services.launches.list()
+        container = memory_room.services.kernels.get(launch.id)
+        assert container is not None
+        exit_ = await asyncio.wait_for(asyncio.wrap_future(container.ended), 30)
+        assert exit_.exit_code == 137
+        assert not await kernel.manager.is_alive()
+        failed = memory_room.services.launches.get(launch.id)
+        assert failed.error is not None
+        assert failed.error.code == "policy_run_time"
+        assert "3 seconds (c.GpuContainers.max_run_time)" in failed.error.message
