@@ -1,8 +1,9 @@
 """A server extension that notes for how long the event loop of its server was blocked.
 
-``GET /heartbeat`` gives the longest time since the last one, in milliseconds: by the clock, which
-counts what other programs of the machine took, too; and the processor time of the loop's own thread
-in that time, which nobody else can lengthen.
+``GET /heartbeat`` gives what took longest since the last one, in seconds of the loop's thread's own
+processor time, which other programs of the machine cannot lengthen: one step, which is what
+asyncio calls a callback; and one turn, which is all steps that were ready at once, such as those of
+fifty requests. The turn is also given by the clock.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ BEAT = 0.005  # seconds between two beats
 class Longest:
     """The longest blockade so far."""
 
-    wall: float = 0.0  # seconds
-    busy: float = 0.0  # seconds of processor time of the loop's thread, in one blockade
+    step: float = 0.0  # seconds of processor time, like the next one
+    turn: float = 0.0
+    wall: float = 0.0  # seconds by the clock
 
 
 class Heartbeat(JupyterHandler):
@@ -34,8 +36,8 @@ class Heartbeat(JupyterHandler):
     def get(self) -> None:
         """Return the longest blockade since the last request."""
         longest: Longest = self.settings["heartbeat"]
-        self.finish({"wall_ms": longest.wall * 1e3, "busy_ms": longest.busy * 1e3})
-        longest.wall = longest.busy = 0.0
+        self.finish({"step": longest.step, "turn": longest.turn, "wall": longest.wall})
+        longest.step = longest.turn = longest.wall = 0.0
 
 
 async def beat(longest: Longest) -> None:
@@ -45,7 +47,19 @@ async def beat(longest: Longest) -> None:
         await asyncio.sleep(BEAT)
         late = time.monotonic() - asked - BEAT
         longest.wall = max(longest.wall, late)
-        longest.busy = max(longest.busy, min(late, time.thread_time() - busy))
+        longest.turn = max(longest.turn, min(late, time.thread_time() - busy))
+
+
+def watch_steps(longest: Longest) -> None:
+    """Note how long each step of the event loop takes; asyncio's debug mode would slow them."""
+    run = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        began = time.thread_time()
+        run(handle)
+        longest.step = max(longest.step, time.thread_time() - began)
+
+    asyncio.Handle._run = timed
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -54,6 +68,7 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(serverapp: Any) -> None:
     longest = Longest()
+    watch_steps(longest)
     serverapp.web_app.settings["heartbeat"] = longest
     address = url_path_join(serverapp.web_app.settings["base_url"], "heartbeat")
     serverapp.web_app.add_handlers(".*$", [(address, Heartbeat)])
