@@ -190,7 +190,7 @@ def test_cancel_a_launch(server: Server, phase: str) -> None:
     server.cancel(launch_id)
     assert server.room.leftovers() == []
     launch = server.get_launch(launch_id)
-    assert (launch["phase"], launch["error"]) == ("cancelled", None)
+    assert (launch["phase"], launch["error"]["code"]) == ("cancelled", "stopped_by")
 
 
 def test_cancel_a_launch_that_runs(server: Server) -> None:
