@@ -68,22 +68,21 @@ def test_two_clicks_switch_and_a_cell_run_meanwhile_runs_on_the_new_kernel(
 
 
 def test_a_switch_that_is_refused_leaves_the_old_kernel(demo: OpenNotebook) -> None:
-    first = demo(name="first")
-    first.button.get_by_role("button").click()
-    first.dialog.get_by_label("GPUs").select_option(label="2 GPUs")
-    first.dialog.get_by_role("button", name="Start", exact=True).last.click()
-    first.wait_for_kernel("PyTorch 25.08 · 2 GPUs")
-
-    second = demo("x = 1", OLD_OR_NEW, name="second")
-    second.run(0)
-    second.expect_prompt(0, "[1]:")
-    second.choose("PyTorch 25.08")
-    expect(second.dialog.get_by_role("alert")).to_contain_text("GPU")
-    expect(second.dialog).to_contain_text("keeps the kernel that it had")
-    second.dialog.get_by_role("button", name="Close").click()
-    expect(second.button).to_have_text("Select environment")
-    second.run(1)
-    second.expect_output(1, "old")
+    """More GPUs than there are, which the dialog does not offer."""
+    notebook = demo("x = 1", OLD_OR_NEW)
+    notebook.run(0)
+    notebook.expect_prompt(0, "[1]:")
+    wanted = {"path": notebook.path, "image": "nvcr.io/nvidia/pytorch:25.08-py3", "gpus": 3}
+    notebook.page.evaluate(
+        "args => void window.jupyterapp.commands.execute('gpu-containers:launch', args)", wanted
+    )
+    alert = notebook.dialog.get_by_role("alert")
+    expect(alert).to_contain_text("3 GPUs were asked for, but this machine has 2.")
+    expect(notebook.dialog).to_contain_text("keeps the kernel that it had")
+    notebook.dialog.get_by_role("button", name="Close").click()
+    expect(notebook.button).to_have_text("Select environment")
+    notebook.run(1)
+    notebook.expect_output(1, "old")
 
 
 def test_the_stock_picker_and_the_launcher_show_environments(demo: OpenNotebook) -> None:
