@@ -113,9 +113,9 @@ class Environment:
                     interrupt_mode=str(spec.get("interrupt_mode", "signal")),
                     runtime=_optional_tag(config.get("runtime")),
                 ),
-                gpus=int(config.get("gpus", 0)),
-                memory=_optional_int(config.get("memory")),
-                shm_size=_optional_int(config.get("shm_size")),
+                gpus=_not_negative(config.get("gpus")) or 0,
+                memory=_not_negative(config.get("memory")),
+                shm_size=_not_negative(config.get("shm_size")),
                 repo_digest=config.get("repo_digest"),
                 gpu_profile=config.get("gpu_profile") or None,
                 gpu_uuids=tuple(str(uuid) for uuid in config.get("gpu_uuids") or ()),
@@ -129,8 +129,14 @@ class Environment:
             ) from exc
 
 
-def _optional_int(value: object) -> int | None:
-    return None if value is None else int(str(value))
+def _not_negative(value: object) -> int | None:
+    """Return a number; below zero an engine would take it as no limit, a slice as all but some."""
+    if value is None:
+        return None
+    number = int(str(value))
+    if number < 0:
+        raise ValueError(f"{number} is negative")
+    return number
 
 
 def _optional_tag(value: object) -> str | None:

@@ -22,7 +22,8 @@ def details_model(details: ImageDetails, problem_of: Callable[[Image], Problem |
         model = image_model(details.image, problem_of(details.image), verdict)
     else:
         assert details.remote is not None  # one of the two told of it
-        told = image_model(_as_image(details.remote), None, verdict)
+        remote_image = _as_image(details.remote)
+        told = image_model(remote_image, problem_of(remote_image), verdict)
         model = {**told, "references": [], "size": None}
     remote = details.remote
     return {

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 
-from jupyter_gpu_containers.errors import PolicyError
+from jupyter_gpu_containers.errors import InvalidRequestError, PolicyError
 from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.container import ContainerSpec
+from jupyter_gpu_containers.model.launch import Launch, Phase
+from jupyter_gpu_containers.service.owner import Owner
 from tests.kernels import running
 from tests.rooms import MEMORY_IMAGE, Room
 
@@ -35,7 +38,6 @@ async def edited(room: Room, change: Callable[[dict[str, Any]], None]) -> str:
         ({"max_gpus_per_kernel": 1}, {"gpus": 2}, "policy_gpus"),
         ({"max_gpus_per_kernel": 1}, {"gpu_uuids": ["GPU-a", "GPU-b"]}, "policy_gpus"),
         ({"max_memory": "2g"}, {"memory": 3 << 30}, "policy_memory"),
-        ({"max_memory": "2g"}, {"memory": -1}, "policy_memory"),
         ({"networks": ["none"]}, {"network": "bridge"}, "policy_network"),
         ({"allowed_images": ["quay.io/*"]}, {"reference": "quay.io/team/x:1"}, "policy_image"),
         ({"allowed_images": ["quay.io/*"]}, {"image_id": "quay.io/x"}, "policy_image"),
@@ -56,6 +58,57 @@ async def test_a_kernelspec_gets_around_no_rule(
     assert launch.error is not None
     assert launch.error.code == code
     assert await memory_room.services.backend.containers(labels.VERSION) == []
+
+
+@pytest.mark.parametrize("change", [{"gpus": -1}, {"memory": -1}, {"shm_size": -1}])
+async def test_a_negative_number_is_no_way_around(
+    memory_room: Room, change: dict[str, Any]
+) -> None:
+    name = await edited(memory_room, lambda config: config.update(change))
+    memory_room.configure(fixed_gpus=GPUS, max_gpus_per_user=1, max_memory="2g")
+    manager = AsyncKernelManager(kernel_name=name)
+    with pytest.raises(InvalidRequestError, match=r"damaged: .*-1 is negative"):
+        await manager.start_kernel(kernel_id="k")
+    assert await memory_room.services.backend.containers(labels.VERSION) == []
+
+
+async def test_another_server_that_was_as_fast_leaves_room_for_none(memory_room: Room) -> None:
+    """Its container comes after the first look and before ours: ours goes again."""
+    environment = await memory_room.environment(MEMORY_IMAGE, gpus=1)
+    memory_room.configure(fixed_gpus=GPUS, max_gpus_per_user=1)
+    services = memory_room.services
+    uuid = (await services.inventory.snapshot()).gpus[0].uuid
+    signer = services.claims.reconciler.signer
+    spec = ContainerSpec(
+        image=environment.image_id,
+        command=("sleep", "1000"),
+        name="theirs",
+        user="0:0",
+        working_dir="/",
+        labels=labels.make_labels(
+            purpose="kernel",
+            owner=str(Owner.current()),
+            user=services.kernels.seats.caller.name,
+            kernel_id="theirs",
+            gpus=(uuid,),
+        ),
+    )
+
+    def look(launch: Launch) -> None:
+        if launch.phase is Phase.CREATING and not made:
+            create = services.backend.create(signer.signed(spec))
+            thread = threading.Thread(target=lambda: made.append(asyncio.run(create)))
+            thread.start()
+            thread.join()
+
+    made: list[str] = []
+    services.launches.on_change(look)
+    manager = AsyncKernelManager(kernel_name=environment.name)
+    with pytest.raises(PolicyError) as caught:
+        await manager.start_kernel(kernel_id="k")
+    assert caught.value.error_code == "policy_gpus"
+    assert [c.id for c in await services.backend.containers(labels.VERSION)] == made
+    await services.claims.release(made[0])
 
 
 async def test_a_kernel_without_a_server_is_stopped_when_its_time_is_up(memory_room: Room) -> None:

@@ -191,6 +191,24 @@ def test_the_images_that_a_dockerfile_takes() -> None:
     Gate().check_bases("FROM $WHAT")
 
 
+async def test_a_kernel_is_carried_only_into_images_that_are_known() -> None:
+    backend = MemoryBackend()
+    carried = environment(kernel=replace(environment().kernel, runtime="cp311-manylinux-amd64"))
+    rules = [Rules(ADMINISTRATOR, carry_into_unknown_images=False)]
+    for known, code in (((IMAGE,), None), (("nvcr.io/nvidia/other:1",), "policy_carry")):
+        made = Gate(rules, backend, known=lambda known=known: known)  # type: ignore[misc]
+        image = await backend.image(HERE.id)
+        found = made.carry_refusal(image)
+        assert (found and found.error_code) == code
+        try:
+            await made.check_start("k", carried, GpuRequest(1))
+        except PolicyError as exc:
+            assert exc.error_code == code  # noqa: PT017
+        else:
+            assert code is None
+        await made.check_start("k", environment(), GpuRequest(1))  # has its own kernel
+
+
 async def test_without_rules_nobody_is_asked_anything() -> None:
     async with Gate().admitted("k", environment(gpus=99), GpuRequest(99)) as admission:
         await admission.confirm("c")  # there is no engine to ask

@@ -77,6 +77,8 @@ async def test_images_and_gpus_say_what_is_allowed(api: Api) -> None:
     assert problems[TORCH] is None
     assert problems[NVIDIA]["code"] == "policy_registry"
     assert (await api("GET", "/gpus")).json["max_per_kernel"] == 1
+    remote = (await api("GET", "/images/pytorch/pytorch:2.7.1-cuda12.8-cudnn9-runtime")).json
+    assert (remote["on_engine"], remote["problem"]["code"]) == (False, "policy_image")
 
 
 async def test_a_user_has_no_more_kernels_than_may(api: Api) -> None:
