@@ -177,7 +177,7 @@ async def reconcile_for_ever(services: Services, server: ServerId | None, log: A
                 server.beat()
             await services.backend.info()  # the first start need not ask what the engine is
             swept = await services.claims.reconcile()
-            await services.kernels.sweep_folders(swept.standing)
+            await services.reattach.sweep_folders(swept.standing)
         except (GpuContainersError, OSError) as exc:  # the engine is away; it may come back
             log.debug("reconcile: %s", exc)
         with contextlib.suppress(asyncio.TimeoutError):

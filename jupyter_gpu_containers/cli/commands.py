@@ -147,7 +147,7 @@ async def stop(services: Services, arguments: Any) -> Outcome:
             await asyncio.to_thread(shut_down, row.kernel_id, row.driver)
         await services.claims.release(row.container_id)
     left = await services.backend.containers(labels.VERSION)
-    await services.kernels.sweep_folders(left)  # of servers that are gone
+    await services.reattach.sweep_folders(left)  # of servers that are gone
 
     def text(style: Style) -> str:
         if not chosen and not leaving:

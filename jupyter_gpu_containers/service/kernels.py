@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from jupyter_gpu_containers.errors import (
     UnavailableError,
 )
 from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container, ContainerExit
+from jupyter_gpu_containers.model.container import ContainerExit
 from jupyter_gpu_containers.model.environment import Environment
 from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
 from jupyter_gpu_containers.model.launch import Phase, Policy, Seat, make_container_spec
@@ -188,17 +188,6 @@ class Kernels:
         await self._abandon(kernel)
         reached("kernel.abandoned")
         await in_thread(None, lambda: self.seats.leave(kernel.seat))
-
-    async def sweep_folders(self, standing: Iterable[Container]) -> None:
-        """Remove the folders of kernels whose process is dead and whose container is gone.
-
-        Parameters
-        ----------
-        standing : iterable of Container
-            All containers of ours, in any state.
-        """
-        in_use = {container.labels.get(labels.KERNEL, "") for container in standing}
-        await in_thread(None, lambda: self.seats.sweep(in_use))
 
     async def remove_all(self) -> None:
         """Remove what is left of this process's kernels when it ends and nobody shut them down.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ from jupyter_gpu_containers.model.launch import Launch
 from jupyter_gpu_containers.model.record import KernelRecord
 from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
 from jupyter_gpu_containers.runtime.heartbeat import heartbeat
+from jupyter_gpu_containers.runtime.threads import in_thread
 
 from . import owner
 from .crashpoints import reached
@@ -126,6 +127,19 @@ class Reattach:
             else:
                 self._kernels.seats.leave(record.seat)
                 self._forget(record)
+
+    async def sweep_folders(self, standing: Iterable[Container]) -> None:
+        """Remove the folders of kernels that are over.
+
+        Parameters
+        ----------
+        standing : iterable of Container
+            All containers of ours on the engine, in any state. Another server of this user may work
+            with another engine: kernels on record are kept as long as it may come back.
+        """
+        kept = {container.labels.get(labels.KERNEL, "") for container in standing}
+        kept |= await in_thread(None, lambda: self._records.awaited(self._reconciler.may_return))
+        await in_thread(None, lambda: self._kernels.seats.sweep(kept))
 
     # --- one kernel ---------------------------------------------------------------------------
 

@@ -189,6 +189,15 @@ class Reconciler:
         state = self._servers and self._servers.state(container.labels.get(labels.SERVER, ""))
         return not (state and state.alive)
 
+    def may_return(self, server: str) -> bool:
+        """Tell whether a server lives, or died so lately that it may yet take its kernels over."""
+        if server == self.server:
+            return True
+        state = self._servers.state(server) if self._servers is not None else None
+        return state is not None and (
+            state.alive or (state.away is not None and state.away <= self._grace)
+        )
+
     def _waited(self, container: Container, state: ServerState | None) -> float:
         """Return for how many seconds nobody has driven a container."""
         first = self._seen.setdefault(container.id, time.monotonic())

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jupyter_gpu_containers.model.record import KernelRecord, SessionRow, is_kernel_id
@@ -86,6 +86,18 @@ class Records:
                 self._written[record.kernel_id] = record
                 self._sessions[record.kernel_id] = record.sessions
                 found.append(record)
+        return found
+
+    def awaited(self, may_return: Callable[[str], bool]) -> set[str]:
+        """Return the ids of kernels whose server lives or may come back, on whichever engine."""
+        found = set()
+        for path in self._folder.glob("*.json"):
+            try:
+                server = json.loads(path.read_bytes())["server"]
+            except (OSError, ValueError, KeyError, TypeError):  # nobody can take that kernel over
+                continue
+            if isinstance(server, str) and may_return(server):
+                found.add(path.stem)
         return found
 
     def _write(self, record: KernelRecord) -> None:

@@ -443,6 +443,25 @@ async def test_there_and_back(machine: Machine) -> None:
     )
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_folders_of_a_kernel_on_another_engine(machine: Machine, comes_back: bool) -> None:
+    """This engine has no container of it; still they stay while its server may come back."""
+    record = await machine.alive(server="s-1")
+    other = Engine(MemoryStore())
+    assert await other.containers(labels.VERSION) == []
+    asked: list[str] = []
+
+    def may_return(server: str) -> bool:
+        asked.append(server)
+        return comes_back
+
+    machine.reconciler.may_return = may_return  # type: ignore[method-assign]
+    await machine.reattach.sweep_folders([])
+    assert asked == ["s-1"]
+    assert (record.seat.run_dir in machine.left()) is comes_back
+    assert (os.path.dirname(record.seat.home_dir) in machine.left()) is comes_back
+
+
 async def test_damaged_ones(machine: Machine) -> None:
     """Cut off, flipped, of another version: told in the log, never an exception."""
     record = await machine.alive()

@@ -198,6 +198,19 @@ def test_a_dead_server_is_waited_for(servers: Servers, server: ServerId, clock: 
     assert reconciler(servers).judge(found) == (Fate.REMOVE, reconcile.NOT_RECOVERED)
 
 
+def test_whether_a_server_may_return(servers: Servers, server: ServerId, clock: Clock) -> None:
+    one = reconciler(servers)
+    assert one.may_return(server.name)
+    server.close()
+    clock.now += GRACE - 1
+    assert one.may_return(server.name)
+    clock.now += 2
+    assert not one.may_return(server.name)
+    assert not one.may_return("unknown-0")
+    one.server = server.name  # it is here
+    assert one.may_return(server.name)
+
+
 @pytest.mark.parametrize("note", ["lost", "damaged"])
 def test_a_server_that_nothing_is_known_of(
     servers: Servers, server: ServerId, clock: Clock, tmp_path: Path, note: str
