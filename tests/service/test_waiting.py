@@ -322,6 +322,20 @@ async def test_places_survive_the_server(tmp_path: Path, store: MemoryStore) -> 
     assert queue_of(tmp_path) == [newcomer.id]
 
 
+async def test_a_particular_gpu_is_waited_for_again(tmp_path: Path, store: MemoryStore) -> None:
+    desk = Desk(tmp_path, store=store)
+    keep(desk, tmp_path)
+    first = await start(desk)
+    (uuid,) = labels.gpus_of(store.records[desk.door.claimed[first.id]].as_container())
+    launch = await waits(desk, 1, gpus=0, gpu_uuids=(uuid,))  # the other one is free
+    await desk.launches.close()
+
+    again = Desk(tmp_path, store=store)
+    keep(again, tmp_path)
+    await again.until(lambda: position(again, launch) == 1)
+    await again.launches.close()
+
+
 async def test_what_cannot_go_on_is_said(tmp_path: Path, store: MemoryStore) -> None:
     desk = Desk(tmp_path, store=store)
     keep(desk, tmp_path)
