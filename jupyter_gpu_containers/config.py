@@ -24,12 +24,9 @@ from traitlets.config.application import Application
 from .catalogue import curated_entries, nvidia_matrix, own_entries
 from .errors import InvalidRequestError
 from .model import policy as rules_model
-from .model.container import Mount, Network
-from .model.gpu_slots import GpuSlots
-from .model.launch import Caller, Policy
-from .model.policy import Rules
+from .model.launch import Caller
 from .model.size import parse_size
-from .policy_config import all_rules, memory_size, merged_mounts, system_settings
+from .policy_config import all_rules, container_policy, system_settings
 from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
 from .registries.credentials import DockerCredentials
 from .runtime import carried
@@ -65,7 +62,7 @@ from .service.signing import Signer, load_key
 from .service.transfers import Transfers
 from .service.verdicts import Verdicts
 from .service.waivers import Waivers
-from .settings import DATA_FOLDER, GpuContainers
+from .settings import GpuContainers
 
 CONFIG_NAME = "jupyter_gpu_containers_config"
 
@@ -97,7 +94,7 @@ def build_services(
     data = Path(jupyter_data_dir())
     system = system_settings(CONFIG_NAME)
     rules = all_rules(traits, system)
-    policy = _policy(traits, system, rules)
+    policy = container_policy(traits, system, rules)
     backend = _backend(traits)
     inventory = _health(traits, data, log)
     signer = _signer(traits, data)
@@ -332,31 +329,6 @@ def _inventory(traits: GpuContainers) -> GpuInventory:
     return NvmlInventory()
 
 
-def _policy(traits: GpuContainers, system: GpuContainers, rules: tuple[Rules, ...]) -> Policy:
-    mounts = {}
-    for name, text in merged_mounts(traits, system).items():
-        source = text.removesuffix(":rw").removesuffix(":ro")
-        if not os.path.isdir(source) or "/" in name or name in ("", ".", ".."):
-            raise InvalidRequestError(
-                f"The data mount {name!r} cannot be used: {source} is not a folder, or the name is "
-                "not a plain one.",
-                "Correct c.GpuContainers.data_mounts.",
-                code="data_mount_invalid",
-            )
-        mounts[name] = Mount(
-            os.path.realpath(source), f"{DATA_FOLDER}/{name}", read_only=not text.endswith(":rw")
-        )
-    return Policy(
-        memory=_least(memory_size(traits.memory), rules_model.most_memory(rules)),
-        shm_size=parse_size(traits.shm_size),
-        pids_limit=traits.pids_limit,
-        network=rules_model.default_network(Network(traits.network), rules),
-        data_mounts=mounts,
-        environment_variables=dict(traits.environment_variables),
-        gpu_slots=GpuSlots.parse(traits.gpu_slots),
-    )
-
-
 def _signer(traits: GpuContainers, data: Path) -> Signer:
     if traits.signing_key_file:
         return Signer(load_key(Path(traits.signing_key_file), shared=True))
@@ -370,10 +342,6 @@ def _catalogue(traits: GpuContainers) -> Catalogue:
         own=own_entries(traits.catalogue_entries),
         hidden=traits.catalogue_hidden,
     )
-
-
-def _least(wanted: int, most: int | None) -> int:
-    return wanted if most is None else min(wanted, most)
 
 
 def _run_root(traits: GpuContainers) -> Path:

@@ -13,11 +13,14 @@ from jupyter_core import paths
 from traitlets.config.application import Application
 
 from .errors import InvalidRequestError
-from .model.container import Network
+from .model import policy as model
+from .model.container import Mount, Network
+from .model.gpu_slots import GpuSlots
 from .model.image_pattern import ImagePattern
+from .model.launch import Policy
 from .model.policy import ADMINISTRATOR, CONFIGURATION, Rules, Show
 from .model.size import parse_size
-from .settings import GpuContainers
+from .settings import DATA_FOLDER, GpuContainers
 
 
 def system_settings(name: str) -> GpuContainers:
@@ -111,6 +114,41 @@ def memory_size(text: str) -> int:
         ) from None
 
 
-def merged_mounts(traits: GpuContainers, system: GpuContainers) -> dict[str, str]:
-    """Return the data mounts by name; those of the administrator stand as they are."""
-    return {**traits.data_mounts, **system.data_mounts}
+def container_policy(
+    traits: GpuContainers, system: GpuContainers, rules: tuple[Rules, ...]
+) -> Policy:
+    """Return what every container gets, within the rules.
+
+    The data mounts of the administrator stand as they are; others are added.
+
+    Raises
+    ------
+    InvalidRequestError
+        A setting cannot be used.
+    """
+    mounts = {}
+    for name, text in {**traits.data_mounts, **system.data_mounts}.items():
+        source = text.removesuffix(":rw").removesuffix(":ro")
+        if not os.path.isdir(source) or "/" in name or name in ("", ".", ".."):
+            raise InvalidRequestError(
+                f"The data mount {name!r} cannot be used: {source} is not a folder, or the name is "
+                "not a plain one.",
+                "Correct c.GpuContainers.data_mounts.",
+                code="data_mount_invalid",
+            )
+        mounts[name] = Mount(
+            os.path.realpath(source), f"{DATA_FOLDER}/{name}", read_only=not text.endswith(":rw")
+        )
+    return Policy(
+        memory=_least(memory_size(traits.memory), model.most_memory(rules)),
+        shm_size=parse_size(traits.shm_size),
+        pids_limit=traits.pids_limit,
+        network=model.default_network(Network(traits.network), rules),
+        data_mounts=mounts,
+        environment_variables=dict(traits.environment_variables),
+        gpu_slots=GpuSlots.parse(traits.gpu_slots),
+    )
+
+
+def _least(wanted: int, most: int | None) -> int:
+    return wanted if most is None else min(wanted, most)

@@ -9,20 +9,18 @@ from dataclasses import dataclass
 
 from jupyter_gpu_containers.errors import (
     ImageNotFoundError,
-    InvalidImageReferenceError,
     PolicyError,
 )
 from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model import policy as model
-from jupyter_gpu_containers.model.build_bases import bases_of
 from jupyter_gpu_containers.model.container import Container, Network
 from jupyter_gpu_containers.model.environment import Environment
 from jupyter_gpu_containers.model.gpu import GpuRequest
-from jupyter_gpu_containers.model.image import Image, ImageReference, is_image_id
-from jupyter_gpu_containers.model.image_pattern import names_of
+from jupyter_gpu_containers.model.image import Image, is_image_id
 from jupyter_gpu_containers.model.policy import KernelRequest, Rules, Usage
 from jupyter_gpu_containers.ports import ContainerBackend
 
+from .image_policy import ImageGate, raise_refusal
 from .signing import Signer
 
 
@@ -47,7 +45,7 @@ class Admission:
         await self.gate._check_usage(self, without={container_id})
 
 
-class Gate:
+class Gate(ImageGate):
     """Knows the rules, and what users have.
 
     Parameters
@@ -76,85 +74,12 @@ class Gate:
         network: Network = Network.BRIDGE,
         known: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        self.rules = tuple(rules)
-        self._backend = backend
+        super().__init__(rules, backend, known=known)
         self._user = user
         self._signer = signer or Signer()
         self._network = network
-        self._known = known
         self._lock = threading.Lock()
         self._admitted: dict[str, KernelRequest] = {}  # by kernel, of starts in progress
-
-    # --- images -------------------------------------------------------------------------------
-
-    @property
-    def limits_images(self) -> bool:
-        """Whether it matters which image it is."""
-        return any(rules.limits_images for rules in self.rules)
-
-    def image_refusal(self, image: Image) -> PolicyError | None:
-        """Return why an image of the engine, or of a registry, may not be used."""
-        return model.image_refusal(names_of(image), f"“{image.name}”", self.rules)
-
-    def check_image(self, image: Image) -> None:
-        """Raise `PolicyError` where an image may not be used."""
-        _raise(self.image_refusal(image))
-
-    def check_reference(self, reference: str | ImageReference) -> None:
-        """Check a name before something is fetched, sent, built or kept by it.
-
-        Raises
-        ------
-        PolicyError
-        InvalidImageReferenceError
-        """
-        if isinstance(reference, str):
-            reference = ImageReference.parse(reference)
-        _raise(model.image_refusal([reference], f"“{reference.familiar}”", self.rules))
-
-    def check_bases(self, dockerfile: str) -> None:
-        """Check the images that a Dockerfile begins with or copies from.
-
-        Raises
-        ------
-        PolicyError
-            One is not allowed, or nobody can say before the build which it is.
-        """
-        if not self.limits_images:
-            return
-        for base in bases_of(dockerfile):
-            try:
-                self.check_reference(base)
-            except InvalidImageReferenceError:
-                rules = next(rules for rules in self.rules if rules.limits_images)
-                source = rules.source
-                raise PolicyError(
-                    f"The Dockerfile takes an image that cannot be told beforehand, “{base[:100]}”;"
-                    f" {source} allows only certain images (c.GpuContainers.allowed_images, "
-                    "denied_images and allowed_registries).",
-                    "Write the image's name in place of the variable.",
-                    code="policy_image",
-                ) from None
-
-    async def check_tag(self, source: str, name: str) -> None:
-        """Check that an image may get one more name: by it, it must not become an allowed one.
-
-        Raises
-        ------
-        PolicyError, ImageNotFoundError, InvalidImageReferenceError, UnavailableError
-        """
-        if not self.rules:
-            return
-        self.check_reference(name)
-        assert self._backend is not None
-        self.check_image(await self._backend.image(source))
-
-    def carry_refusal(self, image: Image) -> PolicyError | None:
-        """Return why no kernel may be carried into an image."""
-        if all(rules.carry_into_unknown_images for rules in self.rules):
-            return None
-        known = {ImageReference.parse(text) for text in self._known()}
-        return model.carry_refusal(names_of(image), f"“{image.name}”", known, self.rules)
 
     # --- kernels ------------------------------------------------------------------------------
 
@@ -167,14 +92,14 @@ class Gate:
         self, gpus: int, memory: int | None = None, network: Network | None = None
     ) -> None:
         """Raise `PolicyError` where nobody may start such a kernel, whatever else runs."""
-        _raise(model.kernel_refusal(self._request(gpus, memory, network), self.rules))
+        raise_refusal(model.kernel_refusal(self._request(gpus, memory, network), self.rules))
 
     def check_environment(self, environment: Environment, image: Image) -> None:
         """Raise `PolicyError` where kernels of an environment could not be started."""
         self.check_kernel(environment.gpu_request.count, environment.memory, environment.network)
         self.check_image(image)
         if environment.kernel.runtime is not None:
-            _raise(self.carry_refusal(image))
+            raise_refusal(self.carry_refusal(image))
 
     async def check_start(
         self,
@@ -234,7 +159,7 @@ class Gate:
     ) -> None:
         if not self.rules:
             return
-        _raise(model.kernel_refusal(admission.request, self.rules))
+        raise_refusal(model.kernel_refusal(admission.request, self.rules))
         if self.limits_images or environment.kernel.runtime is not None:
             await self._check_image_of(environment)
         await self._check_usage(admission, count=count)
@@ -281,7 +206,7 @@ class Gate:
                 gpus=sum(len(labels.gpus_of(container)) for container in standing)
                 + sum(request.gpus for request in coming),
             )
-            _raise(model.usage_refusal(admission.request, usage, self.rules))
+            raise_refusal(model.usage_refusal(admission.request, usage, self.rules))
             if count:
                 self._admitted[admission.kernel_id] = admission.request
 
@@ -292,8 +217,3 @@ class Gate:
             and text.get(labels.USER) == self._user
             and self._signer.is_ours(container)
         )
-
-
-def _raise(refusal: PolicyError | None) -> None:
-    if refusal is not None:
-        raise refusal

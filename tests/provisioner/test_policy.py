@@ -17,7 +17,7 @@ from jupyter_gpu_containers.model.container import ContainerSpec
 from jupyter_gpu_containers.model.launch import Launch, Phase
 from jupyter_gpu_containers.service.owner import Owner
 from tests.kernels import running
-from tests.rooms import MEMORY_IMAGE, Room
+from tests.rooms import ENGINE_IMAGE, MEMORY_IMAGE, Room
 
 GPUS = [{"name": "NVIDIA H200", "memory_gib": 141, "count": 2}]
 
@@ -125,3 +125,24 @@ async def test_a_kernel_without_a_server_is_stopped_when_its_time_is_up(memory_r
         assert failed.error is not None
         assert failed.error.code == "policy_run_time"
         assert "3 seconds (c.GpuContainers.max_run_time)" in failed.error.message
+
+
+@pytest.mark.engine
+async def test_a_real_engine_tells_what_an_image_is(engine_room: Room) -> None:
+    """The kernelspec names an allowed image, and the id of another; then the same is allowed."""
+    environment = await engine_room.environment(ENGINE_IMAGE)
+    file = engine_room.data / "kernels" / environment.name / "kernel.json"
+    spec = json.loads(file.read_text())
+    spec["metadata"]["kernel_provisioner"]["config"]["reference"] = "jgc-test/debian13:py313"
+    file.write_text(json.dumps(spec))
+    engine_room.configure(allowed_images=["jgc-test/debian13"], max_kernels_per_user=1)
+    with pytest.raises(PolicyError) as caught:
+        await AsyncKernelManager(kernel_name=environment.name).start_kernel()
+    assert caught.value.error_code == "policy_image"
+    assert ENGINE_IMAGE in caught.value.message
+    engine_room.configure(allowed_images=["jgc-test/debian12:*"])
+    async with running(environment.name) as kernel:
+        assert await kernel.run("print(6 * 7)") == "42"
+        with pytest.raises(PolicyError) as second:
+            await AsyncKernelManager(kernel_name=environment.name).start_kernel()
+        assert second.value.error_code == "policy_kernels"
