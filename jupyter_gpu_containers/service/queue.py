@@ -337,7 +337,8 @@ class Queue:
         """Note when each of those that wait starts at the latest."""
         starts: dict[str, float] = {}
         if self._forecast is not None:
-            starts = self._forecast.starts(self._claims.slots, scene, self.waiting())
+            order = in_order(waiter.ticket for waiter in self._waiting.values())
+            starts = self._forecast.starts(self._claims.slots, scene, order)
         for waiter in self._waiting.values():
             waiter.starts_by = starts.get(waiter.ticket.id)
 
