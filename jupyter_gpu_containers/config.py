@@ -48,6 +48,7 @@ from .service.logins import Logins
 from .service.lookups import Lookups
 from .service.owner import Owner
 from .service.policy import Gate
+from .service.preparation import Preparation
 from .service.queue import Queue
 from .service.reattach import Reattach
 from .service.reconcile import Reconciler
@@ -160,10 +161,8 @@ def build_services(
             run_time[0], traits.start_timeout, owner, signer, server=lambda: seats.server
         )
     launches = Launches(
-        environments,
-        images,
+        Preparation(environments, images, jobs),
         kernels,
-        jobs,
         Queue(claims, limit=traits.max_queue, forecast=forecast, log=log),
         attach_timeout=traits.attach_timeout,
         wait_for_gpus=traits.wait_for_gpus,

@@ -17,22 +17,17 @@ from typing import Any, Protocol
 
 from jupyter_gpu_containers.errors import (
     ConflictError,
-    EnvironmentNotFoundError,
     GpuContainersError,
-    ImageNotFoundError,
     LaunchCancelledError,
 )
 from jupyter_gpu_containers.model.environment import Environment
 from jupyter_gpu_containers.model.gpu import GpuRequest, Problem, asked_gpus
-from jupyter_gpu_containers.model.job import JobKind, JobState
 from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase
 
-from .environments import Environments
-from .images import Images
-from .jobs import Jobs
 from .kernels import Kernels
 from .launch_book import LaunchBook
 from .policy import Gate
+from .preparation import Preparation
 from .queue import Queue
 from .queue_file import QueueFile, WaitingLaunch
 from .waiting import WaitingRoom
@@ -73,10 +68,8 @@ class Launches(LaunchBook):
 
     def __init__(
         self,
-        environments: Environments,
-        images: Images,
+        prepare: Preparation,
         kernels: Kernels,
-        jobs: Jobs,
         queue: Queue,
         *,
         attach_timeout: float = 60.0,
@@ -85,10 +78,8 @@ class Launches(LaunchBook):
         log: logging.Logger | None = None,
     ) -> None:
         super().__init__()
-        self._environments = environments
-        self._images = images
+        self._prepare = prepare
         self._kernels = kernels
-        self._jobs = jobs
         self._attach_timeout = attach_timeout
         self._wait_for_gpus = wait_for_gpus
         self._gate = gate or Gate()
@@ -126,7 +117,7 @@ class Launches(LaunchBook):
             the user is told by the launch.
         """
         asked = asked_gpus(request.gpus, request.gpu_uuids, request.gpu_profile)
-        environment = self._environments.get(request.environment) if request.environment else None
+        environment = self._prepare.named(request.environment) if request.environment else None
         if environment is None:
             self._gate.check_kernel(asked.count, request.memory)
         else:
@@ -282,14 +273,7 @@ class Launches(LaunchBook):
         """
         launch = self.get(launch_id)
         if launch.phase is Phase.WAITING and launch_id in self._tasks and not launch.kernel_id:
-            own = self._environments.get(launch.environment)
-            cpu = self._environments.add(
-                await self._images.get(own.image_id),
-                kernel=own.kernel.name,
-                memory=own.memory,
-                shm_size=own.shm_size,
-                reference=own.reference,
-            )
+            cpu = await self._prepare.without_gpus(launch.environment)
             self._on_cpu[launch_id] = cpu
             if self._room.excuse(launch_id):
                 self.advance(
@@ -330,9 +314,11 @@ class Launches(LaunchBook):
             self._gpus[launch_id] = GpuRequest(uuids=request.gpu_uuids)
         try:
             if waited_for is None:
-                environment = await self._environment(launch_id, request)
+                environment = await self._prepare.environment(
+                    request, lambda: self.advance(launch_id, Phase.PULLING)
+                )
             else:
-                environment = self._once_more(waited_for)
+                environment = self._prepare.once_more(waited_for)
             self._change(
                 launch_id, environment=environment.name, display_name=environment.display_name
             )
@@ -348,17 +334,6 @@ class Launches(LaunchBook):
             if request.path:
                 self._spawn(launch_id, self._reap(launch_id))
 
-    def _once_more(self, name: str) -> Environment:
-        """Return the environment of a launch that has waited in an earlier process."""
-        try:
-            return self._environments.get(name)
-        except EnvironmentNotFoundError as exc:
-            raise EnvironmentNotFoundError(
-                "The launch waited for a GPU when Jupyter Server ended, and cannot go on: "
-                f"the environment “{name[:100]}” has been removed.",
-                exc.hint,
-            ) from None
-
     async def _admitted(self, launch_id: str, environment: Environment) -> Environment:
         """Wait in the queue; return the environment to start, which may be one without GPUs."""
         await self.turn(launch_id, environment)
@@ -371,44 +346,6 @@ class Launches(LaunchBook):
     def _container_of(self, kernel_id: str) -> str | None:
         kernel = self._kernels.get(kernel_id)
         return kernel.container_id if kernel else None
-
-    async def _environment(self, launch_id: str, request: LaunchRequest) -> Environment:
-        """Return the environment of a request: the named one, or one for its image."""
-        if request.environment:
-            return self._environments.get(request.environment)
-        reference = request.image or ""
-        try:
-            image = await self._images.get(reference)
-        except ImageNotFoundError:
-            if not request.pull:
-                raise
-            self.advance(launch_id, Phase.PULLING)
-            await self._pull(reference)
-            image = await self._images.get(reference)
-        return self._environments.add(
-            image,
-            kernel=request.kernel,
-            gpus=len(request.gpu_uuids) or request.gpus,
-            gpu_profile=request.gpu_profile,
-            memory=request.memory,
-            shm_size=request.shm_size,
-            reference=reference,
-        )
-
-    async def _pull(self, reference: str) -> None:
-        """Fetch an image by a job, which everybody can see, and who asks for the same shares."""
-        job = self._jobs.submit(JobKind.PULL, reference)
-        ours = job.state is JobState.QUEUED  # else somebody else waits for it, too
-        try:
-            job = await self._jobs.finished(job.id)
-        except asyncio.CancelledError:
-            if ours:
-                await self._jobs.cancel(job.id)
-            raise
-        if job.error is not None:
-            raise GpuContainersError(job.error.message, job.error.hint, code=job.error.code)
-        if job.state is JobState.CANCELLED:
-            raise LaunchCancelledError("The pull of the launch's image was cancelled.")
 
     async def _reap(self, launch_id: str) -> None:
         """Shut a launched kernel down when its notebook's page is gone: nobody would find it."""

@@ -23,6 +23,7 @@ from jupyter_gpu_containers.service.jobs import Jobs
 from jupyter_gpu_containers.service.kernels import Kernels
 from jupyter_gpu_containers.service.launches import Launches
 from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.preparation import Preparation
 from jupyter_gpu_containers.service.queue import Queue
 from jupyter_gpu_containers.service.seats import Seats
 from jupyter_gpu_containers.service.transfers import Transfers
@@ -126,10 +127,8 @@ class Desk:
         kernels = Kernels(self.backend, self.claims, seats, Policy())
         self.jobs = Jobs(Transfers(self.backend, images))
         self.launches = Launches(
-            self.environments,
-            images,
+            Preparation(self.environments, images, self.jobs),
             kernels,
-            self.jobs,
             Queue(self.claims, limit=3),
             attach_timeout=attach_timeout,
             wait_for_gpus=wait_for_gpus,
