@@ -339,18 +339,21 @@ def test_a_server_ends_in_the_middle_of_starts(room: Room, own: list[Server]) ->
 
 
 def test_a_server_that_was_killed(room: Room, own: list[Server]) -> None:
-    """The next server of anybody removes what it left, containers and folders alike."""
+    """The next one takes over what ran, and removes what was still being started."""
     server = Server(room)
     own.append(server)
-    server.reached(server.launch(environment="good"), "running")
+    running = server.launch(environment="good")
+    server.reached(running, "running")
     server.reached(server.launch(environment="silent"), "starting")
     server.kill()
     assert len(room.containers()) == 2
-    forget_connection_files(room)
     later = Server(room)
     own.append(later)
-    later.until(lambda: room.leftovers() == [])
+    later.until(lambda: len(room.containers()) == 1)
+    assert later.kernels() == [running]
+    assert later.reached(running, "running")["recovered"]
     assert later.terminate() == 0
+    assert room.settled() == []
 
 
 def test_notebook_7(room: Room, own: list[Server]) -> None:
