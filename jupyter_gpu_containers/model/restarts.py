@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from .gpu import Problem
 
 MOST, WITHIN = 3, 600.0  # restarts, seconds
-# It would end in the same way, or somebody wants it to be over.
+# It would end in the same way, or somebody wants it to be over. One that ran out of memory is not
+# among them: a restart runs no cell again.
 NEVER = {
-    "out_of_memory": "it would run out of memory again",
     "gpu_lost": "its GPU has failed",
     "environment_image_missing": "its image is not on this machine",
     "image_not_found": "its image is not on this machine",

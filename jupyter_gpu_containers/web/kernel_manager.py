@@ -21,6 +21,7 @@ class CancellingKernelManager(AsyncMappingKernelManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self._shutdowns: dict[str, asyncio.Future[None]] = {}  # in progress, by kernel id
+        self._given_up: set[asyncio.Future[None]] = set()  # shutdowns of kernels that died
 
     async def shutdown_kernel(  # type: ignore[override]
         self, kernel_id: str, now: bool = False, restart: bool = False
@@ -49,6 +50,19 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         )
         # Who asked for the end of a kernel, mostly to have its GPU, is answered when it has ended.
         await wait_until_gone(self, kernel_id)
+
+    def _handle_kernel_died(self, kernel_id: str) -> None:
+        """Forget a kernel that is not restarted; the stock manager leaves its container behind.
+
+        That holds the kernel's GPUs, in whatever state it is.
+        """
+        provisioner: Any = getattr(self._kernels.get(kernel_id), "provisioner", None)
+        if hasattr(provisioner, "gave_up"):
+            going = asyncio.ensure_future(self.shutdown_kernel(kernel_id, now=True))
+            self._given_up.add(going)
+            going.add_done_callback(self._given_up.discard)
+        else:
+            super()._handle_kernel_died(kernel_id)  # type: ignore[no-untyped-call]
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """Shut a kernel down that nobody used for long; the reason is told.

@@ -17,7 +17,14 @@ def test_never(code: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["kernel_exited", "kernel_signalled", "engine_restarted", "pids_limit", "kernel_timeout"],
+    [
+        "out_of_memory",
+        "kernel_exited",
+        "kernel_signalled",
+        "engine_restarted",
+        "pids_limit",
+        "kernel_timeout",
+    ],
 )
 def test_once(code: str) -> None:
     assert why_not(Problem(code, "It ended."), (), 0.0) is None

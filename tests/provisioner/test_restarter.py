@@ -98,15 +98,19 @@ async def test_more_often_over_a_longer_time(any_room: Room) -> None:
 
 
 @pytest.mark.engine
-async def test_never_after_running_out_of_memory(engine_room: Room) -> None:
+async def test_a_kernel_that_runs_out_of_memory(engine_room: Room) -> None:
     """Slowly: jupyter_client's own count would begin anew each time."""
     environment = await engine_room.environment(engine_room.image, memory=256 << 20)
     async with watched(environment.name) as it:
+        for _ in range(3):
+            await it.die("x = b'1' * (1 << 30)")
+            assert it.kernel.provisioner.death is None
+            await it.kernel.answers_again()
         await it.die("x = b'1' * (1 << 30)")
-        assert it.told == ["dead"]
+        assert it.told == [*["restart"] * 3, "dead"]
         error = error_of(engine_room)
         assert error.code == "out_of_memory"
-        assert "It was not restarted automatically: it would run out of memory" in error.message
+        assert "It was not restarted automatically: it was restarted 3 times" in error.message
 
 
 @pytest.mark.engine

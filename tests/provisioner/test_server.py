@@ -257,6 +257,27 @@ def test_a_page_that_connects_again_while_a_dead_kernel_is_restarted(server: Ser
     server.request("DELETE", f"/api/sessions/{session['id']}")
 
 
+def test_a_kernel_that_keeps_dying_is_given_up_and_holds_nothing(server: Server) -> None:
+    session = server.session("good")
+    kernel_id = session["kernel"]["id"]
+    for _ in range(3):
+        page = server.connect(kernel_id)
+        assert page.run("print(1 + 1)") == "2"
+        page.send("import os; os._exit(3)")
+        page.until_state("restarting")
+        page.close()
+    page = server.connect(kernel_id)
+    assert page.run("print(1 + 1)") == "2"
+    page.send("import os; os._exit(3)")
+    page.until_state("dead")
+    server.until(lambda: not server.kernels() and not server.room.leftovers())
+    launch = server.get_launch(kernel_id)
+    assert (launch["phase"], launch["error"]["code"]) == ("failed", "kernel_exited")
+    assert "3 times in the last 10 minutes" in launch["error"]["message"]
+    page.close()
+    server.request("DELETE", f"/api/sessions/{session['id']}")
+
+
 def test_a_kernel_stopped_by_the_command_line_is_not_started_again(server: Server) -> None:
     session = server.session("good")
     kernel_id = session["kernel"]["id"]
