@@ -33,6 +33,7 @@ IMAGES = SimpleNamespace(
     cuda="jgc-test/cuda:latest",  # NVIDIA_* variables of a CUDA 12.4 image, PyTorch 25.08
     no_kernel="jgc-test/no-kernel:latest",  # Python and IPython without ipykernel
     plain="jgc-test/plain:latest",  # Python 3.11, NumPy, nothing of Jupyter
+    plain313="jgc-test/plain313:latest",  # Python 3.13, NumPy, nothing of Jupyter
     debian11="jgc-test/debian11:py39",  # Python 3.9, NumPy, nothing of Jupyter
     no_python="jgc-test/no-python:latest",  # no Python at all
     exits_at_once="jgc-test/exits-at-once:latest",  # entry point refuses with exit code 3

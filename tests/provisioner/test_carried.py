@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.rooms import Room, run_program
 
 pytestmark = pytest.mark.engine
 
+TRAIN = Path(__file__).resolve().parents[1] / "samples" / "train.ipynb"
 LIB = f"{RUNTIME_FOLDER}/lib"
 PATH = "import json, sys; print(json.dumps(sys.path))"
 
@@ -163,17 +165,30 @@ async def test_another_python_and_another_kernel(room: Room, images: SimpleNames
     assert found.image_id in (None, environment.image_id)
 
 
-def test_papermill_takes_the_same_road(room: Room, images: SimpleNamespace) -> None:
-    environment = room.environment_now(images.plain)
-    notebook = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call]
-        cells=[nbformat.v4.new_code_cell("import numpy; print(numpy.__version__)")]  # type: ignore[no-untyped-call]
-    )
+@pytest.mark.parametrize(
+    ("image", "python", "numpy"),
+    [("debian11", "3.9", "1.19"), ("plain", "3.11", "1.24"), ("plain313", "3.13", "2.2")],
+)
+def test_a_notebook_runs_in_images_that_have_never_heard_of_jupyter(
+    room: Room, images: SimpleNamespace, image: str, python: str, numpy: str
+) -> None:
+    """A small model learns, with the image's own NumPy, and its weights are a file beside it."""
+    environment = room.environment_now(getattr(images, image))
+    notebook = nbformat.read(TRAIN, 4)  # type: ignore[no-untyped-call]
+    versions = "import sys; print(*sys.version_info[:2], *np.__version__.split('.')[:2], sep='.')"
+    notebook.cells[-1] = nbformat.v4.new_code_cell(versions)  # type: ignore[no-untyped-call]  # no plot
     nbformat.write(notebook, room.workspace / "in.ipynb")  # type: ignore[no-untyped-call]
     command = [sys.executable, "-m", "papermill", "-k", environment.name, "in.ipynb", "out.ipynb"]
-    done = run_program(room, command)
+    done = run_program(room, [*command, "-p", "epochs", "20"])
     assert done.returncode == 0, done.stdout
     out = nbformat.read(room.workspace / "out.ipynb", 4)  # type: ignore[no-untyped-call]
-    assert out.cells[0].outputs[0].text == "1.24.2\n"
+    outputs = [output for cell in out.cells for output in cell.get("outputs", ())]
+    assert [output.text for output in outputs if output.output_type == "stream"] == [
+        "20 epochs: loss 0.767 -> 0.300, accuracy 0.868\n",
+        f"{python}.{numpy}\n",
+    ]
+    weights = (room.workspace / "weights.npz").stat()
+    assert (weights.st_uid, weights.st_gid) == (os.getuid(), os.getgid())
 
 
 async def test_no_kernel_to_be_had(
