@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from jupyter_gpu_containers.errors import InvalidRequestError
+
 from .container import Mount
 from .environment import Environment
 from .launch import Caller, Launch, Phase, PhaseTime, Seat
@@ -130,9 +132,7 @@ class KernelRecord:
                 memory=None if data["memory"] is None else int(data["memory"]),
                 sessions=tuple(SessionRow(**row) for row in data["sessions"]),
             )
-        except ValueError:
-            raise
-        except Exception as exc:  # whatever shape it has instead
+        except (AttributeError, KeyError, TypeError, InvalidRequestError) as exc:
             raise ValueError(f"damaged: {exc!r}") from exc
 
     def with_sessions(self, rows: tuple[SessionRow, ...]) -> KernelRecord:
