@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gpu_containers.errors import (
+    EnvironmentExistsError,
     EnvironmentNotFoundError,
     InvalidImageReferenceError,
     InvalidRequestError,
@@ -166,9 +167,26 @@ class Environments:
         if display_name is None:
             titles = {environment.display_name for environment in present}
             wanted = replace(wanted, display_name=_free(wanted.display_name, titles, " ({})"))
-        if wanted.name in self._finder():
-            raise name_taken(wanted.name)
-        self._folder.write(wanted)
+        try:
+            if wanted.name in self._finder():
+                raise name_taken(wanted.name)
+            self._folder.write(wanted)
+        except EnvironmentExistsError:
+            if name is not None or wanted.name not in self._finder():
+                raise
+            # another process was quicker; most likely it wrote the very same
+            return self.add(
+                image,
+                kernel=kernel,
+                gpus=gpus,
+                memory=memory,
+                shm_size=shm_size,
+                display_name=display_name,
+                reference=reference,
+                gpu_profile=gpu_profile,
+                gpu_uuids=gpu_uuids,
+                network=network,
+            )
         return wanted
 
     def remove(self, name: str) -> None:

@@ -145,6 +145,9 @@ class Seats:
     def sweep(self, in_use: Collection[str]) -> None:
         """Remove the folders of kernels whose process is certainly dead.
 
+        Those alone that were made from our own data directory: servers of a user may have others,
+        or another engine, and then only they know which of their kernels run on.
+
         Parameters
         ----------
         in_use : collection of str
@@ -153,15 +156,21 @@ class Seats:
         for root in (self.run_root, self.home_root):  # either may outlive the other
             for marker in root.glob(f"*/{OWNER_FILE}"):
                 try:
-                    whose, _, kernel_id = _read_plain(marker).partition("\n")
+                    lines = _read_plain(marker).split("\n")
                 except OSError:  # its owner is removing it now
                     continue
-                if kernel_id not in in_use and owner.is_dead(whose, running=False):
+                whose, kernel_id, made_from = (*lines, "", "")[:3]
+                ours = made_from in ("", self._made_from)
+                if ours and kernel_id not in in_use and owner.is_dead(whose, running=False):
                     self._remove(str(marker.parent))
 
     def _marker(self, kernel_id: str) -> str:
-        """Return what stands in each folder: who drives the kernel, and which one it is."""
-        return f"{self._owner}\n{kernel_id}"
+        """Return what stands in each folder: who drives the kernel, which one, made from where."""
+        return f"{self._owner}\n{kernel_id}\n{self._made_from}"
+
+    @property
+    def _made_from(self) -> str:
+        return os.path.realpath(self.home_root)
 
     def _make_folders(self, kernel_id: str) -> tuple[str, str]:
         """Make a run directory and a home, each beside the name of who drives the kernel."""

@@ -156,6 +156,22 @@ def test_folders_whose_container_stands_are_kept(seats: Seats) -> None:
     assert not os.path.isdir(seat.home_dir)
 
 
+def test_folders_made_from_another_data_directory_are_left_to_its_servers(
+    seats: Seats, tmp_path: Path
+) -> None:
+    """Run directories of all servers of a user lie side by side; their engines may differ."""
+    seat = seats.take("k1", working_dir=None, env={}, own_env={})
+    marker = Path(seat.run_dir, OWNER_FILE)
+    dead = str(replace(Owner.current(), start_time="1"))
+    marker.write_text(marker.read_text().replace(seat.owner, dead))
+    other = Seats(run_root=seats.run_root, home_root=tmp_path / "other", caller=ME)
+    other.sweep([])
+    assert os.path.isdir(seat.run_dir)
+    seats.sweep([])
+    assert not os.path.isdir(seat.run_dir)
+    seats.leave(seat)
+
+
 def test_taken_over(seats: Seats) -> None:
     """From then on they are this process's, in every respect."""
     seat = seats.take("k1", working_dir=None, env={}, own_env={})
@@ -188,7 +204,7 @@ def test_what_a_kernel_put_in_place_of_a_marker(seats: Seats, tmp_path: Path, ki
             seats.adopt(seat)
     else:
         seats.adopt(seat)
-        assert marker.read_text().endswith("\nk1")
+        assert marker.read_text().split("\n")[1] == "k1"
     assert victim.read_text() == "mine"
 
 

@@ -131,6 +131,7 @@ def log_in(notebook: NotebookPage, team: Team) -> None:
     dialog.get_by_label("Registry").fill(team.host)
     dialog.get_by_label("User name").fill(USERNAME)
     dialog.get_by_label("Password or token").fill("wrong")
+    expect(dialog.get_by_role("button", name="Log In")).to_be_enabled()
     dialog.get_by_role("button", name="Log In").click()
     expect(dialog.get_by_role("alert")).to_have_text(
         f"{team.host} does not take the login of {USERNAME}: "
