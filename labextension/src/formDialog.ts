@@ -13,6 +13,12 @@ export class FormDialog<T> extends Dialog<T> {
     super.resolve(index);
   }
 
+  protected override _evtInput(event: InputEvent): void {
+    super._evtInput(event);
+    // what is written into the fields after the event counts, too (React, password managers)
+    requestAnimationFrame(() => super._evtInput(event));
+  }
+
   protected override _evtKeydown(event: KeyboardEvent): void {
     const { target } = event;
     const isOfBody =
