@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,62 +18,11 @@ from jupyter_gpu_containers.errors import (
     QueueFullError,
 )
 from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase
-from jupyter_gpu_containers.service import queue as queue_module
-from jupyter_gpu_containers.service import waiting as waiting_module
+from jupyter_gpu_containers.model.launch import LaunchRequest, Phase
 from jupyter_gpu_containers.service.queue_file import QueueFile, known_queues
 from tests.service.launch_desk import IMAGE, Desk
-
-
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Places are told at once; only what is told wakes who waits."""
-    monkeypatch.setattr(waiting_module, "TELL_INTERVAL", 0.0)
-    monkeypatch.setattr(queue_module, "POLL", 3600.0)
-
-
-@pytest.fixture
-def store() -> Iterator[MemoryStore]:
-    store = MemoryStore()
-    yield store
-    store.kill_all()
-
-
-@pytest.fixture
-def desk(tmp_path: Path, store: MemoryStore) -> Desk:
-    return Desk(tmp_path, store=store)
-
-
-def one(path: str = "n.ipynb", gpus: int = 1, **more: object) -> LaunchRequest:
-    return LaunchRequest(image=IMAGE, gpus=gpus, path=path, **more)  # type: ignore[arg-type]
-
-
-async def start(desk: Desk, path: str = "n.ipynb", gpus: int = 1) -> Launch:
-    launch = desk.launches.submit(one(path, gpus))
-    desk.door.attached_kernels.add(launch.id)
-    return await desk.reached(launch.id, Phase.RUNNING)
-
-
-async def waits(desk: Desk, position: int, path: str = "n.ipynb", **more: object) -> Launch:
-    """Ask for a GPU, and wait until the launch is at this place."""
-    launch = desk.launches.submit(one(path, **more))  # type: ignore[arg-type]
-
-    def is_there() -> bool:
-        place = desk.launches.get(launch.id).queue
-        return place is not None and place.position == position
-
-    await desk.until(is_there)
-    return desk.launches.get(launch.id)
-
-
-def position(desk: Desk, launch: Launch) -> int | None:
-    place = desk.launches.get(launch.id).queue
-    return place and place.position
-
-
-def queue_of(folder: Path) -> list[str]:
-    """Return who waits, as the file on disk says it."""
-    return [entry.launch.id for queue in known_queues(folder) for entry in queue.launches]
+from tests.service.waiting_desk import *  # noqa: F403
+from tests.service.waiting_desk import one, position, queue_of, start, waits
 
 
 async def test_who_waits_is_told_its_place_and_who_has_the_gpus(desk: Desk) -> None:
