@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -25,6 +24,8 @@ from jupyter_gpu_containers.model.gpu_health import (
     Quarantine,
 )
 from jupyter_gpu_containers.ports import GpuInventory
+
+from .private_file import write_private
 
 REMEMBERED = 1000  # events
 LOOK_AFTER = 10.0  # seconds for which the driver's files are not read again
@@ -141,12 +142,8 @@ class GpuHealth(GpuInventory):
         for uuid in set(self._quarantine.faults) - set(quarantine.faults):
             self._log.warning("GPU %s is given out again: NVML says that it is well", uuid)
         self._quarantine = quarantine
-        draft = self._file.with_suffix(f".{os.getpid()}")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(_document(quarantine, self._boot)), "utf-8")
-            draft.chmod(0o600)
-            os.replace(draft, self._file)
+            write_private(self._file, json.dumps(_document(quarantine, self._boot)))
             self._read = self._identity()
         except OSError as exc:
             self._log.warning("failed GPUs are not remembered for other processes: %s", exc)

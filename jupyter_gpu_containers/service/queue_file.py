@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +17,7 @@ from jupyter_gpu_containers.model.queue import Ticket
 
 from .futures import from_thread
 from .owner import Owner
+from .private_file import write_private
 from .server_id import ServerId, Servers
 
 VERSION = 1
@@ -107,7 +106,7 @@ class QueueFile:
                     return
                 done = self._content
             try:
-                _replace(self._path, _as_text(done or ()))
+                write_private(self._path, _as_text(done or ()))
             except OSError as exc:  # the queue works on; a restart would lose it
                 log.warning("could not write down who waits for GPUs: %s", exc)
 
@@ -128,7 +127,7 @@ def forget_launch(queue: KnownQueue, launch_id: str) -> None:
     assert queue.path is not None
     assert not queue.alive, "a server writes its file itself"
     left = [entry for entry in read_queue(queue.path).launches if entry.launch.id != launch_id]
-    _replace(queue.path, _as_text(left))
+    write_private(queue.path, _as_text(left))
 
 
 def read_queue(path: Path) -> KnownQueue:
@@ -144,21 +143,6 @@ def read_queue(path: Path) -> KnownQueue:
     except (OSError, ValueError, KeyError, TypeError) as exc:
         log.warning("%s cannot be read; who waited is not taken up: %r", path, exc)
         return KnownQueue()
-
-
-def _replace(path: Path, content: str) -> None:
-    """Write a private file, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".queue-")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
 
 
 def _as_text(launches: Iterable[WaitingLaunch]) -> str:
