@@ -13,12 +13,13 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import ensure_async
 from traitlets.config import Config
 
+from jupyter_gpu_containers.model.kernel.launch import Launch
+from jupyter_gpu_containers.service.queue.file import QueueFile
+from jupyter_gpu_containers.service.recovery.server_id import ServerId
+
 from .config import CONFIG_NAME, build_services, share_services
 from .errors import GpuContainersError
 from .model.job import Job
-from .model.launch import Launch
-from .service.queue_file import QueueFile
-from .service.server_id import ServerId
 from .service.services import Services
 from .settings import GpuContainers
 from .web.adoption import ServerAdopter, can_adopt
@@ -186,7 +187,7 @@ async def reconcile_for_ever(services: Services, server: ServerId | None, log: A
 
 
 class ServerKernels:
-    """`service.launches.KernelDoor` over the managers of a Jupyter server."""
+    """`service.launch.launches.KernelDoor` over the managers of a Jupyter server."""
 
     def __init__(self, serverapp: Any) -> None:
         self._app = serverapp

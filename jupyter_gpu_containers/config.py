@@ -21,48 +21,49 @@ from jupyter_core.paths import (
 from traitlets.config import Config
 from traitlets.config.application import Application
 
+from jupyter_gpu_containers.model.kernel.launch import Caller
+from jupyter_gpu_containers.service.gpu.health import GpuHealth, boot_id
+from jupyter_gpu_containers.service.image.builds import Builds
+from jupyter_gpu_containers.service.image.catalogue import Catalogue
+from jupyter_gpu_containers.service.image.commits import Commits
+from jupyter_gpu_containers.service.image.images import Images
+from jupyter_gpu_containers.service.image.inspection import Inspection
+from jupyter_gpu_containers.service.image.jobs import Jobs
+from jupyter_gpu_containers.service.image.logins import Logins
+from jupyter_gpu_containers.service.image.lookups import Lookups
+from jupyter_gpu_containers.service.image.transfers import Transfers
+from jupyter_gpu_containers.service.image.verdicts import Verdicts
+from jupyter_gpu_containers.service.kernel.claims import Claims
+from jupyter_gpu_containers.service.kernel.environments import Environments
+from jupyter_gpu_containers.service.kernel.kernels import Kernels
+from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.kernel.runtimes import KernelRuntimes
+from jupyter_gpu_containers.service.kernel.seats import Seats
+from jupyter_gpu_containers.service.kernel.waivers import Waivers
+from jupyter_gpu_containers.service.kernel.watch import EventSource, KernelWatch
+from jupyter_gpu_containers.service.launch.launches import Launches
+from jupyter_gpu_containers.service.launch.preparation import Preparation
+from jupyter_gpu_containers.service.launch.run_time import RunTimes
+from jupyter_gpu_containers.service.queue.forecast import Forecast
+from jupyter_gpu_containers.service.queue.queue import Queue
+from jupyter_gpu_containers.service.recovery.reattach import Reattach
+from jupyter_gpu_containers.service.recovery.reconcile import Reconciler
+from jupyter_gpu_containers.service.recovery.records import Records
+from jupyter_gpu_containers.service.recovery.server_id import Servers
+from jupyter_gpu_containers.service.recovery.signing import Signer, load_key
+
 from .catalogue import curated_entries, nvidia_matrix, own_entries
 from .errors import InvalidRequestError
 from .model import policy as rules_model
-from .model.launch import Caller
 from .model.size import parse_size
 from .policy_config import all_rules, container_policy, system_settings
 from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
 from .registries.credentials import DockerCredentials
 from .runtime import carried
 from .runtime.facts import FileImageFacts
-from .service.builds import Builds
-from .service.catalogue import Catalogue
-from .service.claims import Claims
-from .service.commits import Commits
-from .service.environments import Environments
-from .service.forecast import Forecast
-from .service.health import GpuHealth, boot_id
-from .service.images import Images
-from .service.inspection import Inspection
-from .service.jobs import Jobs
-from .service.kernel_watch import EventSource, KernelWatch
-from .service.kernels import Kernels
-from .service.launches import Launches
-from .service.logins import Logins
-from .service.lookups import Lookups
-from .service.owner import Owner
 from .service.policy import Gate
-from .service.preparation import Preparation
-from .service.queue import Queue
-from .service.reattach import Reattach
-from .service.reconcile import Reconciler
-from .service.records import Records
-from .service.run_time import RunTimes
-from .service.runtimes import KernelRuntimes
-from .service.seats import Seats
-from .service.server_id import Servers
 from .service.services import Services
 from .service.sight import Sight
-from .service.signing import Signer, load_key
-from .service.transfers import Transfers
-from .service.verdicts import Verdicts
-from .service.waivers import Waivers
 from .settings import GpuContainers
 
 CONFIG_NAME = "jupyter_gpu_containers_config"

@@ -12,12 +12,13 @@ import os
 from jupyter_core import paths
 from traitlets.config.application import Application
 
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots
+from jupyter_gpu_containers.model.image.pattern import ImagePattern
+from jupyter_gpu_containers.model.kernel.container import Mount, Network
+from jupyter_gpu_containers.model.kernel.launch import Policy
+
 from .errors import InvalidRequestError
 from .model import policy as model
-from .model.container import Mount, Network
-from .model.gpu_slots import GpuSlots
-from .model.image_pattern import ImagePattern
-from .model.launch import Policy
 from .model.policy import ADMINISTRATOR, CONFIGURATION, Rules, Show
 from .model.size import parse_size
 from .settings import DATA_FOLDER, GpuContainers

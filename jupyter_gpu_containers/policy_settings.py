@@ -5,7 +5,8 @@ from __future__ import annotations
 from traitlets import Bool, Enum, Float, Int, List, Unicode
 from traitlets.config import Configurable
 
-from .model.container import Network
+from jupyter_gpu_containers.model.kernel.container import Network
+
 from .model.policy import Show
 
 

@@ -12,15 +12,26 @@ import concurrent.futures
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from .model.build import BuildPlan
-from .model.container import Container, ContainerExit, ContainerSpec, EngineInfo
-from .model.container_diff import ContainerDiff
-from .model.foreign import ForeignContainer
-from .model.gpu import GpuSnapshot
-from .model.image import Image
+from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
+from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer
+from jupyter_gpu_containers.model.image.build import BuildPlan
+from jupyter_gpu_containers.model.image.container_diff import ContainerDiff
+from jupyter_gpu_containers.model.image.image import Image
+from jupyter_gpu_containers.model.image.registry import (
+    Credential,
+    RemoteImage,
+    SearchResult,
+    TagPage,
+)
+from jupyter_gpu_containers.model.kernel.container import (
+    Container,
+    ContainerExit,
+    ContainerSpec,
+    EngineInfo,
+)
+from jupyter_gpu_containers.model.kernel.usage import ContainerUsage
+
 from .model.job import Step
-from .model.registry import Credential, RemoteImage, SearchResult, TagPage
-from .model.usage import ContainerUsage
 
 # Told of each step of a transfer, from a foreign thread, in order; it must be cheap.
 Progress = Callable[[Step], None]

@@ -19,16 +19,17 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Any as AnyTrait
 from traitlets import Int, List, Unicode
 
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE, Phase, Seat
+from jupyter_gpu_containers.model.kernel.record import KernelRecord
+from jupyter_gpu_containers.service.kernel.kernels import KernelContainer
+from jupyter_gpu_containers.service.kernel.seats import SOCKET_NAME, write_anew
+from jupyter_gpu_containers.service.recovery.crashpoints import reached
+
 from .config import shared_services
 from .errors import ContainerNotFoundError, GpuContainersError, GpusBusyError
-from .model.environment import Environment
-from .model.gpu import Problem
-from .model.launch import CONNECTION_FILE, Phase, Seat
-from .model.record import KernelRecord
-from .service.crashpoints import reached
 from .service.futures import from_thread
-from .service.kernels import KernelContainer
-from .service.seats import SOCKET_NAME, write_anew
 from .service.services import Services
 
 
@@ -263,7 +264,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         return info
 
     async def load_provisioner_info(self, provisioner_info: dict[str, Any]) -> None:
-        """Go on with a kernel that this server's former life started; see `service.reattach`."""
+        """Go on with a kernel that this server's former life started; see `recovery.reattach`."""
         await super().load_provisioner_info(provisioner_info)
         reached("provisioner.loaded")
         self._container = self._services.kernels.get(self.kernel_id)

@@ -6,7 +6,8 @@ import os
 
 from traitlets import Dict, Enum, Float, Int, List, Unicode
 
-from .model.container import Network
+from jupyter_gpu_containers.model.kernel.container import Network
+
 from .policy_settings import PolicySettings
 
 DATA_FOLDER = "/data"  # where named data mounts appear in a container

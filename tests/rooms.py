@@ -23,8 +23,8 @@ import docker
 import pytest
 
 from jupyter_gpu_containers.config import load_services, share_services
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.environment import Environment
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.service.services import Services
 
 SETTLE = 10.0  # seconds in which what was asked to end must have ended

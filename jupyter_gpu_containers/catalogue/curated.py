@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from jupyter_gpu_containers.model.catalogue import (
+from jupyter_gpu_containers.model.image.catalogue import (
     Entry,
     Evidence,
     KnownImage,

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.catalogue import Entry
-from jupyter_gpu_containers.model.image import ImageReference
+from jupyter_gpu_containers.model.image.catalogue import Entry
+from jupyter_gpu_containers.model.image.image import ImageReference
 
 _TEXTS = ("title", "description", "link", "licence", "framework", "vendor")
 _NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)

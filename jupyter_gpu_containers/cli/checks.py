@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from jupyter_gpu_containers.errors import EnginePermissionError, GpuContainersError
-from jupyter_gpu_containers.model.container import EngineInfo
-from jupyter_gpu_containers.model.ending import format_bytes
-from jupyter_gpu_containers.model.gpu import GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.device import GpuSnapshot, Problem
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
+from jupyter_gpu_containers.model.kernel.ending import format_bytes
 
 OLDEST_API = (1, 41)  # Docker 20.10; Podman 4 speaks it too
 # NVIDIA Container Toolkit below this lets an image take over the host (CVE-2025-23266, CVSS 9.0)
@@ -19,7 +19,7 @@ OLDEST_TOOLKIT = (1, 17, 8)
 PATCHED_RUNC = ((1, 2, 8), (1, 3, 3), (1, 4, 0))
 ENOUGH_DISK = 20 << 30  # bytes; one image with CUDA and a framework unpacks to about that
 LONGEST_SOCKET = 107  # bytes of a Unix socket's path (unix(7))
-SOCKET_IN_RUN_DIR = "/tmpXXXXXXXX/k-5"  # how service.seats names the longest one
+SOCKET_IN_RUN_DIR = "/tmpXXXXXXXX/k-5"  # how kernel.seats names the longest one
 
 INSTALL_TOOLKIT = (
     "sudo apt install nvidia-container-toolkit && sudo nvidia-ctk runtime configure "

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.ending import format_bytes
-from jupyter_gpu_containers.model.gpu_names import gpu_named
+from jupyter_gpu_containers.model.gpu.names import gpu_named
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.ending import format_bytes
 from jupyter_gpu_containers.model.size import parse_size
-from jupyter_gpu_containers.service.environments import environment_problems
+from jupyter_gpu_containers.service.kernel.environments import environment_problems
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import environment_model
 

@@ -18,12 +18,12 @@ from jupyter_server.extension.config import ExtensionConfigManager
 from jupyterlab_server.config import get_page_config
 
 from jupyter_gpu_containers.errors import GpuContainersError, UnavailableError, WorkspaceError
-from jupyter_gpu_containers.model.container import EngineInfo
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.service.environments import environment_problems
-from jupyter_gpu_containers.service.images import as_problem
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
+from jupyter_gpu_containers.service.image.images import as_problem
+from jupyter_gpu_containers.service.kernel.environments import environment_problems
+from jupyter_gpu_containers.service.kernel.workspace import resolve_workspace
 from jupyter_gpu_containers.service.services import Services
-from jupyter_gpu_containers.service.workspace import resolve_workspace
 
 from .checks import Facts, Finding, Level, check_all
 from .kernels import kernel_rows

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_gpu_containers.model.ending import format_bytes
-from jupyter_gpu_containers.model.gpu import Gpu, GpuSnapshot
-from jupyter_gpu_containers.service.gpu_usage import GpuUse, Holder
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
+from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.service.gpu.usage import GpuUse, Holder
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import gpus_model
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_gpu_containers.model.build import DOCKERFILE
+from jupyter_gpu_containers.model.image.build import DOCKERFILE
 
 from . import images, logins, transfers
 

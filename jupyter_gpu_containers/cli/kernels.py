@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from jupyter_gpu_containers.errors import ConflictError, ContainerNotFoundError, InvalidRequestError
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container
-from jupyter_gpu_containers.model.gpu import GpuSnapshot
-from jupyter_gpu_containers.model.launch import Caller
+from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container
+from jupyter_gpu_containers.model.kernel.launch import Caller
 from jupyter_gpu_containers.model.policy import Show
-from jupyter_gpu_containers.service.reconcile import Reconciler
+from jupyter_gpu_containers.service.recovery.reconcile import Reconciler
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.service.sight import Sight
 from jupyter_gpu_containers.web.serializers import time_text

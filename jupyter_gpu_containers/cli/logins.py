@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.registry_host import default_username, parse_registry_host
+from jupyter_gpu_containers.model.image.registry_host import default_username, parse_registry_host
 from jupyter_gpu_containers.service.services import Services
 
 from .outcome import Outcome

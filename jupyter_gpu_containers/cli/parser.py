@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from jupyter_gpu_containers import __version__
-from jupyter_gpu_containers.model.container import Network
+from jupyter_gpu_containers.model.kernel.container import Network
 from jupyter_gpu_containers.service.services import Services
 
 from . import commands

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from jupyter_gpu_containers.model.ending import format_bytes
 from jupyter_gpu_containers.model.job import Job, JobKind, JobState
-from jupyter_gpu_containers.service.jobs import Jobs
+from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.service.image.jobs import Jobs
 
 from .outcome import end_at_next_interrupt
 from .tables import Style

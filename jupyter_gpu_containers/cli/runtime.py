@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError, KernelNotInImageError
-from jupyter_gpu_containers.model.kernel_runtime import LIBCS, MACHINES, RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import LIBCS, MACHINES, RuntimeTag
 from jupyter_gpu_containers.runtime.carried import KernelRuntime
 from jupyter_gpu_containers.runtime.carried_bundle import load_bundle, write_bundle
-from jupyter_gpu_containers.service.runtimes import KernelRuntimes
+from jupyter_gpu_containers.service.kernel.runtimes import KernelRuntimes
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import time_text
 

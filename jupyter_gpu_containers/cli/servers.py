@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import urllib.request
 
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.kernel.owner import Owner
 
 TIMEOUT = 30.0  # seconds; a kernel has five to end by itself
 

@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gpu_containers.errors import ImageNotFoundError, InvalidRequestError
-from jupyter_gpu_containers.model.host import Host
-from jupyter_gpu_containers.model.host_document import go_architecture, parse_host
-from jupyter_gpu_containers.model.image_document import parse_image_config
-from jupyter_gpu_containers.model.verdict import ImageClaims, Verdict, judge, verdict_document
+from jupyter_gpu_containers.model.fitness.host import Host
+from jupyter_gpu_containers.model.fitness.host_document import go_architecture, parse_host
+from jupyter_gpu_containers.model.fitness.verdict import (
+    ImageClaims,
+    Verdict,
+    judge,
+    verdict_document,
+)
+from jupyter_gpu_containers.model.image.document import parse_image_config
 from jupyter_gpu_containers.service.services import Services
 
 from .outcome import Outcome

@@ -11,7 +11,7 @@ from jupyter_core.paths import jupyter_data_dir
 
 from jupyter_gpu_containers.errors import UnavailableError
 from jupyter_gpu_containers.model.queue import in_order
-from jupyter_gpu_containers.service.queue_file import KnownQueue, forget_launch, known_queues
+from jupyter_gpu_containers.service.queue.file import KnownQueue, forget_launch, known_queues
 from jupyter_gpu_containers.web.serializers import time_text
 
 from .kernels import SHORTEST

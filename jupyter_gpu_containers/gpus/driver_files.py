@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.gpu.device import Problem
 
 MODULE = Path("/sys/module/nvidia/version")
 CDI_FOLDERS = (Path("/etc/cdi"), Path("/var/run/cdi"))

@@ -9,8 +9,8 @@ from itertools import combinations
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuSnapshot, Problem
-from jupyter_gpu_containers.model.gpu_links import GpuLink
+from jupyter_gpu_containers.model.gpu.device import Driver, Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.links import GpuLink
 from jupyter_gpu_containers.ports import GpuInventory
 
 _KEYS: dict[str, type | tuple[type, ...]] = {

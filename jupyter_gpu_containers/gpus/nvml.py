@@ -15,7 +15,7 @@ import time
 from concurrent.futures import Future
 from dataclasses import replace
 
-from jupyter_gpu_containers.model.gpu import GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.device import GpuSnapshot, Problem
 from jupyter_gpu_containers.ports import GpuInventory
 
 from .processes import with_containers, without_ended

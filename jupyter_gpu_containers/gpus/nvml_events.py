@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from jupyter_gpu_containers.model.gpu_health import GpuEvent, GpuEventKind
+from jupyter_gpu_containers.model.gpu.health import GpuEvent, GpuEventKind
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pynvml
 from pynvml import NVMLError
 
-from jupyter_gpu_containers.model.gpu_links import GpuLink
+from jupyter_gpu_containers.model.gpu.links import GpuLink
 
 from .nvml_values import optional
 

@@ -17,10 +17,10 @@ from typing import Any
 import pynvml
 from pynvml import NVMLError
 
-from jupyter_gpu_containers.model.cuda import BRANDS
-from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuProcess, GpuSnapshot, Problem
-from jupyter_gpu_containers.model.gpu_health import RecoveryAction, recovery_problem
-from jupyter_gpu_containers.model.gpu_links import GpuLink
+from jupyter_gpu_containers.model.fitness.cuda import BRANDS
+from jupyter_gpu_containers.model.gpu.device import Driver, Gpu, GpuProcess, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.health import RecoveryAction, recovery_problem
+from jupyter_gpu_containers.model.gpu.links import GpuLink
 
 from .nvml_links import read_links
 from .nvml_recovery import recovery_action

@@ -6,7 +6,7 @@ from typing import Any
 
 import pynvml
 
-from jupyter_gpu_containers.model.gpu_health import RecoveryAction
+from jupyter_gpu_containers.model.gpu.health import RecoveryAction
 
 _ACTIONS = {
     pynvml.NVML_GPU_RECOVERY_ACTION_NONE: RecoveryAction.NONE,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_gpu_containers.model.gpu import GpuProcess, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.device import GpuProcess, GpuSnapshot
 
 # PROC_PID_INIT_INO of Linux (include/linux/proc_ns.h): here process ids are the driver's own
 _HOST_PID_NAMESPACE = "pid:[4026531836]"

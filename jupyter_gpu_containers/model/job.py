@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from .gpu import Problem
-from .registry import RemoteImage
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.image.registry import RemoteImage
 
 WINDOW = 8.0  # seconds over which speed is measured
 SAMPLE_EVERY = 0.2  # seconds between the samples in it

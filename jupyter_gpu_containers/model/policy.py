@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from jupyter_gpu_containers.errors import PolicyError
-
-from .container import Network
-from .image import ImageReference
-from .image_pattern import ImagePattern, glob, registry_name
+from jupyter_gpu_containers.model.image.image import ImageReference
+from jupyter_gpu_containers.model.image.pattern import ImagePattern, glob, registry_name
+from jupyter_gpu_containers.model.kernel.container import Network
 
 ADMINISTRATOR = "the administrator"
 CONFIGURATION = "this server's configuration"

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .gpu import GpuRequest
+from jupyter_gpu_containers.model.gpu.device import GpuRequest
 
 
 @dataclass(frozen=True)

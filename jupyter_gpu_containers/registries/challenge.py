@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from jupyter_gpu_containers.errors import RegistryError
-from jupyter_gpu_containers.model.registry_host import is_internal, is_loopback, same_site
+from jupyter_gpu_containers.model.image.registry_host import is_internal, is_loopback, same_site
 
 # token servers that are known to belong to a registry on another site
 KNOWN_REALMS: Mapping[str, Collection[str]] = {

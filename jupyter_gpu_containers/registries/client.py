@@ -16,14 +16,14 @@ from jupyter_gpu_containers.errors import (
     WrongArchitectureError,
     WrongDigestError,
 )
-from jupyter_gpu_containers.model.image import ImageReference
-from jupyter_gpu_containers.model.registry import (
+from jupyter_gpu_containers.model.image.image import ImageReference
+from jupyter_gpu_containers.model.image.registry import (
     Credential,
     RemoteImage,
     SearchResult,
     TagPage,
 )
-from jupyter_gpu_containers.model.registry_host import host_of_key
+from jupyter_gpu_containers.model.image.registry_host import host_of_key
 from jupyter_gpu_containers.ports import CredentialStore, Registry
 from jupyter_gpu_containers.runtime.threads import aside
 

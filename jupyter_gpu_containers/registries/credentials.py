@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.registry import Credential
-from jupyter_gpu_containers.model.registry_host import (
+from jupyter_gpu_containers.model.image.registry import Credential
+from jupyter_gpu_containers.model.image.registry_host import (
     HUB_KEY,
     default_username,
     docker_key,

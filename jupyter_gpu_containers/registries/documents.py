@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from jupyter_gpu_containers.errors import RegistryError
-from jupyter_gpu_containers.model.image import ImageConfig
-from jupyter_gpu_containers.model.registry import Layer, Platform
+from jupyter_gpu_containers.model.image.image import ImageConfig
+from jupyter_gpu_containers.model.image.registry import Layer, Platform
 
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.image.registry import Credential
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _TIMEOUT = 30.0  # seconds; a keychain may ask a person to unlock it

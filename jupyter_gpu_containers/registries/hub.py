@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from jupyter_gpu_containers.model.image import DEFAULT_REGISTRY
-from jupyter_gpu_containers.model.registry import SearchResult
+from jupyter_gpu_containers.model.image.image import DEFAULT_REGISTRY
+from jupyter_gpu_containers.model.image.registry import SearchResult
 
 from .documents import parse_json
 from .refusals import Subject, refusal

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from jupyter_gpu_containers.errors import RegistryError
-from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.image.registry import Credential
 
 from .challenge import Challenge, judge_realm, parse_challenges
 from .credentials import IDENTITY_TOKEN

@@ -21,7 +21,7 @@ from jupyter_gpu_containers.errors import (
     RegistryUnreachableError,
     UnauthorizedError,
 )
-from jupyter_gpu_containers.model.registry_host import is_loopback
+from jupyter_gpu_containers.model.image.registry_host import is_loopback
 
 from .connection import slow, translated
 from .sessions import CERTIFICATES, lenient_session, own_authorities, strict_session

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
 from jupyter_gpu_containers.errors import RegistryError
-from jupyter_gpu_containers.model.registry import Credential
-from jupyter_gpu_containers.model.registry_host import is_internal, without_port
+from jupyter_gpu_containers.model.image.registry import Credential
+from jupyter_gpu_containers.model.image.registry_host import is_internal, without_port
 
 from .connection import BrokenOffError
 from .credentials import IDENTITY_TOKEN

@@ -29,8 +29,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestError
-from jupyter_gpu_containers.model.image import is_image_id
-from jupyter_gpu_containers.model.kernel_runtime import LAUNCHER, RuntimeTag
+from jupyter_gpu_containers.model.image.image import is_image_id
+from jupyter_gpu_containers.model.kernel.runtime import LAUNCHER, RuntimeTag
 
 from .carried_fetch import Fetcher, install_launcher
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from jupyter_gpu_containers.errors import InvalidRequestError, NotFoundError
-from jupyter_gpu_containers.model.kernel_runtime import RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import RuntimeTag
 
 from .carried import ABOUT, KernelRuntime, RuntimeStore
 

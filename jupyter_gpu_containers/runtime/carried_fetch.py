@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from jupyter_gpu_containers.errors import RuntimeUnavailableError
-from jupyter_gpu_containers.model.kernel_runtime import RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import RuntimeTag
 
 PROGRAM = Path(__file__).with_name("carried_pip.py")
 LAUNCHER_SOURCE = files(__package__).joinpath("carried_launcher.py")

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_gpu_containers.model.usage import ContainerUsage, UsageSource
+from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jupyter_gpu_containers.model.image import (
+from jupyter_gpu_containers.model.image.image import (
     Image,
     ImageConfig,
     ImageKernel,

@@ -16,10 +16,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec, Network
-from jupyter_gpu_containers.model.image import ImageKernel, ImageProbe, ImagePython
-from jupyter_gpu_containers.model.kernel_runtime import MACHINES, RuntimeTag
+from jupyter_gpu_containers.model.image.image import ImageKernel, ImageProbe, ImagePython
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Network
+from jupyter_gpu_containers.model.kernel.runtime import MACHINES, RuntimeTag
 
 SCRIPT = files(__package__).joinpath("probe.sh").read_text(encoding="utf-8")
 TIMEOUT = 60.0  # seconds; the first container of a large image reads much from a cold disk

@@ -11,17 +11,16 @@ from jupyter_gpu_containers.errors import (
     ImageNotFoundError,
     PolicyError,
 )
-from jupyter_gpu_containers.model import labels
 from jupyter_gpu_containers.model import policy as model
-from jupyter_gpu_containers.model.container import Container, Network
-from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.gpu import GpuRequest
-from jupyter_gpu_containers.model.image import Image, is_image_id
+from jupyter_gpu_containers.model.gpu.device import GpuRequest
+from jupyter_gpu_containers.model.image.image import Image, is_image_id
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container, Network
+from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.policy import KernelRequest, Rules, Usage
 from jupyter_gpu_containers.ports import ContainerBackend
-
-from .image_policy import ImageGate, raise_refusal
-from .signing import Signer
+from jupyter_gpu_containers.service.image.policy import ImageGate, raise_refusal
+from jupyter_gpu_containers.service.recovery.signing import Signer
 
 
 @dataclass(frozen=True)

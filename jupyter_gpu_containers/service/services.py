@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jupyter_gpu_containers.model.launch import Policy
+from jupyter_gpu_containers.model.kernel.launch import Policy
 from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory, Registry
+from jupyter_gpu_containers.service.gpu.usage import GpuUsage, gpu_usage
+from jupyter_gpu_containers.service.image.builds import Builds
+from jupyter_gpu_containers.service.image.commits import Commits
+from jupyter_gpu_containers.service.image.images import Images
+from jupyter_gpu_containers.service.image.inspection import Inspection
+from jupyter_gpu_containers.service.image.jobs import Jobs
+from jupyter_gpu_containers.service.image.logins import Logins
+from jupyter_gpu_containers.service.image.verdicts import Verdicts
+from jupyter_gpu_containers.service.kernel.claims import Claims
+from jupyter_gpu_containers.service.kernel.environments import Environments
+from jupyter_gpu_containers.service.kernel.kernels import Kernels
+from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.kernel.watch import KernelWatch
+from jupyter_gpu_containers.service.launch.launches import Launches
+from jupyter_gpu_containers.service.recovery.reattach import Reattach
+from jupyter_gpu_containers.service.recovery.records import Records
+from jupyter_gpu_containers.service.recovery.server_id import Servers
 
-from .builds import Builds
-from .claims import Claims
-from .commits import Commits
-from .environments import Environments
-from .gpu_usage import GpuUsage, gpu_usage
-from .images import Images
-from .inspection import Inspection
-from .jobs import Jobs
-from .kernel_watch import KernelWatch
-from .kernels import Kernels
-from .launches import Launches
-from .logins import Logins
-from .owner import Owner
 from .policy import Gate
-from .reattach import Reattach
-from .records import Records
-from .server_id import Servers
-from .verdicts import Verdicts
 
 
 @dataclass(frozen=True)

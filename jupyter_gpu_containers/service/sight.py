@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container
 from jupyter_gpu_containers.model.policy import Show
-
-from .signing import Signer
+from jupyter_gpu_containers.service.recovery.signing import Signer
 
 PROMISED = "promised to "  # how the queue calls a container that this process is about to make
 

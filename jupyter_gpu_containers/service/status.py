@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jupyter_gpu_containers.errors import UnavailableError
-from jupyter_gpu_containers.model.container import EngineInfo
-from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
 from jupyter_gpu_containers.ports import ContainerBackend
-
-from .images import as_problem
+from jupyter_gpu_containers.service.image.images import as_problem
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from jupyter_server.prometheus.metrics import KERNEL_CURRENTLY_RUNNING_TOTAL
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
 from jupyter_gpu_containers.errors import GpuContainersError
-from jupyter_gpu_containers.model.record import KernelRecord
-from jupyter_gpu_containers.service.kernels import KernelContainer
+from jupyter_gpu_containers.model.kernel.record import KernelRecord
+from jupyter_gpu_containers.service.kernel.kernels import KernelContainer
 
 from .session_manager import RememberingSessionManager
 
@@ -41,7 +41,7 @@ def can_adopt(serverapp: Any) -> bool:
 
 
 class ServerAdopter:
-    """`service.reattach.Adopter` over the managers of a Jupyter server."""
+    """`service.recovery.reattach.Adopter` over the managers of a Jupyter server."""
 
     def __init__(self, serverapp: Any) -> None:
         self._app = serverapp

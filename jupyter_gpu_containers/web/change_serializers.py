@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_gpu_containers.model.changes import Changes, LeftOut, PackageChange
+from jupyter_gpu_containers.model.image.changes import Changes, LeftOut, PackageChange
 
 Json = dict[str, Any]
 

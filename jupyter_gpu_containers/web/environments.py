@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_gpu_containers.service.environments import environment_problems
+from jupyter_gpu_containers.service.kernel.environments import environment_problems
 
 from .base import BaseHandler
 from .serializers import environment_model

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_gpu_containers.model.details import CatalogueRow, ImageDetails
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.image import Image, ImageReference
-from jupyter_gpu_containers.model.registry import RemoteImage, SearchResult
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.image.details import CatalogueRow, ImageDetails
+from jupyter_gpu_containers.model.image.image import Image, ImageReference
+from jupyter_gpu_containers.model.image.registry import RemoteImage, SearchResult
 
 from .serializers import image_model, verdict_model
 

@@ -8,7 +8,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.build import BuildRequest
+from jupyter_gpu_containers.model.image.build import BuildRequest
 from jupyter_gpu_containers.model.job import Job, JobKind
 from jupyter_gpu_containers.service.services import Services
 

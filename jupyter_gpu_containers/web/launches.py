@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_gpu_containers.model.launch import LaunchRequest
+from jupyter_gpu_containers.model.kernel.launch import LaunchRequest
 
 from .base import BaseHandler
 from .change_serializers import changes_model

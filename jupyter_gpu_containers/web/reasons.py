@@ -7,8 +7,8 @@ from typing import Any
 
 from jupyter_server.base.call_context import CallContext
 
-from jupyter_gpu_containers.model.ending import culled, stopped_by
-from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.ending import culled, stopped_by
 
 culling: ContextVar[Problem | None] = ContextVar("culling", default=None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_gpu_containers.model.registry_host import default_username, parse_registry_host
+from jupyter_gpu_containers.model.image.registry_host import default_username, parse_registry_host
 
 from .base import BaseHandler
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
 
-from jupyter_gpu_containers.model.restarts import MOST, not_restarted, why_not
+from jupyter_gpu_containers.model.kernel.restarts import MOST, not_restarted, why_not
 
 
 class BoundedRestarter(AsyncIOLoopKernelRestarter):

@@ -6,15 +6,15 @@ from datetime import datetime, timezone
 from typing import Any
 
 from jupyter_gpu_containers import __version__
-from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.framework import describe
-from jupyter_gpu_containers.model.gpu import Gpu, Problem
-from jupyter_gpu_containers.model.image import Image
+from jupyter_gpu_containers.model.fitness.verdict import Verdict, verdict_document
+from jupyter_gpu_containers.model.gpu.device import Gpu, Problem
+from jupyter_gpu_containers.model.image.framework import describe
+from jupyter_gpu_containers.model.image.image import Image
 from jupyter_gpu_containers.model.job import Job
-from jupyter_gpu_containers.model.launch import Launch
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Launch
 from jupyter_gpu_containers.model.queue import QueuePlace
-from jupyter_gpu_containers.model.verdict import Verdict, verdict_document
-from jupyter_gpu_containers.service.gpu_usage import GpuUsage, GpuUse, Holder
+from jupyter_gpu_containers.service.gpu.usage import GpuUsage, GpuUse, Holder
 from jupyter_gpu_containers.service.status import Status
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_server.services.sessions.sessionmanager import SessionManager
 
-from jupyter_gpu_containers.model.record import SessionRow
+from jupyter_gpu_containers.model.kernel.record import SessionRow
 
 Listener = Callable[[Mapping[str, tuple[SessionRow, ...]]], None]
 

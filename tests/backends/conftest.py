@@ -14,7 +14,7 @@ import pytest
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.errors import ImageNotFoundError
-from jupyter_gpu_containers.model.container import Container, ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec, Mount, Network
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.runtime.threads import aside
 from tests.conftest import IMAGES

@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_gpu_containers import errors
 from jupyter_gpu_containers.backends.build_context import BuildContext
-from jupyter_gpu_containers.model.build import BuildPlan
+from jupyter_gpu_containers.model.image.build import BuildPlan
 
 
 @pytest.fixture

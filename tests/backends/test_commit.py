@@ -23,7 +23,7 @@ from jupyter_gpu_containers.errors import (
     ImageNotFoundError,
     InvalidImageReferenceError,
 )
-from jupyter_gpu_containers.model.container_diff import ChangeKind
+from jupyter_gpu_containers.model.image.container_diff import ChangeKind
 from tests.backends.conftest import Bench
 from tests.registries.real import RealRegistry
 

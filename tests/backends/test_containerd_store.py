@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.errors import ImageNotFoundError
-from jupyter_gpu_containers.model.build import BuildRequest, make_plan
+from jupyter_gpu_containers.model.image.build import BuildRequest, make_plan
 from tests.backends.conftest import TIMEOUT, Bench, benches
 from tests.conftest import IMAGES
 from tests.doubles.engine import CdiEngine

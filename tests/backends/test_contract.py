@@ -17,7 +17,7 @@ from jupyter_gpu_containers.errors import (
     RegistryError,
     WorkspaceError,
 )
-from jupyter_gpu_containers.model.container import ContainerExit, ContainerStatus, Mount
+from jupyter_gpu_containers.model.kernel.container import ContainerExit, ContainerStatus, Mount
 from tests.backends.conftest import TIMEOUT, Bench
 
 GONE = "0" * 64

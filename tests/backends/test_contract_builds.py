@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers.errors import BuildFailedError, ImageNotFoundError, InvalidRequestError
-from jupyter_gpu_containers.model.build import BuildRequest, make_plan
+from jupyter_gpu_containers.model.image.build import BuildRequest, make_plan
 from jupyter_gpu_containers.model.job import Step
 from tests.backends.conftest import TIMEOUT, Bench
 

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_gpu_containers.backends.docker.body import Injection, cdi_name, create_body
 from jupyter_gpu_containers.backends.docker.requests import InjectionSetting, choose_injection
-from jupyter_gpu_containers.model.container import ContainerSpec, EngineInfo, Mount, Network
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, EngineInfo, Mount, Network
 
 IMAGE = "sha256:" + "a" * 64
 UUIDS = ("GPU-943cecec-d10b-5bab-9966-76897637722e", "MIG-1c2d")

@@ -19,9 +19,9 @@ import pytest
 
 from jupyter_gpu_containers import errors
 from jupyter_gpu_containers.backends.docker.build import buildkit_program
-from jupyter_gpu_containers.model.build import BuildRequest, make_plan
-from jupyter_gpu_containers.model.container import ContainerSpec
+from jupyter_gpu_containers.model.image.build import BuildRequest, make_plan
 from jupyter_gpu_containers.model.job import Step
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 from tests.backends.conftest import TIMEOUT, Bench
 from tests.conftest import IMAGES
 

@@ -19,8 +19,8 @@ from jupyter_gpu_containers.backends.docker.client import connect
 from jupyter_gpu_containers.backends.docker.facts import usage_from_stats
 from jupyter_gpu_containers.backends.docker.transport import EngineAdapter
 from jupyter_gpu_containers.errors import ContainerNotFoundError
-from jupyter_gpu_containers.model.container import ContainerExit
-from jupyter_gpu_containers.model.usage import ContainerUsage, UsageSource
+from jupyter_gpu_containers.model.kernel.container import ContainerExit
+from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
 from jupyter_gpu_containers.runtime.cgroup import LastCounters
 from tests.backends.conftest import TIMEOUT, Bench
 

@@ -18,7 +18,7 @@ import pytest
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.backends.docker import gpus as docker_gpus
 from jupyter_gpu_containers.errors import EngineError, GpuVanishedError
-from jupyter_gpu_containers.model.container import ContainerExit, Mount, Network
+from jupyter_gpu_containers.model.kernel.container import ContainerExit, Mount, Network
 from tests.backends.conftest import TIMEOUT, Bench
 from tests.backends.sockets import Proxy
 from tests.conftest import IMAGES

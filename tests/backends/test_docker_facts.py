@@ -16,8 +16,8 @@ from jupyter_gpu_containers.backends.docker.facts import (
     seconds,
 )
 from jupyter_gpu_containers.backends.output import plain_text
-from jupyter_gpu_containers.model.container import Container, ContainerStatus
-from jupyter_gpu_containers.model.image import Image, ImageConfig
+from jupyter_gpu_containers.model.image.image import Image, ImageConfig
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerStatus
 
 ID = "sha256:" + "b" * 64
 DOCKER = {"Version": "28.3.0", "ApiVersion": "1.51", "Arch": "amd64", "Components": []}

@@ -13,11 +13,11 @@ from docker.types import DeviceRequest
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.errors import GpusBusyError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
-from jupyter_gpu_containers.service.claims import Claims
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
+from jupyter_gpu_containers.service.kernel.claims import Claims
+from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.conftest import IMAGES
 
 pytestmark = pytest.mark.engine

@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.errors import EngineUnreachableError
-from jupyter_gpu_containers.model.container import ContainerExit, ContainerStatus
+from jupyter_gpu_containers.model.kernel.container import ContainerExit, ContainerStatus
 from tests.backends.conftest import TIMEOUT, Bench
 from tests.engines import PrivateEngine
 

@@ -11,8 +11,8 @@ import pytest
 
 from jupyter_gpu_containers.backends.docker.images import auth_header
 from jupyter_gpu_containers.backends.docker.transfer import step_of
+from jupyter_gpu_containers.model.image.registry import Credential
 from jupyter_gpu_containers.model.job import Step
-from jupyter_gpu_containers.model.registry import Credential
 
 
 @pytest.mark.parametrize(

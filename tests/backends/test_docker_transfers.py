@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers import errors
+from jupyter_gpu_containers.model.image.registry import Credential
 from jupyter_gpu_containers.model.job import Job, JobKind, JobState, Step
-from jupyter_gpu_containers.model.registry import Credential
 from jupyter_gpu_containers.registries.client import RegistryClient
 from jupyter_gpu_containers.registries.credentials import DockerCredentials
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
-from jupyter_gpu_containers.service.images import Images
-from jupyter_gpu_containers.service.jobs import Jobs
-from jupyter_gpu_containers.service.transfers import Transfers
+from jupyter_gpu_containers.service.image.images import Images
+from jupyter_gpu_containers.service.image.jobs import Jobs
+from jupyter_gpu_containers.service.image.transfers import Transfers
 from tests.backends.conftest import TIMEOUT, Bench
 from tests.registries import faults
 from tests.registries.content import SAMPLES, image, noise

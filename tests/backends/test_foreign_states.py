@@ -10,7 +10,7 @@ import requests
 
 from jupyter_gpu_containers.backends.docker.client import EngineClient
 from jupyter_gpu_containers.backends.docker.foreign import ForeignContainers
-from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.kernel import labels
 
 EVERY = {"HostConfig": {"DeviceRequests": [{"Count": -1, "Capabilities": [["gpu"]]}]}}
 

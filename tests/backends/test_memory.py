@@ -18,8 +18,8 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.backends.memory.process import LOG_LIMIT, Log, Translation
 from jupyter_gpu_containers.errors import ImageNotFoundError, WorkspaceError
-from jupyter_gpu_containers.model.container import ContainerSpec, Mount
-from jupyter_gpu_containers.model.image import is_image_id
+from jupyter_gpu_containers.model.image.image import is_image_id
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount
 from tests.backends.conftest import TIMEOUT, Bench, Pipe
 
 ROOT = Path(__file__).resolve().parents[2]

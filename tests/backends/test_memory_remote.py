@@ -15,9 +15,9 @@ from jupyter_gpu_containers.errors import (
     UnauthorizedError,
     WrongArchitectureError,
 )
-from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.image.registry import Credential
 from jupyter_gpu_containers.ports import CredentialStore
-from jupyter_gpu_containers.service.catalogue import Catalogue
+from jupyter_gpu_containers.service.image.catalogue import Catalogue
 
 TORCH = "pytorch/pytorch"
 CATALOGUE = Catalogue(curated_entries(), nvidia_matrix())

@@ -13,9 +13,9 @@ from jupyter_gpu_containers.model.job import JobKind, JobState
 from jupyter_gpu_containers.registries.client import RegistryClient
 from jupyter_gpu_containers.registries.credentials import DockerCredentials
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
-from jupyter_gpu_containers.service.images import Images
-from jupyter_gpu_containers.service.jobs import Jobs
-from jupyter_gpu_containers.service.transfers import Transfers
+from jupyter_gpu_containers.service.image.images import Images
+from jupyter_gpu_containers.service.image.jobs import Jobs
+from jupyter_gpu_containers.service.image.transfers import Transfers
 from tests.registries.content import image, noise
 from tests.registries.real import RealRegistry
 

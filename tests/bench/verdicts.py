@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
-from jupyter_gpu_containers.model.host import Host
-from jupyter_gpu_containers.model.image import ImageConfig
-from jupyter_gpu_containers.model.verdict import ImageClaims, judge
+from jupyter_gpu_containers.model.fitness.host import Host
+from jupyter_gpu_containers.model.fitness.verdict import ImageClaims, judge
+from jupyter_gpu_containers.model.image.image import ImageConfig
 from tests.model.cases import MACHINES, host, image
 
 from .rounds import Gate, Sample, Samples, interleave

@@ -19,10 +19,10 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.cli import main
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.service.owner import Owner
-from jupyter_gpu_containers.service.signing import Signer, load_key
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
+from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.recovery.signing import Signer, load_key
 from tests.registry_fixtures import *  # noqa: F403
 from tests.room_fixtures import *  # noqa: F403
 

@@ -11,8 +11,8 @@ from jupyter_gpu_containers.errors import (
     EnginePermissionError,
     EngineUnreachableError,
 )
-from jupyter_gpu_containers.model.container import EngineInfo
-from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.device import Driver, Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
 
 UUIDS = ("GPU-0001", "GPU-0002")
 GPUS = GpuSnapshot(

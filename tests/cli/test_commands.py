@@ -14,7 +14,7 @@ import pytest
 from jupyter_gpu_containers import __version__
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.errors import EngineUnreachableError
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.web.contract import validate
 
 from .conftest import TORCH, Terminal

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from jupyter_gpu_containers.cli import commits
 from jupyter_gpu_containers.cli.tables import Style
-from jupyter_gpu_containers.model.changes import (
+from jupyter_gpu_containers.model.image.changes import (
     Changes,
     CredentialFile,
     FolderChange,
     LeftOut,
     PackageChange,
 )
-from jupyter_gpu_containers.model.container_diff import ChangeKind
+from jupyter_gpu_containers.model.image.container_diff import ChangeKind
 from jupyter_gpu_containers.web.contract import validate
 
 from .conftest import Terminal

@@ -11,7 +11,7 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.cli import doctor as module
 from jupyter_gpu_containers.cli.checks import CHECKS, Finding, Level
 from jupyter_gpu_containers.errors import EnginePermissionError
-from jupyter_gpu_containers.model.container import EngineInfo
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
 
 from .conftest import TORCH, Terminal
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from jupyter_core.paths import jupyter_data_dir
 
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model.gpu_health import GpuEvent, GpuEventKind
-from jupyter_gpu_containers.service.health import GpuHealth, boot_id
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.model.gpu.health import GpuEvent, GpuEventKind
+from jupyter_gpu_containers.service.gpu.health import GpuHealth, boot_id
+from jupyter_gpu_containers.service.kernel.owner import Owner
 
 from .conftest import Terminal
 

@@ -12,7 +12,7 @@ import pytest
 from jupyter_core import paths
 
 from jupyter_gpu_containers.config import load_services
-from jupyter_gpu_containers.model.container import Network
+from jupyter_gpu_containers.model.kernel.container import Network
 from jupyter_gpu_containers.model.policy import ADMINISTRATOR, CONFIGURATION, Show, shown
 from jupyter_gpu_containers.policy_config import administrators_folders
 

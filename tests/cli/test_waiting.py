@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.model.gpu import GpuRequest
-from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase
+from jupyter_gpu_containers.model.gpu.device import GpuRequest
+from jupyter_gpu_containers.model.kernel.launch import Launch, LaunchRequest, Phase
 from jupyter_gpu_containers.model.queue import Ticket
-from jupyter_gpu_containers.service.queue_file import QueueFile, WaitingLaunch, known_queues
+from jupyter_gpu_containers.service.queue.file import QueueFile, WaitingLaunch, known_queues
 from tests.cli.conftest import Terminal
 from tests.rooms import MEMORY_IMAGE, Room
 from tests.servers import Server

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.kernel import labels
 
 
 @dataclass(frozen=True)

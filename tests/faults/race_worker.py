@@ -20,12 +20,12 @@ from typing import Any
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.errors import GpusBusyError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec, ContainerStatus, Network
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
-from jupyter_gpu_containers.model.gpu_choice import select_gpus
-from jupyter_gpu_containers.service.claims import Claim, Claims
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.model.gpu.choice import select_gpus
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, ContainerStatus, Network
+from jupyter_gpu_containers.service.kernel.claims import Claim, Claims
+from jupyter_gpu_containers.service.kernel.owner import Owner
 
 GPUS = [{"name": "NVIDIA T4", "memory_gib": 16, "count": 3}]
 CRASH = 0.004  # before and after each call to the engine

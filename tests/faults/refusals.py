@@ -8,7 +8,7 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 
 from jupyter_gpu_containers.errors import GpuContainersError
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.kernel.launch import Phase
 from tests.rooms import Room
 
 

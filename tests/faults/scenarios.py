@@ -6,7 +6,7 @@ import asyncio
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
 from jupyter_gpu_containers.errors import EngineUnreachableError, GpuVanishedError
-from jupyter_gpu_containers.model.container import Container, ContainerSpec
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec
 
 
 def away() -> EngineUnreachableError:

@@ -21,13 +21,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
 from jupyter_gpu_containers.errors import GpuContainersError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container, ContainerSpec
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
-from jupyter_gpu_containers.model.gpu_slots import GpuSlots
-from jupyter_gpu_containers.service import claims as claims_module
-from jupyter_gpu_containers.service import reconcile
-from jupyter_gpu_containers.service.claims import Claim, Claims, MakeSpec
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec
+from jupyter_gpu_containers.service.kernel import claims as claims_module
+from jupyter_gpu_containers.service.kernel.claims import Claim, Claims, MakeSpec
+from jupyter_gpu_containers.service.recovery import reconcile
 from tests.faults.scenarios import away
 
 SERVERS = 6  # that live during one example, two at a time

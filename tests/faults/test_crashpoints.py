@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from jupyter_gpu_containers.service.crashpoints import POINTS, SIGKILL_EXIT, VARIABLE
+from jupyter_gpu_containers.service.recovery.crashpoints import POINTS, SIGKILL_EXIT, VARIABLE
 from tests.conftest import IMAGES, ROOT
 from tests.rooms import Room
 from tests.servers import Server
@@ -35,7 +35,7 @@ def test_the_list_is_that_of_the_code() -> None:
 def test_dies_there_and_nowhere_else(wanted: str, code: int) -> None:
     """Without a word: no handler, no `finally`."""
     program = (
-        "from jupyter_gpu_containers.service.crashpoints import reached\n"
+        "from jupyter_gpu_containers.service.recovery.crashpoints import reached\n"
         "try:\n    reached('a'); reached('a'); reached('b')\nfinally:\n    print('end')"
     )
     ended = subprocess.run(

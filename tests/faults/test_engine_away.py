@@ -13,8 +13,8 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 
 from jupyter_gpu_containers.errors import GpuContainersError, UnavailableError
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.launch import Phase
 from tests.conftest import IMAGES, ROOT
 from tests.engines import PrivateEngine
 from tests.kernels import running

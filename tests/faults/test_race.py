@@ -20,9 +20,9 @@ import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.gpu import GpuRequest
-from jupyter_gpu_containers.service.claims import Claims
+from jupyter_gpu_containers.model.gpu.device import GpuRequest
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.service.kernel.claims import Claims
 from tests.doubles import ROOT
 from tests.engines import PrivateEngine
 from tests.faults.history import Event, History

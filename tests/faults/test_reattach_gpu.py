@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.errors import GpusBusyError
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
+from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.doubles.engine import HookEngine
 from tests.doubles.nvml import fake_driver, uuid_of
 from tests.rooms import ENGINE_IMAGE, Room

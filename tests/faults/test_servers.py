@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.kernel import labels
 from tests.conftest import IMAGES, ROOT
 from tests.doubles.engine import HookEngine
 from tests.doubles.nvml import fake_driver, uuid_of

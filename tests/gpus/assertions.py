@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from jupyter_gpu_containers.model.gpu import Gpu, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
 
 _LINE = re.compile(r"^\s*(?P<kind>GPU|MIG) .*\(UUID: (?P<uuid>[^)]+)\)$", re.M)
 

@@ -17,8 +17,8 @@ import pynvml
 import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
-from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
-from jupyter_gpu_containers.model.gpu import Gpu
+from jupyter_gpu_containers.model.gpu.device import Gpu
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
 from tests.doubles.engine import CdiEngine, HookEngine
 from tests.doubles.nvml import fake_driver, uuid_of
 from tests.engines import PrivateEngine

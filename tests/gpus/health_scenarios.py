@@ -8,9 +8,9 @@ from pathlib import Path
 
 from jupyter_gpu_containers.gpus.nvml import NvmlInventory
 from jupyter_gpu_containers.gpus.nvml_events import NvmlEvents
-from jupyter_gpu_containers.model.gpu import GpuSnapshot
-from jupyter_gpu_containers.model.gpu_health import GpuEvent
-from jupyter_gpu_containers.service.health import GpuHealth
+from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
+from jupyter_gpu_containers.model.gpu.health import GpuEvent
+from jupyter_gpu_containers.service.gpu.health import GpuHealth
 from tests.doubles.nvml import FakeDriver
 
 Step = tuple[str, ...]

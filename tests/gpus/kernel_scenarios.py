@@ -8,8 +8,8 @@ from typing import Any
 
 from jupyter_gpu_containers.config import shared_services
 from jupyter_gpu_containers.errors import GpuContainersError
-from jupyter_gpu_containers.service.gpu_usage import GpuState, gpu_usage
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.gpu.usage import GpuState, gpu_usage
+from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.doubles.nvml import FakeDriver
 from tests.kernels import Kernel, running
 

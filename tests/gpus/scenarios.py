@@ -10,7 +10,7 @@ import threading
 
 from jupyter_gpu_containers.gpus import processes
 from jupyter_gpu_containers.gpus.nvml import NvmlInventory
-from jupyter_gpu_containers.model.gpu import GpuSnapshot
+from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
 from tests.doubles.nvml import FakeDriver, Gate
 
 

@@ -11,12 +11,12 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import GpusBusyError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.gpu import Gpu, GpuProcess, GpuRequest, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuProcess, GpuRequest, GpuSnapshot
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 from jupyter_gpu_containers.ports import GpuInventory
-from jupyter_gpu_containers.service.claims import Claims
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.kernel.claims import Claims
+from jupyter_gpu_containers.service.kernel.owner import Owner
 
 
 class TwoGpus(GpuInventory):

@@ -12,7 +12,7 @@ from jupyter_gpu_containers.gpus.driver_files import (
     loaded_version,
     mismatch,
 )
-from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.gpu.device import Problem
 
 OLD, NEW = "570.124.06", "580.95.05"
 

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.device import Driver, Gpu, GpuSnapshot
 
 GIB = 2**30
 

@@ -17,7 +17,7 @@ import pytest
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.errors import GpuVanishedError
 from jupyter_gpu_containers.gpus.nvml import NvmlInventory
-from jupyter_gpu_containers.model.gpu import Gpu, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
 from tests.gpus.assertions import agrees_with_nvidia_smi, sees_exactly
 from tests.gpus.conftest import GpuRig, copy_tools
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.gpu_health import GpuEventKind, RecoveryAction
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.gpu.health import GpuEventKind, RecoveryAction
 from tests.doubles.nvml import fake_driver, uuid_of
 from tests.gpus import health_scenarios
 from tests.gpus.child import run_with

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.service.gpu_usage import GpuState
+from jupyter_gpu_containers.service.gpu.usage import GpuState
 from tests.doubles.engine import HookEngine
 from tests.doubles.nvml import uuid_of
 from tests.gpus import kernel_scenarios

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.model.gpu import GpuRequest, GpuSnapshot
-from jupyter_gpu_containers.model.gpu_choice import select_gpus
+from jupyter_gpu_containers.model.gpu.choice import select_gpus
+from jupyter_gpu_containers.model.gpu.device import GpuRequest, GpuSnapshot
 from tests.doubles.nvml import FakeDriver, fake_driver
 from tests.gpus import scenarios
 from tests.gpus.child import run_with

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers.gpus.processes import with_containers
-from jupyter_gpu_containers.model.gpu import Driver, Gpu, GpuProcess, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.device import Driver, Gpu, GpuProcess, GpuSnapshot
 from tests.doubles.engine import HOOK
 from tests.doubles.nvml import MACHINES, FakeDriver, Gate, fake_driver, uuid_of
 from tests.gpus import scenarios

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_gpu_containers.gpus import processes
 from jupyter_gpu_containers.gpus.processes import container_of, with_containers
-from jupyter_gpu_containers.model.gpu import Gpu, GpuProcess, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuProcess, GpuSnapshot
 
 ID = "c0ffee" + "0" * 58
 INNER = "beef" + "1" * 60

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.errors import GpusBusyError, GpuVanishedError
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot
-from jupyter_gpu_containers.model.gpu_slots import GpuSlots
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 from jupyter_gpu_containers.ports import GpuInventory
-from jupyter_gpu_containers.service.claims import Claim, Claims
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.service.kernel.claims import Claim, Claims
+from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.doubles.nvml import uuid_of
 from tests.gpus import scenarios
 from tests.gpus.assertions import sees_exactly

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jupyter_gpu_containers.model.host import Host
-from jupyter_gpu_containers.model.host_document import parse_host
-from jupyter_gpu_containers.model.image import ImageConfig
-from jupyter_gpu_containers.model.verdict import ImageClaims
+from jupyter_gpu_containers.model.fitness.host import Host
+from jupyter_gpu_containers.model.fitness.host_document import parse_host
+from jupyter_gpu_containers.model.fitness.verdict import ImageClaims
+from jupyter_gpu_containers.model.image.image import ImageConfig
 
 DATA = Path(__file__).parent / "data"
 CASES: dict[str, Any] = json.loads((DATA / "requirements.json").read_text())

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.errors import InvalidImageReferenceError, InvalidRequestError
-from jupyter_gpu_containers.model.build import SECRET_LIMIT, BuildPlan, BuildRequest, make_plan
+from jupyter_gpu_containers.model.image.build import (
+    SECRET_LIMIT,
+    BuildPlan,
+    BuildRequest,
+    make_plan,
+)
 
 BASE = "python:3.12"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.model.build_bases import bases_of
+from jupyter_gpu_containers.model.image.build_bases import bases_of
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,18 @@ from dataclasses import replace
 import pytest
 
 from jupyter_gpu_containers.catalogue import curated_entries, nvidia_matrix
-from jupyter_gpu_containers.model.catalogue import (
+from jupyter_gpu_containers.model.fitness.host import Host, HostGpu
+from jupyter_gpu_containers.model.fitness.rating import Rating, Reason
+from jupyter_gpu_containers.model.fitness.verdict import GpuVerdict, Verdict
+from jupyter_gpu_containers.model.image.catalogue import (
     Evidence,
     KnownImage,
     familiar,
     nvidia_env,
     with_evidence,
 )
-from jupyter_gpu_containers.model.framework import describe
-from jupyter_gpu_containers.model.host import Host, HostGpu
-from jupyter_gpu_containers.model.image import Image, ImageReference
-from jupyter_gpu_containers.model.rating import Rating, Reason
-from jupyter_gpu_containers.model.verdict import GpuVerdict, Verdict
+from jupyter_gpu_containers.model.image.framework import describe
+from jupyter_gpu_containers.model.image.image import Image, ImageReference
 
 MATRIX = nvidia_matrix()
 WHY = Reason("driver_is_new_enough", "Fits.", "CUDA_VERSION=13.0")

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.model import changes as model
-from jupyter_gpu_containers.model.changes import FolderChange, PackageChange
-from jupyter_gpu_containers.model.container_diff import (
+from jupyter_gpu_containers.model.image import changes as model
+from jupyter_gpu_containers.model.image.changes import FolderChange, PackageChange
+from jupyter_gpu_containers.model.image.container_diff import (
     ChangedPath,
     ChangeKind,
     ContainerDiff,
     Outside,
 )
-from jupyter_gpu_containers.model.credential_files import why_credential
-from jupyter_gpu_containers.model.image import Image
-from jupyter_gpu_containers.model.recipe import APT_LOCK, CONDA_LOCK, PIP_LOCK, make_recipe
-from jupyter_gpu_containers.model.user_packages import USER_BASE
+from jupyter_gpu_containers.model.image.credential_files import why_credential
+from jupyter_gpu_containers.model.image.image import Image
+from jupyter_gpu_containers.model.image.recipe import APT_LOCK, CONDA_LOCK, PIP_LOCK, make_recipe
+from jupyter_gpu_containers.model.image.user_packages import USER_BASE
 
 ADDED, CHANGED, REMOVED = ChangeKind.ADDED, ChangeKind.CHANGED, ChangeKind.REMOVED
 SITE = "/usr/local/lib/python3.12/site-packages"

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.host import Host, HostGpu
-from jupyter_gpu_containers.model.host_document import host_document, parse_host
-from jupyter_gpu_containers.model.image import ImageConfig
-from jupyter_gpu_containers.model.image_document import parse_image_config
-from jupyter_gpu_containers.model.verdict import ImageClaims, judge
+from jupyter_gpu_containers.model.fitness.host import Host, HostGpu
+from jupyter_gpu_containers.model.fitness.host_document import host_document, parse_host
+from jupyter_gpu_containers.model.fitness.verdict import ImageClaims, judge
+from jupyter_gpu_containers.model.image.document import parse_image_config
+from jupyter_gpu_containers.model.image.image import ImageConfig
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 HOST_KEYS = ["driver_version", "cuda_version", "architecture", "gpus", "disk_free"]

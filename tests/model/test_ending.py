@@ -6,8 +6,10 @@ import dataclasses
 
 import pytest
 
-from jupyter_gpu_containers.model.container import ContainerExit
-from jupyter_gpu_containers.model.ending import (
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.gpu.health import GpuEvent, GpuEventKind, GpuFailure
+from jupyter_gpu_containers.model.kernel.container import ContainerExit
+from jupyter_gpu_containers.model.kernel.ending import (
     Circumstances,
     FullDisk,
     child_killed,
@@ -16,9 +18,7 @@ from jupyter_gpu_containers.model.ending import (
     format_bytes,
     stopped_by,
 )
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.gpu_health import GpuEvent, GpuEventKind, GpuFailure
-from jupyter_gpu_containers.model.usage import ContainerUsage, UsageSource
+from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
 
 GIB = 1 << 30
 RESTART = "Restart the kernel; its variables are lost."

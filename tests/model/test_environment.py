@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model import environment as module
-from jupyter_gpu_containers.model.environment import (
+from jupyter_gpu_containers.model.image.image import ImageKernel
+from jupyter_gpu_containers.model.kernel import environment as module
+from jupyter_gpu_containers.model.kernel.environment import (
     KERNEL_NAME,
     Environment,
     environment_name,
     environment_title,
 )
-from jupyter_gpu_containers.model.image import ImageKernel
 
 ARGV = ("/usr/bin/python3", "-m", "ipykernel_launcher", "-f", "{connection_file}")
 PYTORCH = Environment(

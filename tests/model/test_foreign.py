@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.model.foreign import ForeignContainer, asked_devices, uuids_of
-from jupyter_gpu_containers.model.gpu import Gpu
+from jupyter_gpu_containers.model.gpu.device import Gpu
+from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer, asked_devices, uuids_of
 
 GPUS = [
     Gpu("GPU-aaaa-1", 0, "A100", minor_number=0),

@@ -4,9 +4,9 @@ import doctest
 
 import pytest
 
-from jupyter_gpu_containers.model import framework as module
-from jupyter_gpu_containers.model.framework import Description, describe, label_of
-from jupyter_gpu_containers.model.image import Framework, Image, ImageConfig, ImageProbe
+from jupyter_gpu_containers.model.image import framework as module
+from jupyter_gpu_containers.model.image.framework import Description, describe, label_of
+from jupyter_gpu_containers.model.image.image import Framework, Image, ImageConfig, ImageProbe
 
 # reference, variables, labels -> framework, CUDA, Python, label. Values as the images have them.
 PUBLIC = [

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from jupyter_gpu_containers.errors import GpusBusyError, NotEnoughGpusError
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot, Problem
-from jupyter_gpu_containers.model.gpu_choice import select_gpus
-from jupyter_gpu_containers.model.gpu_slots import SlotUse
+from jupyter_gpu_containers.model.gpu.choice import select_gpus
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.slots import SlotUse
 
 GIB = 2**30
 LOST = Problem("gpu_lost", "GPU 1 is lost.", "Reboot.")

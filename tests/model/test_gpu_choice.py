@@ -8,10 +8,10 @@ from itertools import combinations
 import pytest
 
 from jupyter_gpu_containers.errors import GpusBusyError, NotEnoughGpusError
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot
-from jupyter_gpu_containers.model.gpu_choice import select_gpus
-from jupyter_gpu_containers.model.gpu_links import GpuLink
-from jupyter_gpu_containers.model.gpu_slots import SlotUse
+from jupyter_gpu_containers.model.gpu.choice import select_gpus
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.links import GpuLink
+from jupyter_gpu_containers.model.gpu.slots import SlotUse
 
 GIB = 2**30
 # `nvidia-smi topo -m` of an AWS p3.8xlarge: four V100 of a hybrid cube mesh

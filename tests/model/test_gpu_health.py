@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_gpu_containers.model.gpu import Gpu, GpuSnapshot, Problem
-from jupyter_gpu_containers.model.gpu_health import (
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.health import (
     APPLICATION_XIDS,
     FATAL_XIDS,
     GpuEvent,

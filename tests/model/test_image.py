@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.errors import InvalidImageReferenceError
-from jupyter_gpu_containers.model.image import Image, ImageProbe, ImageReference, is_image_id
+from jupyter_gpu_containers.model.image.image import Image, ImageProbe, ImageReference, is_image_id
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

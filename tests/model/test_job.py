@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.model import job as model
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.image import ImageConfig
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.image.image import ImageConfig
+from jupyter_gpu_containers.model.image.registry import Layer, RemoteImage
 from jupyter_gpu_containers.model.job import Job, JobKind, JobState, Step, advance
-from jupyter_gpu_containers.model.registry import Layer, RemoteImage
 
 NEW = Job("j1", JobKind.PULL, "some/image:1", created=1.0)
 STATUSES = (

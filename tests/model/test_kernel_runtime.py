@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.kernel_runtime import LIBCS, MACHINES, RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import LIBCS, MACHINES, RuntimeTag
 
 tags = st.builds(
     RuntimeTag, st.integers(6, 99), st.sampled_from(LIBCS), st.sampled_from(sorted(MACHINES))

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
-from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.gpu import Gpu
-from jupyter_gpu_containers.model.image import ImageKernel
-from jupyter_gpu_containers.model.launch import (
+from jupyter_gpu_containers.model.gpu.device import Gpu
+from jupyter_gpu_containers.model.image.image import ImageKernel
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import (
     Caller,
     Launch,
     Phase,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from jupyter_gpu_containers.errors import InvalidRequestError, PolicyError
 from jupyter_gpu_containers.model import policy
-from jupyter_gpu_containers.model.container import Network
-from jupyter_gpu_containers.model.image import Image, ImageReference
-from jupyter_gpu_containers.model.image_pattern import ImagePattern, names_of
+from jupyter_gpu_containers.model.image.image import Image, ImageReference
+from jupyter_gpu_containers.model.image.pattern import ImagePattern, names_of
+from jupyter_gpu_containers.model.kernel.container import Network
 from jupyter_gpu_containers.model.policy import (
     ADMINISTRATOR,
     KernelRequest,

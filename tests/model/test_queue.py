@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.model.gpu import GpuRequest
+from jupyter_gpu_containers.model.gpu.device import GpuRequest
 from jupyter_gpu_containers.model.queue import (
     Granted,
     Ticket,

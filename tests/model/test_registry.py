@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.model.image import ImageConfig
-from jupyter_gpu_containers.model.registry import Layer, RemoteImage
+from jupyter_gpu_containers.model.image.image import ImageConfig
+from jupyter_gpu_containers.model.image.registry import Layer, RemoteImage
 
 
 def remote(*diff_ids: str) -> RemoteImage:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.registry_host import (
+from jupyter_gpu_containers.model.image.registry_host import (
     docker_key,
     host_of_key,
     is_internal,

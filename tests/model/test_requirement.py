@@ -8,15 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.model.nvidia_env import (
-    SUPPORTED_CAPABILITIES,
-    UnusableVariableError,
-    driver_capabilities,
-    major_minor,
-    requirements,
-    visible_devices,
-)
-from jupyter_gpu_containers.model.requirement import (
+from jupyter_gpu_containers.model.fitness.requirement import (
     PROPERTIES,
     Facts,
     Outcome,
@@ -26,6 +18,14 @@ from jupyter_gpu_containers.model.requirement import (
     holds,
     read_terms,
     unsatisfied,
+)
+from jupyter_gpu_containers.model.kernel.nvidia_env import (
+    SUPPORTED_CAPABILITIES,
+    UnusableVariableError,
+    driver_capabilities,
+    major_minor,
+    requirements,
+    visible_devices,
 )
 
 from .cases import CASES, requirement

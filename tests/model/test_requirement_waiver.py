@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from jupyter_gpu_containers.errors import ConflictError
-from jupyter_gpu_containers.model.gpu import Gpu
-from jupyter_gpu_containers.model.host import Host, HostGpu
-from jupyter_gpu_containers.model.image import ImageConfig
-from jupyter_gpu_containers.model.rating import Reason
-from jupyter_gpu_containers.model.requirement_waiver import requirement_waiver
+from jupyter_gpu_containers.model.fitness.host import Host, HostGpu
+from jupyter_gpu_containers.model.fitness.rating import Reason
+from jupyter_gpu_containers.model.fitness.requirement_waiver import requirement_waiver
+from jupyter_gpu_containers.model.gpu.device import Gpu
+from jupyter_gpu_containers.model.image.image import ImageConfig
 
 from .verdict_parts import machine
 

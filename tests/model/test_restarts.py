@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.restarts import NEVER, not_restarted, why_not
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.restarts import NEVER, not_restarted, why_not
 
 CRASH = Problem("kernel_signalled", "The kernel was ended by signal 11 (SIGSEGV).", "Restart it.")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageProbe, ImagePython
-from jupyter_gpu_containers.model.user_packages import USER_BASE, user_folders, user_variables
+from jupyter_gpu_containers.model.image.image import Image, ImageConfig, ImageProbe, ImagePython
+from jupyter_gpu_containers.model.image.user_packages import USER_BASE, user_folders, user_variables
 
 PYTHONS = (
     ImagePython("3.11.2", "/usr/bin/python3"),

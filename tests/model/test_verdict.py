@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.model.host import Host, HostGpu
-from jupyter_gpu_containers.model.image import ImageConfig
-from jupyter_gpu_containers.model.verdict import (
+from jupyter_gpu_containers.model.fitness.host import Host, HostGpu
+from jupyter_gpu_containers.model.fitness.verdict import (
     GpuVerdict,
     ImageClaims,
     Rating,
@@ -19,6 +18,7 @@ from jupyter_gpu_containers.model.verdict import (
     judge,
     verdict_document,
 )
+from jupyter_gpu_containers.model.image.image import ImageConfig
 
 from .cases import MACHINES, host, image
 from .verdict_parts import claims, codes, machine, message, only

@@ -6,18 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.model.arch_list import ArchList
-from jupyter_gpu_containers.model.cuda import (
+from jupyter_gpu_containers.model.fitness.arch_list import ArchList
+from jupyter_gpu_containers.model.fitness.cuda import (
     ForwardCompatibility,
     cuda_of_driver,
     forward_compatibility,
     lowest_driver,
 )
-from jupyter_gpu_containers.model.verdict import (
-    Rating,
-    Reason,
-    judge,
-)
+from jupyter_gpu_containers.model.fitness.verdict import Rating, Reason, judge
 
 from .cases import host, image
 from .verdict_parts import branded, claims, codes, machine, message, only

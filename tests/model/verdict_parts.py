@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jupyter_gpu_containers.model.host import Host, HostGpu
-from jupyter_gpu_containers.model.image import ImageConfig
-from jupyter_gpu_containers.model.verdict import (
-    GpuVerdict,
-    ImageClaims,
-    Verdict,
-)
+from jupyter_gpu_containers.model.fitness.host import Host, HostGpu
+from jupyter_gpu_containers.model.fitness.verdict import GpuVerdict, ImageClaims, Verdict
+from jupyter_gpu_containers.model.image.image import ImageConfig
 
 
 def codes(found: GpuVerdict | Verdict) -> list[str]:

@@ -15,7 +15,7 @@ import nbformat
 import pytest
 
 from jupyter_gpu_containers.errors import RuntimeUnavailableError
-from jupyter_gpu_containers.model.kernel_runtime import RUNTIME_FOLDER, RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag
 from tests.kernels import running
 from tests.rooms import Room, run_program
 

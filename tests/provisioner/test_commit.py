@@ -15,12 +15,12 @@ import pip
 import pytest
 
 from jupyter_gpu_containers.errors import ContainerNotFoundError, KernelNotRunningError
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container_diff import ChangeKind
+from jupyter_gpu_containers.model.image.container_diff import ChangeKind
+from jupyter_gpu_containers.model.image.recipe import PIP_LOCK
+from jupyter_gpu_containers.model.image.user_packages import USER_BASE, VARIABLE
 from jupyter_gpu_containers.model.job import JobState
-from jupyter_gpu_containers.model.launch import HOME, Caller
-from jupyter_gpu_containers.model.recipe import PIP_LOCK
-from jupyter_gpu_containers.model.user_packages import USER_BASE, VARIABLE
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.launch import HOME, Caller
 from tests.kernels import Kernel, running
 from tests.rooms import Room
 from tests.wheels import make_wheel

@@ -9,8 +9,8 @@ import docker
 import pytest
 from jupyter_client.ioloop import AsyncIOLoopKernelManager
 
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.launch import Phase
 from tests.kernels import Kernel, running
 from tests.rooms import Room
 

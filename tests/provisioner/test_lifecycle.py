@@ -15,8 +15,8 @@ import pytest
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.launch import Phase
 from tests.kernels import Kernel, running
 from tests.rooms import Room
 

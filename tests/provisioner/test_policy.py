@@ -12,10 +12,10 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 
 from jupyter_gpu_containers.errors import InvalidRequestError, PolicyError
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.launch import Launch, Phase
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
+from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.kernels import running
 from tests.rooms import ENGINE_IMAGE, MEMORY_IMAGE, Room
 

@@ -11,8 +11,8 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 
 from jupyter_gpu_containers.errors import GpusBusyError
-from jupyter_gpu_containers.model.launch import Phase
-from jupyter_gpu_containers.service.queue_file import known_queues
+from jupyter_gpu_containers.model.kernel.launch import Phase
+from jupyter_gpu_containers.service.queue.file import known_queues
 from tests.kernels import running
 from tests.rooms import MEMORY_IMAGE, Room
 from tests.servers import Server

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import docker
 import pytest
 
-from jupyter_gpu_containers.model.image import ImageKernel, ImageProbe
+from jupyter_gpu_containers.model.image.image import ImageKernel, ImageProbe
 from tests.kernels import running
 from tests.rooms import Room, run_program
 

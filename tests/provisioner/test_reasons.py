@@ -12,8 +12,8 @@ import docker
 import pytest
 
 from jupyter_gpu_containers.errors import ImageNotFoundError
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.launch import Phase
 from tests.kernels import running
 from tests.rooms import Room
 from tests.servers import Server

@@ -12,7 +12,7 @@ from typing import Any
 import docker
 import pytest
 
-from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.kernel import labels
 from tests.conftest import IMAGES
 from tests.rooms import Room
 from tests.servers import Server

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from jupyter_client.ioloop import AsyncIOLoopKernelManager
 
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.web.restarter import BoundedRestarter
 from tests.kernels import Kernel
 from tests.rooms import Room

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.image.registry import Credential
 from jupyter_gpu_containers.registries.client import RegistryClient
 from jupyter_gpu_containers.registries.credentials import DockerCredentials
 from tests.registry_fixtures import *  # noqa: F403

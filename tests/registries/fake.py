@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.image.registry import Credential
 
 from .content import INDEX, SAMPLES, Blob, Content
 from .web import Answer, Seen, WebServer, refusal

@@ -15,10 +15,10 @@ from jupyter_gpu_containers.errors import (
     UnauthorizedError,
     WrongDigestError,
 )
-from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.image.registry import Credential
 from jupyter_gpu_containers.registries.client import RegistryClient
 from jupyter_gpu_containers.registries.credentials import DockerCredentials
-from jupyter_gpu_containers.service.logins import Logins
+from jupyter_gpu_containers.service.image.logins import Logins
 from tests.conftest import IMAGES
 
 from .content import SAMPLES

@@ -17,7 +17,7 @@ from jupyter_gpu_containers.errors import (
     UnauthorizedError,
     WrongArchitectureError,
 )
-from jupyter_gpu_containers.model.registry import Credential, Platform, SearchResult
+from jupyter_gpu_containers.model.image.registry import Credential, Platform, SearchResult
 from jupyter_gpu_containers.registries.client import RegistryClient
 from jupyter_gpu_containers.registries.credentials import IDENTITY_TOKEN, DockerCredentials
 

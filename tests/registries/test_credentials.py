@@ -14,7 +14,7 @@ import pytest
 from docker.auth import load_config
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.image.registry import Credential
 from jupyter_gpu_containers.registries.credentials import (
     IDENTITY_TOKEN,
     DockerCredentials,

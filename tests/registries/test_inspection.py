@@ -13,17 +13,17 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.catalogue import curated_entries, nvidia_matrix
 from jupyter_gpu_containers.errors import TagUnknownError, WrongArchitectureError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
+from jupyter_gpu_containers.model.fitness.rating import Rating
 from jupyter_gpu_containers.model.job import Step
-from jupyter_gpu_containers.model.rating import Rating
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.registries.client import RegistryClient
 from jupyter_gpu_containers.registries.credentials import DockerCredentials
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
-from jupyter_gpu_containers.service.catalogue import Catalogue
-from jupyter_gpu_containers.service.environments import Environments
-from jupyter_gpu_containers.service.images import Images
-from jupyter_gpu_containers.service.inspection import Inspection
-from jupyter_gpu_containers.service.verdicts import Verdicts
+from jupyter_gpu_containers.service.image.catalogue import Catalogue
+from jupyter_gpu_containers.service.image.images import Images
+from jupyter_gpu_containers.service.image.inspection import Inspection
+from jupyter_gpu_containers.service.image.verdicts import Verdicts
+from jupyter_gpu_containers.service.kernel.environments import Environments
 
 from .content import PYTORCH_ENV, SAMPLES, image, noise
 from .real import RealRegistry

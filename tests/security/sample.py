@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gpu_containers.backends.docker.body import Injection, create_body
-from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
 
 RECORDS = Path(__file__).with_name("records")
 UUIDS = ("GPU-943cecec-d10b-5bab-9966-76897637722e", "MIG-1c2d")

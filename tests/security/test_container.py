@@ -14,8 +14,8 @@ import docker
 import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
-from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
-from jupyter_gpu_containers.model.launch import ROOT_CAPABILITIES
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.kernel.launch import ROOT_CAPABILITIES
 from tests.conftest import IMAGES
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.errors import ProfileMismatchError
-from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.kernel import labels
 from tests.doubles.engine import HookEngine
 from tests.gpus.conftest import MACHINE, GpuRig, devices
 from tests.gpus.test_hook import gpus_by_default

@@ -18,7 +18,7 @@ import pytest
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.backends.docker.mounts import wrong_mounts
 from jupyter_gpu_containers.errors import ProfileMismatchError
-from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
 from tests.conftest import IMAGES
 
 HOST = """\

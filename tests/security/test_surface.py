@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.backends.docker.body import Injection, create_body
-from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "jupyter_gpu_containers"

@@ -13,19 +13,19 @@ from typing import Any
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory import registry as memory_registry
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
-from jupyter_gpu_containers.model.container import EngineInfo
-from jupyter_gpu_containers.model.job import Job, JobKind
-from jupyter_gpu_containers.model.registry import (
+from jupyter_gpu_containers.model.image.registry import (
     Credential,
     RemoteImage,
     SearchResult,
     TagPage,
 )
+from jupyter_gpu_containers.model.job import Job, JobKind
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
 from jupyter_gpu_containers.ports import CredentialStore, Progress, Registry
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
-from jupyter_gpu_containers.service.images import Images
-from jupyter_gpu_containers.service.jobs import Jobs
-from jupyter_gpu_containers.service.transfers import Transfers
+from jupyter_gpu_containers.service.image.images import Images
+from jupyter_gpu_containers.service.image.jobs import Jobs
+from jupyter_gpu_containers.service.image.transfers import Transfers
 
 REFERENCE = "pytorch/pytorch:2.7.1-cuda12.8-cudnn9-runtime"
 HERE = DEMO_IMAGES[0].references[0]

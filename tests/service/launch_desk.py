@@ -11,22 +11,22 @@ from pathlib import Path
 from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.gpu import Gpu
-from jupyter_gpu_containers.model.launch import Caller, Launch, Phase, Policy
+from jupyter_gpu_containers.model.gpu.device import Gpu
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
+from jupyter_gpu_containers.model.kernel.launch import Caller, Launch, Phase, Policy
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
-from jupyter_gpu_containers.service.claims import Claims, MakeSpec
-from jupyter_gpu_containers.service.environments import Environments
-from jupyter_gpu_containers.service.images import Images
-from jupyter_gpu_containers.service.jobs import Jobs
-from jupyter_gpu_containers.service.kernels import Kernels
-from jupyter_gpu_containers.service.launches import Launches
-from jupyter_gpu_containers.service.owner import Owner
-from jupyter_gpu_containers.service.preparation import Preparation
-from jupyter_gpu_containers.service.queue import Queue
-from jupyter_gpu_containers.service.seats import Seats
-from jupyter_gpu_containers.service.transfers import Transfers
+from jupyter_gpu_containers.service.image.images import Images
+from jupyter_gpu_containers.service.image.jobs import Jobs
+from jupyter_gpu_containers.service.image.transfers import Transfers
+from jupyter_gpu_containers.service.kernel.claims import Claims, MakeSpec
+from jupyter_gpu_containers.service.kernel.environments import Environments
+from jupyter_gpu_containers.service.kernel.kernels import Kernels
+from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.kernel.seats import Seats
+from jupyter_gpu_containers.service.launch.launches import Launches
+from jupyter_gpu_containers.service.launch.preparation import Preparation
+from jupyter_gpu_containers.service.queue.queue import Queue
 
 IMAGE = DEMO_IMAGES[0].references[0]
 

@@ -14,17 +14,17 @@ from jupyter_gpu_containers.errors import (
     EngineUnreachableError,
 )
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container, ContainerSpec
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot
-from jupyter_gpu_containers.model.gpu_slots import GpuSlots
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec
 from jupyter_gpu_containers.model.queue import Ticket
-from jupyter_gpu_containers.service import claims as claims_module
-from jupyter_gpu_containers.service import queue as queue_module
-from jupyter_gpu_containers.service.admission import Asker
-from jupyter_gpu_containers.service.claims import Claim, Claims
-from jupyter_gpu_containers.service.owner import Owner
-from jupyter_gpu_containers.service.queue import Queue
+from jupyter_gpu_containers.service.kernel import claims as claims_module
+from jupyter_gpu_containers.service.kernel.claims import Claim, Claims
+from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.queue import queue as queue_module
+from jupyter_gpu_containers.service.queue.admission import Asker
+from jupyter_gpu_containers.service.queue.queue import Queue
 
 __all__ = [
     "Hall",

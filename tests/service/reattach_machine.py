@@ -19,22 +19,22 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import EngineUnreachableError, GpuContainersError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container, ContainerSpec, ContainerStatus
-from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.image import ImageKernel
-from jupyter_gpu_containers.model.launch import Caller, Launch, Phase, Policy, Seat
-from jupyter_gpu_containers.model.record import KernelRecord, SessionRow
-from jupyter_gpu_containers.service import reattach
-from jupyter_gpu_containers.service.claims import Claims
-from jupyter_gpu_containers.service.kernels import KernelContainer, Kernels
-from jupyter_gpu_containers.service.owner import Owner
-from jupyter_gpu_containers.service.reattach import Reattach
-from jupyter_gpu_containers.service.reconcile import Reconciler
-from jupyter_gpu_containers.service.records import Records
-from jupyter_gpu_containers.service.seats import Seats
-from jupyter_gpu_containers.service.signing import Signer
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.image.image import ImageKernel
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec, ContainerStatus
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Caller, Launch, Phase, Policy, Seat
+from jupyter_gpu_containers.model.kernel.record import KernelRecord, SessionRow
+from jupyter_gpu_containers.service.kernel.claims import Claims
+from jupyter_gpu_containers.service.kernel.kernels import KernelContainer, Kernels
+from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.kernel.seats import Seats
+from jupyter_gpu_containers.service.recovery import reattach
+from jupyter_gpu_containers.service.recovery.reattach import Reattach
+from jupyter_gpu_containers.service.recovery.reconcile import Reconciler
+from jupyter_gpu_containers.service.recovery.records import Records
+from jupyter_gpu_containers.service.recovery.signing import Signer
 
 __all__ = [
     "machine",

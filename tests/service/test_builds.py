@@ -9,9 +9,9 @@ import pytest
 
 from jupyter_gpu_containers import errors
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
-from jupyter_gpu_containers.model.build import BuildRequest
+from jupyter_gpu_containers.model.image.build import BuildRequest
 from jupyter_gpu_containers.model.job import JobState
-from jupyter_gpu_containers.service.builds import Builds, context_folder
+from jupyter_gpu_containers.service.image.builds import Builds, context_folder
 
 from .job_desk import TIMEOUT, Desk
 

@@ -17,13 +17,13 @@ from jupyter_gpu_containers.errors import (
     NotFoundError,
     RuntimeUnavailableError,
 )
-from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
-from jupyter_gpu_containers.model.kernel_runtime import RUNTIME_FOLDER, RuntimeTag
-from jupyter_gpu_containers.model.launch import Caller
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.kernel.launch import Caller
+from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag
 from jupyter_gpu_containers.runtime.carried import RuntimeStore
 from jupyter_gpu_containers.runtime.carried_bundle import load_bundle, write_bundle
 from jupyter_gpu_containers.runtime.carried_fetch import Fetched, Fetcher
-from jupyter_gpu_containers.service.runtimes import KernelRuntimes
+from jupyter_gpu_containers.service.kernel.runtimes import KernelRuntimes
 
 TAG = RuntimeTag.parse("cpython-39-glibc-amd64")
 IMAGE = "sha256:" + "a" * 64

@@ -8,8 +8,8 @@ import pytest
 
 from jupyter_gpu_containers.catalogue import curated_entries, nvidia_matrix, own_entries
 from jupyter_gpu_containers.errors import InvalidImageReferenceError, InvalidRequestError
-from jupyter_gpu_containers.model.catalogue import Entry, Evidence
-from jupyter_gpu_containers.service.catalogue import Catalogue
+from jupyter_gpu_containers.model.image.catalogue import Entry, Evidence
+from jupyter_gpu_containers.service.image.catalogue import Catalogue
 
 COURSE = {"name": "course", "reference": "registry.example.org/teaching/course:2026"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.model.usage import ContainerUsage, UsageSource
+from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
 from jupyter_gpu_containers.runtime import cgroup
 from jupyter_gpu_containers.runtime.cgroup import LastCounters, cgroup_folders, read_usage
 

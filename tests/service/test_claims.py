@@ -18,12 +18,12 @@ from jupyter_gpu_containers.errors import (
     NotEnoughGpusError,
 )
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest
-from jupyter_gpu_containers.service import claims as claims_module
-from jupyter_gpu_containers.service.claims import Claims, MakeSpec
-from jupyter_gpu_containers.service.owner import Owner
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
+from jupyter_gpu_containers.service.kernel import claims as claims_module
+from jupyter_gpu_containers.service.kernel.claims import Claims, MakeSpec
+from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.faults import scenarios
 
 ONE, TWO = GpuRequest(1), GpuRequest(2)

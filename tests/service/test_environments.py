@@ -20,9 +20,9 @@ from jupyter_gpu_containers.errors import (
     InvalidRequestError,
     KernelNotInImageError,
 )
-from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.image import Image, ImageKernel, ImageProbe
-from jupyter_gpu_containers.service.environments import Environments, environment_problems
+from jupyter_gpu_containers.model.image.image import Image, ImageKernel, ImageProbe
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.service.kernel.environments import Environments, environment_problems
 
 TORCH = DEMO_IMAGES[0]
 NEWER = replace(TORCH, id="sha256:" + "e" * 64)  # the tag was moved

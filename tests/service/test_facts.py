@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.model.image import (
+from jupyter_gpu_containers.model.image.image import (
     Image,
     ImageConfig,
     ImageKernel,

@@ -8,11 +8,11 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import EnginePermissionError, EngineUnreachableError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container, ContainerSpec, EngineInfo
-from jupyter_gpu_containers.model.gpu import GpuProcess, GpuSnapshot, Problem
-from jupyter_gpu_containers.model.gpu_slots import GpuSlots
-from jupyter_gpu_containers.service.gpu_usage import GpuState, GpuUse, Holder, gpu_usage
+from jupyter_gpu_containers.model.gpu.device import GpuProcess, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec, EngineInfo
+from jupyter_gpu_containers.service.gpu.usage import GpuState, GpuUse, Holder, gpu_usage
 from jupyter_gpu_containers.service.status import Status, status
 
 FOUR = FixedInventory([{"name": "NVIDIA H200", "memory_gib": 141, "count": 4}])

@@ -11,11 +11,11 @@ import pytest
 
 from jupyter_gpu_containers.errors import NotEnoughGpusError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, GpuSnapshot, Problem
-from jupyter_gpu_containers.model.gpu_choice import select_gpus
-from jupyter_gpu_containers.model.gpu_health import GpuEvent, GpuEventKind, GpuFailure
+from jupyter_gpu_containers.model.gpu.choice import select_gpus
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.health import GpuEvent, GpuEventKind, GpuFailure
 from jupyter_gpu_containers.ports import GpuInventory
-from jupyter_gpu_containers.service.health import GpuHealth, boot_id
+from jupyter_gpu_containers.service.gpu.health import GpuHealth, boot_id
 
 
 class Machine(GpuInventory):

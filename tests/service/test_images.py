@@ -21,11 +21,11 @@ from jupyter_gpu_containers.errors import (
     RegistryError,
     WrongArchitectureError,
 )
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.image import Image, ImageProbe
+from jupyter_gpu_containers.model.image.image import Image, ImageProbe
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
-from jupyter_gpu_containers.service.images import Images
+from jupyter_gpu_containers.service.image.images import Images
 
 TORCH, *OTHERS = DEMO_IMAGES
 TORCH_NAME = TORCH.references[0]

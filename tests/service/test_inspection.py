@@ -22,28 +22,25 @@ from jupyter_gpu_containers.errors import (
     TagUnknownError,
 )
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.details import CatalogueRow
-from jupyter_gpu_containers.model.image import (
+from jupyter_gpu_containers.model.fitness.rating import Rating
+from jupyter_gpu_containers.model.image.details import CatalogueRow
+from jupyter_gpu_containers.model.image.image import (
     Image,
     ImageConfig,
     ImageKernel,
     ImageProbe,
     ImageReference,
 )
-from jupyter_gpu_containers.model.rating import Rating
-from jupyter_gpu_containers.model.registry import (
-    Layer,
-    RemoteImage,
-)
+from jupyter_gpu_containers.model.image.registry import Layer, RemoteImage
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 from jupyter_gpu_containers.ports import Registry
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
-from jupyter_gpu_containers.service.catalogue import Catalogue
-from jupyter_gpu_containers.service.environments import Environments
-from jupyter_gpu_containers.service.images import Images
-from jupyter_gpu_containers.service.inspection import Inspection
-from jupyter_gpu_containers.service.verdicts import Verdicts
+from jupyter_gpu_containers.service.image.catalogue import Catalogue
+from jupyter_gpu_containers.service.image.images import Images
+from jupyter_gpu_containers.service.image.inspection import Inspection
+from jupyter_gpu_containers.service.image.verdicts import Verdicts
+from jupyter_gpu_containers.service.kernel.environments import Environments
 from tests.service.job_desk import ImageRegistry
 
 T = TypeVar("T")

@@ -11,11 +11,9 @@ import pytest
 from jupyter_gpu_containers import errors
 from jupyter_gpu_containers.backends.memory import registry as memory_registry
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
-from jupyter_gpu_containers.model.image import Image
+from jupyter_gpu_containers.model.image.image import Image
+from jupyter_gpu_containers.model.image.registry import Credential
 from jupyter_gpu_containers.model.job import JobKind, JobState
-from jupyter_gpu_containers.model.registry import (
-    Credential,
-)
 from tests.service.job_desk import Desk, Engine, code
 
 

@@ -16,10 +16,8 @@ import jupyter_gpu_containers
 from jupyter_gpu_containers import errors
 from jupyter_gpu_containers.backends.memory import registry as memory_registry
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
+from jupyter_gpu_containers.model.image.registry import RemoteImage
 from jupyter_gpu_containers.model.job import JobKind, JobState, Step
-from jupyter_gpu_containers.model.registry import (
-    RemoteImage,
-)
 from jupyter_gpu_containers.web.serializers import job_model
 from tests.service.job_desk import HERE, REFERENCE, TIMEOUT, Desk, Engine, assert_no_transfer, code
 
@@ -143,7 +141,7 @@ async def test_who_stops_waiting_leaves_the_job_alone(desk: Desk) -> None:
 async def test_old_jobs_are_forgotten_running_ones_never(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jupyter_gpu_containers.service.jobs.KEPT", 2)
+    monkeypatch.setattr("jupyter_gpu_containers.service.image.jobs.KEPT", 2)
     endless = desk.jobs.submit(JobKind.PULL, memory_registry.ENDLESS)
     ended = [await desk.pulled() for _ in range(4)]
     assert [job.id for job in desk.jobs.list()] == [ended[3].id, ended[2].id, endless.id]
@@ -197,7 +195,7 @@ async def test_cancel_while_the_registry_is_asked(desk: Desk) -> None:
 async def test_a_registry_that_never_answers_keeps_nobody(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jupyter_gpu_containers.service.transfers.ASK_TIMEOUT", 0.05)
+    monkeypatch.setattr("jupyter_gpu_containers.service.image.transfers.ASK_TIMEOUT", 0.05)
 
     async def silent(reference: str, architecture: str) -> RemoteImage:
         await asyncio.Event().wait()

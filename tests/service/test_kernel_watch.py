@@ -13,17 +13,17 @@ import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.errors import EngineUnreachableError
-from jupyter_gpu_containers.model.container import ContainerExit, Mount
-from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.gpu import Gpu, Problem
-from jupyter_gpu_containers.model.gpu_health import GpuEvent, GpuEventKind
-from jupyter_gpu_containers.model.image import ImageKernel
-from jupyter_gpu_containers.model.launch import Caller, Seat
-from jupyter_gpu_containers.model.usage import ContainerUsage, UsageSource
-from jupyter_gpu_containers.service.endings import Endings, full_disks
-from jupyter_gpu_containers.service.health import GpuHealth
-from jupyter_gpu_containers.service.kernel_watch import KernelWatch
-from jupyter_gpu_containers.service.kernels import KernelContainer
+from jupyter_gpu_containers.model.gpu.device import Gpu, Problem
+from jupyter_gpu_containers.model.gpu.health import GpuEvent, GpuEventKind
+from jupyter_gpu_containers.model.image.image import ImageKernel
+from jupyter_gpu_containers.model.kernel.container import ContainerExit, Mount
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Caller, Seat
+from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
+from jupyter_gpu_containers.service.gpu.health import GpuHealth
+from jupyter_gpu_containers.service.kernel.endings import Endings, full_disks
+from jupyter_gpu_containers.service.kernel.kernels import KernelContainer
+from jupyter_gpu_containers.service.kernel.watch import KernelWatch
 from tests.service.test_health import Machine
 
 GPU = Gpu("GPU-a", 0, "A100", minor_number=3)

@@ -24,13 +24,13 @@ from jupyter_gpu_containers.errors import (
     LaunchCancelledError,
 )
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.image import ImageKernel
-from jupyter_gpu_containers.model.launch import Caller, Phase, Policy
-from jupyter_gpu_containers.service import claims as claims_module
-from jupyter_gpu_containers.service.claims import Claims
-from jupyter_gpu_containers.service.kernels import KernelContainer, Kernels
-from jupyter_gpu_containers.service.seats import Seats
+from jupyter_gpu_containers.model.image.image import ImageKernel
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Caller, Phase, Policy
+from jupyter_gpu_containers.service.kernel import claims as claims_module
+from jupyter_gpu_containers.service.kernel.claims import Claims
+from jupyter_gpu_containers.service.kernel.kernels import KernelContainer, Kernels
+from jupyter_gpu_containers.service.kernel.seats import Seats
 from tests.faults import scenarios
 
 # Answers at the heartbeat's address, as a kernel does.

@@ -17,8 +17,8 @@ from jupyter_gpu_containers.errors import (
     LaunchNotFoundError,
 )
 from jupyter_gpu_containers.model.job import JobKind, JobState
-from jupyter_gpu_containers.model.launch import LaunchRequest, Phase
-from jupyter_gpu_containers.service import launch_book
+from jupyter_gpu_containers.model.kernel.launch import LaunchRequest, Phase
+from jupyter_gpu_containers.service.launch import book as launch_book
 from tests.service.launch_desk import IMAGE, Desk
 
 REMOTE = "quay.io/jupyter/minimal-notebook:2026-01-05"

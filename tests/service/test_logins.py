@@ -11,10 +11,10 @@ from jupyter_gpu_containers.errors import (
     RegistryUnreachableError,
     UnauthorizedError,
 )
-from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.image.registry import Credential
 from jupyter_gpu_containers.ports import Registry
 from jupyter_gpu_containers.registries.credentials import DockerCredentials
-from jupyter_gpu_containers.service.logins import Logins
+from jupyter_gpu_containers.service.image.logins import Logins
 
 
 class Gate(Registry):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_gpu_containers.service.owner import Owner, is_dead
+from jupyter_gpu_containers.service.kernel.owner import Owner, is_dead
 
 HERE = Owner.current()
 
@@ -17,7 +17,7 @@ HERE = Owner.current()
 def identity_of_a_child(code: str = "") -> tuple[str, subprocess.Popen[str]]:
     """Start a process that says who it is and waits for its standard input to end."""
     program = (
-        "from jupyter_gpu_containers.service.owner import Owner\n"
+        "from jupyter_gpu_containers.service.kernel.owner import Owner\n"
         f"print(Owner.current(), flush=True)\n{code}\ninput()"
     )
     child = subprocess.Popen(

@@ -13,22 +13,22 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import GpusBusyError, PolicyError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.gpu import GpuRequest
-from jupyter_gpu_containers.model.image import ImageKernel, ImageReference
-from jupyter_gpu_containers.model.image_pattern import ImagePattern
-from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase, PhaseTime
+from jupyter_gpu_containers.model.gpu.device import GpuRequest
+from jupyter_gpu_containers.model.image.image import ImageKernel, ImageReference
+from jupyter_gpu_containers.model.image.pattern import ImagePattern
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Launch, LaunchRequest, Phase, PhaseTime
 from jupyter_gpu_containers.model.policy import ADMINISTRATOR, Rules, Show
 from jupyter_gpu_containers.model.queue import Ticket
-from jupyter_gpu_containers.service.claims import Claims, Scene
-from jupyter_gpu_containers.service.forecast import Forecast
-from jupyter_gpu_containers.service.gpu_usage import GpuState, gpu_usage
+from jupyter_gpu_containers.service.gpu.usage import GpuState, gpu_usage
+from jupyter_gpu_containers.service.kernel.claims import Claims, Scene
+from jupyter_gpu_containers.service.launch.run_time import RunTimes
 from jupyter_gpu_containers.service.policy import Gate
-from jupyter_gpu_containers.service.run_time import RunTimes
+from jupyter_gpu_containers.service.queue.forecast import Forecast
+from jupyter_gpu_containers.service.recovery.signing import Signer
 from jupyter_gpu_containers.service.sight import Sight
-from jupyter_gpu_containers.service.signing import Signer
 from tests.service.launch_desk import IMAGE, Desk
 
 SIGNER = Signer(b"k" * 32)

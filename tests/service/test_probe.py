@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.model.image import ImageKernel, ImageProbe, ImagePython
+from jupyter_gpu_containers.model.image.image import ImageKernel, ImageProbe, ImagePython
 from jupyter_gpu_containers.runtime.probe import (
     MAX_KERNELS,
     MAX_TEXT,

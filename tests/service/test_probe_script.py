@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jupyter_gpu_containers.model.container import ContainerSpec, Network
-from jupyter_gpu_containers.model.image import ImageProbe
+from jupyter_gpu_containers.model.image.image import ImageProbe
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Network
 from jupyter_gpu_containers.runtime.probe import (
     SCRIPT,
     make_probe_spec,

@@ -14,7 +14,7 @@ from jupyter_gpu_containers.errors import (
     NotEnoughGpusError,
     QueueFullError,
 )
-from jupyter_gpu_containers.service import queue as queue_module
+from jupyter_gpu_containers.service.queue import queue as queue_module
 from tests.service.queue_hall import *  # noqa: F403
 from tests.service.queue_hall import Hall
 

@@ -13,9 +13,9 @@ from jupyter_gpu_containers.errors import (
     NotEnoughGpusError,
 )
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model.gpu import GpuRequest, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.device import GpuRequest, GpuSnapshot, Problem
 from jupyter_gpu_containers.model.queue import Ticket
-from jupyter_gpu_containers.service import queue as queue_module
+from jupyter_gpu_containers.service.queue import queue as queue_module
 from tests.service.queue_hall import *  # noqa: F403
 from tests.service.queue_hall import Hall
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryStore
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import ContainerStatus
-from jupyter_gpu_containers.model.launch import Launch, Seat
-from jupyter_gpu_containers.model.record import KernelRecord, SessionRow
-from jupyter_gpu_containers.service.owner import Owner
-from jupyter_gpu_containers.service.records import Records
-from jupyter_gpu_containers.service.signing import Signer
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerStatus
+from jupyter_gpu_containers.model.kernel.launch import Launch, Seat
+from jupyter_gpu_containers.model.kernel.record import KernelRecord, SessionRow
+from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.recovery.records import Records
+from jupyter_gpu_containers.service.recovery.signing import Signer
 from tests.service.reattach_machine import *  # noqa: F403
 from tests.service.reattach_machine import (
     DEAD,

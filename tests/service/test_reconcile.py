@@ -13,15 +13,15 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import EngineError, EngineUnreachableError, GpusBusyError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container, ContainerSpec, ContainerStatus
-from jupyter_gpu_containers.model.gpu import Gpu, GpuRequest, Problem
-from jupyter_gpu_containers.service import reconcile, server_id
-from jupyter_gpu_containers.service.claims import Claims
-from jupyter_gpu_containers.service.owner import Owner
-from jupyter_gpu_containers.service.reconcile import Fate, Reconciler
-from jupyter_gpu_containers.service.server_id import ServerId, Servers
-from jupyter_gpu_containers.service.signing import Signer
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, Problem
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec, ContainerStatus
+from jupyter_gpu_containers.service.kernel.claims import Claims
+from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.recovery import reconcile, server_id
+from jupyter_gpu_containers.service.recovery.reconcile import Fate, Reconciler
+from jupyter_gpu_containers.service.recovery.server_id import ServerId, Servers
+from jupyter_gpu_containers.service.recovery.signing import Signer
 
 KEY = b"k" * 64
 HERE = Owner.current()

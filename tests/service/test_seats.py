@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers.errors import WorkspaceError
-from jupyter_gpu_containers.model.launch import HOSTS_FILE, Caller
-from jupyter_gpu_containers.service.owner import Owner
-from jupyter_gpu_containers.service.seats import OWNER_FILE, Seats
+from jupyter_gpu_containers.model.kernel.launch import HOSTS_FILE, Caller
+from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.kernel.seats import OWNER_FILE, Seats
 
 ME = Caller(os.getuid(), os.getgid(), "ada")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.service.server_id import ServerId, Servers, ServerState
+from jupyter_gpu_containers.service.recovery.server_id import ServerId, Servers, ServerState
 
 PROGRAM = """
 import sys

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.container import Container, ContainerSpec, ContainerStatus
-from jupyter_gpu_containers.service.signing import Signer, load_key
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec, ContainerStatus
+from jupyter_gpu_containers.service.recovery.signing import Signer, load_key
 
 KEY = b"k" * 64
 TEXT = labels.make_labels(

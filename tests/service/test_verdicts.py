@@ -11,12 +11,12 @@ import pytest
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.errors import EngineUnreachableError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model.container import EngineInfo
-from jupyter_gpu_containers.model.gpu import Driver, GpuSnapshot, Problem
-from jupyter_gpu_containers.model.host import Host, HostGpu
-from jupyter_gpu_containers.model.image import ImageConfig
-from jupyter_gpu_containers.model.verdict import ImageClaims, Rating
-from jupyter_gpu_containers.service.verdicts import REMEMBERED, Verdicts, disk_free
+from jupyter_gpu_containers.model.fitness.host import Host, HostGpu
+from jupyter_gpu_containers.model.fitness.verdict import ImageClaims, Rating
+from jupyter_gpu_containers.model.gpu.device import Driver, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.image.image import ImageConfig
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
+from jupyter_gpu_containers.service.image.verdicts import REMEMBERED, Verdicts, disk_free
 
 GPUS = [
     {

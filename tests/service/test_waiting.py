@@ -17,9 +17,9 @@ from jupyter_gpu_containers.errors import (
     LaunchCancelledError,
     QueueFullError,
 )
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.launch import LaunchRequest, Phase
-from jupyter_gpu_containers.service.queue_file import QueueFile, known_queues
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.launch import LaunchRequest, Phase
+from jupyter_gpu_containers.service.queue.file import QueueFile, known_queues
 from tests.service.launch_desk import IMAGE, Desk
 from tests.service.waiting_desk import *  # noqa: F403
 from tests.service.waiting_desk import one, position, queue_of, start, waits

@@ -14,16 +14,16 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
 from jupyter_gpu_containers.backends.memory.images import demo_image
 from jupyter_gpu_containers.errors import ConflictError, ImageNotFoundError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model.container import ContainerSpec
-from jupyter_gpu_containers.model.environment import Environment
-from jupyter_gpu_containers.model.image import Image, ImageKernel
-from jupyter_gpu_containers.model.launch import Caller, Policy
+from jupyter_gpu_containers.model.image.image import Image, ImageKernel
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Caller, Policy
 from jupyter_gpu_containers.runtime.facts import FileImageFacts
-from jupyter_gpu_containers.service.claims import Claims
-from jupyter_gpu_containers.service.kernels import Kernels
-from jupyter_gpu_containers.service.seats import Seats
-from jupyter_gpu_containers.service.verdicts import Verdicts
-from jupyter_gpu_containers.service.waivers import Waivers
+from jupyter_gpu_containers.service.image.verdicts import Verdicts
+from jupyter_gpu_containers.service.kernel.claims import Claims
+from jupyter_gpu_containers.service.kernel.kernels import Kernels
+from jupyter_gpu_containers.service.kernel.seats import Seats
+from jupyter_gpu_containers.service.kernel.waivers import Waivers
 from tests.service.test_kernels import ANSWERS
 
 

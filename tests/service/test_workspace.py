@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers.errors import WorkspaceError
-from jupyter_gpu_containers.model.container import Mount
-from jupyter_gpu_containers.service.workspace import SYSTEM_FOLDERS, resolve_workspace
+from jupyter_gpu_containers.model.kernel.container import Mount
+from jupyter_gpu_containers.service.kernel.workspace import SYSTEM_FOLDERS, resolve_workspace
 
 
 @pytest.fixture

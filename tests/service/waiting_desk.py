@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryStore
-from jupyter_gpu_containers.model.launch import Launch, LaunchRequest, Phase
-from jupyter_gpu_containers.service import queue as queue_module
-from jupyter_gpu_containers.service import waiting as waiting_module
-from jupyter_gpu_containers.service.queue_file import known_queues
+from jupyter_gpu_containers.model.kernel.launch import Launch, LaunchRequest, Phase
+from jupyter_gpu_containers.service.queue import queue as queue_module
+from jupyter_gpu_containers.service.queue import waiting as waiting_module
+from jupyter_gpu_containers.service.queue.file import known_queues
 from tests.service.launch_desk import IMAGE, Desk
 
 __all__ = [

@@ -13,7 +13,7 @@ import pytest
 from docker.models.containers import Container
 from playwright.sync_api import Page
 
-from jupyter_gpu_containers.model import labels
+from jupyter_gpu_containers.model.kernel import labels
 from tests.registry_fixtures import *  # noqa: F403
 
 from .page import NotebookPage

@@ -16,7 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from tornado.httpclient import HTTPResponse
 
-from jupyter_gpu_containers.model.launch import Launch, Phase
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.contract import document
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from jupyter_gpu_containers.model.changes import (
+from jupyter_gpu_containers.model.image.changes import (
     Changes,
     CredentialFile,
     FolderChange,
     LeftOut,
     PackageChange,
 )
-from jupyter_gpu_containers.model.container_diff import ChangeKind
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.image.container_diff import ChangeKind
+from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.web.change_serializers import changes_model
 from jupyter_gpu_containers.web.contract import document
 

@@ -17,7 +17,7 @@ import jupyter_gpu_containers
 from jupyter_gpu_containers.app import JOB_EVENT
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.backends.memory.registry import ENDLESS, PRIVATE, TOO_LARGE
-from jupyter_gpu_containers.model.gpu import Problem
+from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.job import Job, JobKind, JobState, Step
 from jupyter_gpu_containers.web.contract import document
 from jupyter_gpu_containers.web.serializers import job_model

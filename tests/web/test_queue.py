@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.kernel.launch import Phase
 from tests.web.conftest import TIMEOUT, Api
 
 IMAGE = "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"

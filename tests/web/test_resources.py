@@ -11,8 +11,8 @@ import pytest
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import EngineUnreachableError
-from jupyter_gpu_containers.model.image import Image
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.image.image import Image
+from jupyter_gpu_containers.model.kernel.launch import Phase
 
 from .conftest import GPUS, Api
 

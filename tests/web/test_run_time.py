@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.kernel.launch import Phase
 
 from .conftest import Api
 

@@ -10,8 +10,8 @@ from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
 from jupyter_events.schema import EventSchema
 
 import jupyter_gpu_containers
-from jupyter_gpu_containers.model.gpu import Problem
-from jupyter_gpu_containers.model.launch import Launch, Phase
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.model.queue import QueuePlace
 from jupyter_gpu_containers.web.contract import document
 from jupyter_gpu_containers.web.serializers import launch_model, time_text

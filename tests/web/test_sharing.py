@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.errors import GpusBusyError
-from jupyter_gpu_containers.model.gpu import GpuRequest
-from jupyter_gpu_containers.model.launch import Phase
+from jupyter_gpu_containers.model.gpu.device import GpuRequest
+from jupyter_gpu_containers.model.kernel.launch import Phase
 
 from .conftest import Api
 

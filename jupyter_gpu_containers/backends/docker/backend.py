@@ -22,18 +22,18 @@ from jupyter_gpu_containers.errors import (
     GpuContainersError,
     KernelTimeoutError,
 )
-from jupyter_gpu_containers.model.build import BuildPlan
-from jupyter_gpu_containers.model.container import (
+from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer
+from jupyter_gpu_containers.model.image.build import BuildPlan
+from jupyter_gpu_containers.model.image.container_diff import ContainerDiff
+from jupyter_gpu_containers.model.image.image import Image
+from jupyter_gpu_containers.model.image.registry import Credential
+from jupyter_gpu_containers.model.kernel.container import (
     Container,
     ContainerExit,
     ContainerSpec,
     EngineInfo,
 )
-from jupyter_gpu_containers.model.container_diff import ContainerDiff
-from jupyter_gpu_containers.model.foreign import ForeignContainer
-from jupyter_gpu_containers.model.image import Image
-from jupyter_gpu_containers.model.registry import Credential
-from jupyter_gpu_containers.model.usage import ContainerUsage
+from jupyter_gpu_containers.model.kernel.usage import ContainerUsage
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal
 
-from jupyter_gpu_containers.model.container import ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
 
 Injection = Literal["cdi", "nvidia"]
 

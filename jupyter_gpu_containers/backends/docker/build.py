@@ -24,9 +24,9 @@ from docker import auth
 
 from jupyter_gpu_containers.backends.build_context import BuildContext
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.build import BuildPlan
-from jupyter_gpu_containers.model.container import EngineInfo
+from jupyter_gpu_containers.model.image.build import BuildPlan
 from jupyter_gpu_containers.model.job import Step
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
 from jupyter_gpu_containers.ports import Progress
 
 from .build_words import BuildWords

@@ -20,7 +20,7 @@ from jupyter_gpu_containers.errors import (
     GpuContainersError,
     InvalidImageReferenceError,
 )
-from jupyter_gpu_containers.model.image import ImageReference
+from jupyter_gpu_containers.model.image.image import ImageReference
 from jupyter_gpu_containers.model.job import Step
 
 from .errors import unreachable

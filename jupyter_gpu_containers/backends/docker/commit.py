@@ -29,8 +29,8 @@ from typing import Any, cast
 import docker.errors
 
 from jupyter_gpu_containers.errors import EngineError, GpuContainersError
-from jupyter_gpu_containers.model.container import EngineInfo
-from jupyter_gpu_containers.model.image import ImageReference
+from jupyter_gpu_containers.model.image.image import ImageReference
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
 
 from . import images, requests
 from .client import EngineClient

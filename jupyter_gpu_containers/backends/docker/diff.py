@@ -16,7 +16,7 @@ import docker.errors
 import requests.exceptions
 
 from jupyter_gpu_containers.backends.output import plain_text
-from jupyter_gpu_containers.model.container_diff import (
+from jupyter_gpu_containers.model.image.container_diff import (
     ChangedPath,
     ChangeKind,
     ContainerDiff,

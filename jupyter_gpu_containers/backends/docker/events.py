@@ -28,7 +28,7 @@ from jupyter_gpu_containers.errors import (
     EngineUnreachableError,
     GpuContainersError,
 )
-from jupyter_gpu_containers.model.container import ContainerExit
+from jupyter_gpu_containers.model.kernel.container import ContainerExit
 from jupyter_gpu_containers.runtime.cgroup import LastCounters
 
 from . import alive

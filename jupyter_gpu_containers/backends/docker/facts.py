@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from jupyter_gpu_containers.errors import InvalidImageReferenceError
-from jupyter_gpu_containers.model.container import Container, ContainerStatus, EngineInfo
-from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageReference
-from jupyter_gpu_containers.model.usage import ContainerUsage, UsageSource
+from jupyter_gpu_containers.model.image.image import Image, ImageConfig, ImageReference
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerStatus, EngineInfo
+from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 

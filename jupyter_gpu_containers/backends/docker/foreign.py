@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from jupyter_gpu_containers.errors import ContainerNotFoundError
-from jupyter_gpu_containers.model import labels
-from jupyter_gpu_containers.model.foreign import ForeignContainer, asked_devices
+from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer, asked_devices
+from jupyter_gpu_containers.model.kernel import labels
 
 from .client import EngineClient
 from .errors import translated

@@ -10,8 +10,8 @@ import docker.errors
 from docker import auth
 
 from jupyter_gpu_containers.errors import ImageInUseError
-from jupyter_gpu_containers.model.image import ImageReference
-from jupyter_gpu_containers.model.registry import Credential
+from jupyter_gpu_containers.model.image.image import ImageReference
+from jupyter_gpu_containers.model.image.registry import Credential
 
 from .client import EngineClient
 from .facts import familiar

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from jupyter_gpu_containers.model.labels import PREFIX
+from jupyter_gpu_containers.model.kernel.labels import PREFIX
 
 Document = Mapping[str, Any]
 

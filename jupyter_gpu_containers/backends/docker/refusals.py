@@ -15,7 +15,7 @@ from jupyter_gpu_containers.errors import (
     UnauthorizedError,
     WrongArchitectureError,
 )
-from jupyter_gpu_containers.model.image import ImageReference
+from jupyter_gpu_containers.model.image.image import ImageReference
 
 from .words import image_not_found
 

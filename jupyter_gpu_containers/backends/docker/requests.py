@@ -17,7 +17,7 @@ from typing import Any, Literal
 import docker.errors
 
 from jupyter_gpu_containers.errors import GpuContainersError, ProfileMismatchError
-from jupyter_gpu_containers.model.container import ContainerSpec, EngineInfo
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, EngineInfo
 
 from . import limits, mounts, profile
 from .body import Injection, cdi_name, create_body

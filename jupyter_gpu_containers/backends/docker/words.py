@@ -15,7 +15,7 @@ from jupyter_gpu_containers.errors import (
     KernelExitedError,
     WorkspaceError,
 )
-from jupyter_gpu_containers.model.image import is_image_id
+from jupyter_gpu_containers.model.image.image import is_image_id
 
 RESTART = "Check it with `systemctl status docker`, then try again."
 

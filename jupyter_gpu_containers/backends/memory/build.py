@@ -11,8 +11,8 @@ from pathlib import Path
 
 from jupyter_gpu_containers.backends.build_context import BuildContext
 from jupyter_gpu_containers.errors import BuildFailedError, ImageNotFoundError
-from jupyter_gpu_containers.model.build import BuildPlan
-from jupyter_gpu_containers.model.image import Image
+from jupyter_gpu_containers.model.image.build import BuildPlan
+from jupyter_gpu_containers.model.image.image import Image
 from jupyter_gpu_containers.model.job import Step
 from jupyter_gpu_containers.ports import Progress
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from jupyter_gpu_containers.model.container_diff import ContainerDiff, Outside
-from jupyter_gpu_containers.model.image import ImageConfig, ImageReference
+from jupyter_gpu_containers.model.image.container_diff import ContainerDiff, Outside
+from jupyter_gpu_containers.model.image.image import ImageConfig, ImageReference
 
 from .library import find, give_name
 from .store import MemoryStore, Record

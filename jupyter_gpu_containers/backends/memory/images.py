@@ -9,8 +9,8 @@ import hashlib
 import platform
 
 from jupyter_gpu_containers.catalogue.curated import curated_entries, nvidia_matrix
-from jupyter_gpu_containers.model.catalogue import known_image, known_images
-from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageKernel, ImageProbe
+from jupyter_gpu_containers.model.image.catalogue import known_image, known_images
+from jupyter_gpu_containers.model.image.image import Image, ImageConfig, ImageKernel, ImageProbe
 
 _GIB = 1024**3
 COMPRESSED = 0.45  # of an image's size on disk

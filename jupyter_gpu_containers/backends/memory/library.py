@@ -11,9 +11,9 @@ from jupyter_gpu_containers.errors import (
     ImageNotFoundError,
     InvalidImageReferenceError,
 )
-from jupyter_gpu_containers.model.container import ContainerStatus
-from jupyter_gpu_containers.model.image import Image, ImageReference, is_image_id
+from jupyter_gpu_containers.model.image.image import Image, ImageReference, is_image_id
 from jupyter_gpu_containers.model.job import Step
+from jupyter_gpu_containers.model.kernel.container import ContainerStatus
 from jupyter_gpu_containers.ports import Progress
 
 from . import registry

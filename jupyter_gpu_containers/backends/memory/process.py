@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import IO
 
 from jupyter_gpu_containers.errors import WorkspaceError
-from jupyter_gpu_containers.model.container import ContainerSpec
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 
 LOG_LIMIT = 1024 * 1024  # bytes kept, from the end
 # What a Python needs to find itself; nothing else of the server's environment is passed on.

@@ -18,9 +18,9 @@ from jupyter_gpu_containers.errors import (
     TagUnknownError,
     UnauthorizedError,
 )
-from jupyter_gpu_containers.model.image import Image, ImageReference
+from jupyter_gpu_containers.model.image.image import Image, ImageReference
+from jupyter_gpu_containers.model.image.registry import Layer
 from jupyter_gpu_containers.model.job import Step
-from jupyter_gpu_containers.model.registry import Layer
 
 from .images import COMPRESSED, demo_image
 

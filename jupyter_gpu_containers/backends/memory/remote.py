@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jupyter_gpu_containers.errors import TagUnknownError, UnauthorizedError, WrongArchitectureError
-from jupyter_gpu_containers.model.image import Image, ImageConfig, ImageReference
-from jupyter_gpu_containers.model.registry import (
+from jupyter_gpu_containers.model.image.image import Image, ImageConfig, ImageReference
+from jupyter_gpu_containers.model.image.registry import (
     Credential,
     Platform,
     RemoteImage,

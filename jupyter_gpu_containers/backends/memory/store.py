@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from jupyter_gpu_containers.model.container import (
+from jupyter_gpu_containers.model.image.image import Image
+from jupyter_gpu_containers.model.kernel.container import (
     Container,
     ContainerExit,
     ContainerSpec,
     ContainerStatus,
 )
-from jupyter_gpu_containers.model.image import Image
 
 from .images import DEMO_IMAGES
 from .process import Log, Process

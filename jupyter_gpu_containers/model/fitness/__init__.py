@@ -1,0 +1,1 @@
+"""Whether an image runs on a machine, from documents alone."""

@@ -1,0 +1,1 @@
+"""GPUs: names, links, slots, health, and which of them a launch gets."""

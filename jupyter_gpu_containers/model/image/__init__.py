@@ -1,0 +1,1 @@
+"""Images: names, catalogue and registries, builds, and what became of a container."""

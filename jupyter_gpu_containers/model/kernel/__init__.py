@@ -1,0 +1,1 @@
+"""Kernels in containers: environment, launch, labels, and why one ended."""

@@ -1,0 +1,57 @@
+"""Whether a kernel that died is started again without being asked: a pure policy.
+
+jupyter_client counts restarts, too, but forgets them once a kernel has lived for ten seconds: one
+that runs out of memory after a minute would be restarted for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jupyter_gpu_containers.model.gpu.device import Problem
+
+MOST, WITHIN = 3, 600.0  # restarts, seconds
+# It would end in the same way, or somebody wants it to be over. One that ran out of memory is not
+# among them: a restart runs no cell again.
+NEVER = {
+    "gpu_lost": "its GPU has failed",
+    "environment_image_missing": "its image is not on this machine",
+    "image_not_found": "its image is not on this machine",
+    "disk_full": "the disk is full",
+    "container_removed": "somebody removed its container",
+    "evicted": "it was evicted",
+    "culled": "it was shut down on purpose",
+    "stopped_by": "it was shut down on purpose",
+}
+
+
+def why_not(death: Problem | None, restarts: Sequence[float], now: float) -> str | None:
+    """Return why a kernel is not restarted, as a clause; None where it is to be.
+
+    Parameters
+    ----------
+    death : Problem, optional
+        Why it ended, where known.
+    restarts : sequence of float
+        When it was restarted without being asked, in seconds on a clock that only moves forward.
+    now : float
+        On the same clock.
+    """
+    if death is not None and death.code in NEVER:
+        return NEVER[death.code]
+    lately = sum(now - moment < WITHIN for moment in restarts)
+    if lately >= MOST:
+        return f"it was restarted {lately} times in the last {WITHIN / 60:.0f} minutes"
+    return None
+
+
+def not_restarted(death: Problem | None, why: str) -> Problem:
+    """Return what a user is told: why the kernel ended, and why it stays so."""
+    code, message, hint = (
+        (death.code, death.message, death.hint)
+        if death is not None
+        else ("kernel_exited", "The kernel ended.", "")
+    )
+    # before the log's last lines, which end a message
+    head, mark, tail = message.partition(" Last lines of its log:")
+    return Problem(code, f"{head} It was not restarted automatically: {why}.{mark}{tail}", hint)

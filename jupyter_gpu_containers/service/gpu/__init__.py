@@ -1,0 +1,1 @@
+"""GPUs: who holds them, and which must not be given out."""

@@ -1,0 +1,150 @@
+"""GPUs and who holds them: the inventory and the containers' labels, put side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from jupyter_gpu_containers.errors import UnavailableError
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots, holders_of, slot_use, used_by_others
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container
+from jupyter_gpu_containers.model.policy import Show
+from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
+from jupyter_gpu_containers.service.image.images import as_problem
+from jupyter_gpu_containers.service.sight import Sight
+
+
+class GpuState(str, Enum):
+    """Whether a GPU can be had now."""
+
+    FREE = "free"
+    SHARED = "shared"  # by containers of ours, and there is a slot for another one
+    CLAIMED = "claimed"  # by containers of ours, in whatever state
+    IN_USE = "in_use"  # by another process
+    UNAVAILABLE = "unavailable"  # broken, or nobody can say who has it
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The container that claims a GPU."""
+
+    container_id: str
+    kernel_id: str
+    environment: str
+    display_name: str
+    notebook: str
+    owner: str  # login name
+    mine: bool  # driven by this process
+
+
+@dataclass(frozen=True)
+class GpuUse:
+    """One leaf device and its present use."""
+
+    gpu: Gpu
+    state: GpuState
+    holders: tuple[Holder, ...] = ()  # more than one where a GPU has several slots
+    problem: Problem | None = None
+    slots: int = 1
+
+    @property
+    def holder(self) -> Holder | None:
+        """The first holder."""
+        return self.holders[0] if self.holders else None
+
+
+@dataclass(frozen=True)
+class GpuUsage:
+    """All leaf devices of this machine."""
+
+    snapshot: GpuSnapshot
+    uses: tuple[GpuUse, ...] = ()
+
+
+async def gpu_usage(
+    inventory: GpuInventory,
+    backend: ContainerBackend,
+    owner: str,
+    slots: GpuSlots | None = None,
+    *,
+    server: str | None = None,
+    sight: Sight | None = None,
+) -> GpuUsage:
+    """Look at the GPUs and at all containers of ours.
+
+    Never raises: with an engine that does not answer nobody knows who holds what, so no GPU is
+    shown as free.
+
+    Parameters
+    ----------
+    inventory : GpuInventory
+    backend : ContainerBackend
+    owner : str
+        Identity of this process.
+    slots : GpuSlots, optional
+        How many containers may hold one device; by default one each.
+    server : str, optional
+        Name of this process's server, whose former life's kernels are its own, too.
+    sight : Sight, optional
+        What may be told of containers; by default everything.
+    """
+    slots = slots or GpuSlots()
+    snapshot, containers = await asyncio.gather(inventory.snapshot(), _containers(backend))
+    if isinstance(containers, Problem):
+        return GpuUsage(snapshot, tuple(_unknown(gpu, containers) for gpu in snapshot.gpus))
+    holders, me = holders_of(containers), {owner, server or owner}
+    seen = sight or Sight()
+    uses = (_use(gpu, holders.get(gpu.uuid, []), slots, me, seen) for gpu in snapshot.gpus)
+    return GpuUsage(snapshot, tuple(uses))
+
+
+async def _containers(backend: ContainerBackend) -> list[Container] | Problem:
+    try:
+        return await backend.containers(labels.VERSION)
+    except UnavailableError as exc:
+        return as_problem(exc)
+
+
+def _use(
+    gpu: Gpu, containers: list[Container], policy: GpuSlots, me: set[str], sight: Sight
+) -> GpuUse:
+    slots = slot_use(gpu, policy, containers)
+    holders = tuple(_holders(containers, me, sight))
+    foreign = used_by_others(gpu, containers)
+    if containers:
+        can_be_had = slots.free and not foreign and gpu.problem is None
+        state = GpuState.SHARED if can_be_had else GpuState.CLAIMED
+    elif gpu.problem is not None:
+        state = GpuState.UNAVAILABLE
+    else:
+        state = GpuState.IN_USE if foreign else GpuState.FREE
+    return GpuUse(gpu, state, holders, gpu.problem, slots.slots)
+
+
+def _unknown(gpu: Gpu, problem: Problem) -> GpuUse:
+    return GpuUse(gpu, GpuState.UNAVAILABLE, (), gpu.problem or problem)
+
+
+def _holders(containers: list[Container], me: set[str], sight: Sight) -> Iterator[Holder]:
+    for container in containers:
+        if sight.sees(container):
+            yield _holder(container, me)
+        elif sight.show is Show.COUNTS:
+            yield Holder("", "", "", "another user’s kernel", "", "", mine=False)
+
+
+def _holder(container: Container, me: set[str]) -> Holder:
+    text = container.labels
+    return Holder(
+        container_id=container.id,
+        kernel_id=text.get(labels.KERNEL, ""),
+        environment=text.get(labels.ENVIRONMENT, ""),
+        display_name=text.get(labels.DISPLAY_NAME, ""),
+        notebook=text.get(labels.NOTEBOOK, ""),
+        owner=text.get(labels.USER, ""),
+        mine=not me.isdisjoint((text.get(labels.OWNER, ""), text.get(labels.SERVER, ""))),
+    )

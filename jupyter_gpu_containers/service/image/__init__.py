@@ -1,0 +1,1 @@
+"""Images: found, judged, fetched, built, kept."""

@@ -1,0 +1,1 @@
+"""One kernel in its container: claim, place on the host, start, watch, end."""

@@ -1,0 +1,384 @@
+"""A kernel in a container: started, answered, restarted in place, removed without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from jupyter_gpu_containers.errors import (
+    GpuContainersError,
+    ImageNotFoundError,
+    KernelTimeoutError,
+    LaunchCancelledError,
+    UnavailableError,
+)
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
+from jupyter_gpu_containers.model.image.user_packages import user_folders
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerExit
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Phase, Policy, Seat, make_container_spec
+from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore
+from jupyter_gpu_containers.runtime.heartbeat import heartbeat
+from jupyter_gpu_containers.runtime.threads import in_thread
+from jupyter_gpu_containers.service.futures import from_thread
+from jupyter_gpu_containers.service.policy import Admission, Gate
+from jupyter_gpu_containers.service.recovery.crashpoints import reached
+
+from .claims import Claims
+from .endings import Endings
+from .runtimes import KernelRuntimes
+from .seats import Seats
+from .waivers import Waiver, Waivers
+
+Progress = Callable[..., None]  # (phase, **changes of the launch)
+
+
+@dataclass(frozen=True)
+class KernelContainer:
+    """A kernel's container during one run of it; a restart makes the next value."""
+
+    container_id: str
+    environment: Environment
+    seat: Seat
+    gpus: tuple[Gpu, ...]
+    memory: int | None  # bytes, the limit in force
+    heartbeat_url: str
+    ended: concurrent.futures.Future[ContainerExit]
+    began: float = field(default_factory=time.monotonic)  # seconds; of this run
+
+
+class Kernels:
+    """Starts and ends kernels' containers.
+
+    Parameters
+    ----------
+    start_timeout : float
+        Seconds from the container's start to the kernel's first answer.
+    runtimes : KernelRuntimes, optional
+        What carries a kernel into images that have none.
+    facts : ImageFactsStore, optional
+        What is known of images; tells which folders a user's packages need.
+    waivers : Waivers, optional
+        What decides whether NVIDIA's runtime is to skip an image's conditions.
+    gate : Gate, optional
+        What is allowed; by default everything.
+    """
+
+    def __init__(
+        self,
+        backend: ContainerBackend,
+        claims: Claims,
+        seats: Seats,
+        policy: Policy,
+        *,
+        start_timeout: float = 60.0,
+        runtimes: KernelRuntimes | None = None,
+        facts: ImageFactsStore | None = None,
+        waivers: Waivers | None = None,
+        gate: Gate | None = None,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self._backend = backend
+        self.runtimes = runtimes
+        self._facts = facts
+        self._waivers = waivers
+        self._gate = gate or Gate()
+        self._claims = claims
+        self.seats = seats
+        self._policy = policy
+        self.endings = Endings(backend, pids_limit=policy.pids_limit, log=log)
+        self._start_timeout = start_timeout
+        self._log = log or logging.getLogger(__name__)
+        self._starting: dict[str, asyncio.Task[KernelContainer]] = {}
+        self._running: dict[str, KernelContainer] = {}
+
+    def get(self, kernel_id: str) -> KernelContainer | None:
+        """Return the container of a running kernel of this process."""
+        return self._running.get(kernel_id)
+
+    def running(self) -> list[KernelContainer]:
+        """Return the kernels of this process that answered, and whose end was not seen yet."""
+        return [kernel for kernel in self._running.values() if not kernel.ended.done()]
+
+    async def start(
+        self,
+        environment: Environment,
+        seat: Seat,
+        heartbeat_url: str,
+        progress: Progress,
+        *,
+        request: GpuRequest | None = None,
+        replaces: str | None = None,
+    ) -> KernelContainer:
+        """Claim GPUs, create and start the container, and wait until the kernel answers.
+
+        Whatever fails, and when it is cancelled, the container and its claim are gone when this
+        returns.
+
+        Parameters
+        ----------
+        request : GpuRequest, optional
+            The GPUs; by default what the environment says.
+        replaces : str, optional
+            The kernel whose GPUs may be taken over.
+
+        Raises
+        ------
+        GpuContainersError
+            Any of the tree; `LaunchCancelledError` after `cancel`.
+        """
+        replaced = self._running.get(replaces) if replaces else None
+        work = self._allowed(environment, seat, heartbeat_url, progress, request, replaced)
+        return await self._cancellable(seat.kernel_id, work)
+
+    async def restart(self, kernel: KernelContainer, progress: Progress) -> KernelContainer:
+        """Start the same container again: GPUs and file system are kept, variables are not.
+
+        Raises
+        ------
+        GpuContainersError
+            The container stays claimed: it still belongs to the kernel.
+        """
+        progress(Phase.STARTING, error=None)
+        return await self._cancellable(kernel.seat.kernel_id, self._run(kernel, progress))
+
+    def adopt(self, kernel: KernelContainer) -> KernelContainer:
+        """Take over a kernel that runs and that this server's former life started.
+
+        Raises
+        ------
+        WorkspaceError
+            Its folders cannot be taken over.
+        """
+        kernel = replace(kernel, seat=self.seats.adopt(kernel.seat))
+        reached("kernel.adopted")
+        self._running[kernel.seat.kernel_id] = kernel
+        return kernel
+
+    def cancel(self, kernel_id: str) -> bool:
+        """Give up a start that is in progress; False where there is none."""
+        task = self._starting.get(kernel_id)
+        return task is not None and task.cancel()
+
+    async def cancel_all(self) -> None:
+        """Give up every start that is in progress; nothing of them is left when this returns."""
+        tasks = list(self._starting.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def signal(self, kernel: KernelContainer, signum: int) -> None:
+        """Send a signal to the kernel and its children."""
+        await self._backend.signal(kernel.container_id, signum)
+
+    async def explain(
+        self, kernel: KernelContainer, *, answered: bool = True
+    ) -> GpuContainersError:
+        """Return why the kernel's container ended; it must have."""
+        return await self.endings.explain(kernel, answered=answered)
+
+    async def remove(self, kernel: KernelContainer) -> None:
+        """Remove the container and the kernel's folders; its GPUs are free afterwards."""
+        await self._abandon(kernel)
+        reached("kernel.abandoned")
+        await in_thread(None, lambda: self.seats.leave(kernel.seat))
+
+    async def remove_all(self) -> None:
+        """Remove what is left of this process's kernels when it ends and nobody shut them down.
+
+        `jupyter console` only asks its kernel to exit; a script may end in an exception.
+        """
+        seats = self.seats.taken
+        if not seats:
+            return
+        ids = {kernel.container_id for kernel in self._running.values()}  # with adopted ones
+        try:
+            for container in await self._backend.containers(f"{labels.OWNER}={seats[0].owner}"):
+                ids.add(container.id)
+            for container_id in ids:
+                await self._claims.release(container_id)
+        except UnavailableError as exc:  # the next reconciliation of anybody removes them
+            self._log.warning("containers will be removed later: %s", exc)
+        for seat in seats:
+            self.seats.leave(seat)
+
+    async def _cancellable(
+        self, kernel_id: str, work: Coroutine[Any, Any, KernelContainer]
+    ) -> KernelContainer:
+        task = asyncio.ensure_future(work)
+        self._starting[kernel_id] = task
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():  # by `cancel`, not by who waits for us
+                raise LaunchCancelledError("The launch was cancelled.") from None
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        finally:
+            self._starting.pop(kernel_id, None)
+
+    async def _allowed(
+        self,
+        environment: Environment,
+        seat: Seat,
+        heartbeat_url: str,
+        progress: Progress,
+        request: GpuRequest | None,
+        replaced: KernelContainer | None,
+    ) -> KernelContainer:
+        request = request or environment.gpu_request
+        container_id = replaced.container_id if replaced else None
+        async with self._gate.admitted(
+            seat.kernel_id, environment, request, replaced=container_id
+        ) as admission:
+            return await self._start(
+                environment, seat, heartbeat_url, progress, request, container_id, admission
+            )
+
+    async def _start(
+        self,
+        environment: Environment,
+        seat: Seat,
+        heartbeat_url: str,
+        progress: Progress,
+        request: GpuRequest,
+        replaced: str | None,
+        admission: Admission,
+    ) -> KernelContainer:
+        progress(Phase.CREATING)
+        # before any GPU is claimed: nobody shall wait for one that only waits for a download
+        runtime = await self.runtimes.folder(environment) if self.runtimes else None
+        folders = await self._folders(environment, seat)
+        reached("kernel.prepared")
+        try:
+            waiver = await self._waiver(environment, seat)
+            claim = await self._claims.claim(
+                request,
+                lambda gpus, name: make_container_spec(
+                    environment,
+                    gpus,
+                    seat,
+                    self._policy,
+                    name,
+                    runtime,
+                    folders,
+                    waived=waiver(gpus) is not None,
+                ),
+                handover=replaced,
+            )
+        except ImageNotFoundError as exc:
+            raise ImageNotFoundError(
+                f"The image {environment.reference} of environment “{environment.display_name}” is "
+                "no longer on this machine.",
+                "Get it again (`docker pull`, or your own build) and add the environment again.",
+                code="environment_image_missing",
+            ) from exc
+        reached("kernel.claimed")
+        if reason := waiver(claim.gpus):
+            self._log.warning("%s: %s", environment.reference, reason.message)
+        kernel = KernelContainer(
+            container_id=claim.container_id,
+            environment=environment,
+            seat=seat,
+            gpus=claim.gpus,
+            memory=environment.memory or self._policy.memory,
+            heartbeat_url=heartbeat_url,
+            ended=concurrent.futures.Future(),
+        )
+        try:
+            await admission.confirm(kernel.container_id)
+            progress(
+                Phase.STARTING,
+                container_id=claim.container_id,
+                gpus=tuple(gpu.uuid for gpu in claim.gpus),
+            )
+            return await self._run(kernel, progress)
+        except BaseException:
+            await asyncio.shield(self._abandon(kernel))
+            raise
+
+    async def _folders(self, environment: Environment, seat: Seat) -> tuple[str, ...]:
+        facts = self._facts
+        if facts is None or seat.caller.uid == 0:
+            return ()
+        known = await asyncio.to_thread(facts.get, [environment.image_id])
+        return user_folders(known.get(environment.image_id), seat.caller.uid)
+
+    async def _waiver(self, environment: Environment, seat: Seat) -> Waiver:
+        if self._waivers is None:
+            return lambda gpus: None
+        own = {**self._policy.environment_variables, **seat.env}
+        return await self._waivers.of(environment, own)
+
+    async def _abandon(self, kernel: KernelContainer) -> None:
+        """Remove the container; its folders stay."""
+        self._running.pop(kernel.seat.kernel_id, None)
+        self.endings.forget(kernel.seat.kernel_id, kernel.container_id)
+        reached("kernel.abandon")
+        try:
+            await self._claims.release(kernel.container_id)
+        except UnavailableError as exc:  # still claimed; the next reconciliation removes it
+            self._log.warning("container %s will be removed later: %s", kernel.container_id, exc)
+
+    async def _run(self, kernel: KernelContainer, progress: Progress) -> KernelContainer:
+        """Start the container and wait for the first of: kernel answers, it ends, time is up."""
+        kernel = replace(
+            kernel, ended=self._backend.watch(kernel.container_id), began=time.monotonic()
+        )
+        self.endings.forget(kernel.seat.kernel_id, kernel.container_id)
+        reached("kernel.start")
+        await self._backend.start(kernel.container_id)
+        reached("kernel.started")
+        answered = asyncio.ensure_future(self._answered(kernel))
+        ended = asyncio.ensure_future(from_thread(kernel.ended))
+        try:
+            await asyncio.wait(
+                {answered, ended},
+                timeout=self._start_timeout,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if answered.done():
+                answered.result()  # raises GpuVanishedError where the devices are not right
+            elif ended.done():
+                raise await self.explain(kernel, answered=False)
+            else:
+                raise await self._silent(kernel)
+        finally:
+            await _end(answered, ended)
+        reached("kernel.answered")
+        self._running[kernel.seat.kernel_id] = kernel
+        progress(Phase.RUNNING)
+        reached("kernel.running")
+        return kernel
+
+    async def _answered(self, kernel: KernelContainer) -> None:
+        beat = asyncio.ensure_future(heartbeat(kernel.heartbeat_url))
+        minors = {g.minor_number for g in kernel.gpus if g.minor_number is not None}
+        try:
+            if minors:
+                await self._backend.verify_gpus(kernel.container_id, minors)
+            await beat
+        finally:
+            await _end(beat)
+
+    async def _silent(self, kernel: KernelContainer) -> KernelTimeoutError:
+        tail = await self._backend.logs(kernel.container_id)
+        words = f" Last lines of its log:\n{tail}" if tail else " It wrote nothing to its log."
+        return KernelTimeoutError(
+            f"The kernel did not answer within {self._start_timeout:g} seconds.{words}",
+            "If the image only starts slowly, raise c.GpuContainers.start_timeout.",
+        )
+
+
+async def _end(*tasks: asyncio.Future[None] | asyncio.Future[ContainerExit]) -> None:
+    """Cancel tasks and wait for their end: sockets must be closed before their loop is."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

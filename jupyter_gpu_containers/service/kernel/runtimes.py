@@ -1,0 +1,143 @@
+"""The kernel that an image lacks: prepared before its container is made, compiled where it must be.
+
+Which files a container gets is decided here; what they are and where they lie, in
+`runtime.carried`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import uuid
+from pathlib import Path
+
+from jupyter_gpu_containers.errors import GpuContainersError
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Caller
+from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag
+from jupyter_gpu_containers.ports import ContainerBackend
+from jupyter_gpu_containers.runtime.carried import KernelRuntime, RuntimeStore
+from jupyter_gpu_containers.runtime.carried_fetch import compile_command
+from jupyter_gpu_containers.service.futures import from_thread
+from jupyter_gpu_containers.service.recovery.signing import Signer
+
+COMPILE_TIMEOUT = 300.0  # seconds
+
+
+class KernelRuntimes:
+    """Gives each container the kernel runtime that its image needs.
+
+    Parameters
+    ----------
+    backend : ContainerBackend
+    store : RuntimeStore
+    caller : Caller
+        Who a container runs as that compiles.
+    owner : str
+        Identity of this process, for the label of such a container.
+    signer : Signer, optional
+        Signs its labels.
+    """
+
+    def __init__(
+        self,
+        backend: ContainerBackend,
+        store: RuntimeStore,
+        caller: Caller,
+        owner: str,
+        *,
+        signer: Signer | None = None,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self._backend = backend
+        self.store = store
+        self._caller = caller
+        self._owner = owner
+        self._signer = signer or Signer()
+        self._log = log or logging.getLogger(__name__)
+
+    async def folder(self, environment: Environment) -> str | None:
+        """Return the folder that an environment's container needs, prepared; None: needs none.
+
+        Raises
+        ------
+        RuntimeUnavailableError
+            It is not prepared, and the package index does not give it.
+        """
+        if environment.kernel.runtime is None or self._backend.demo:  # a demo has no such image
+            return None
+        tag = RuntimeTag.parse(environment.kernel.runtime)
+        runtime = await self.prepare(
+            tag, python=environment.kernel.argv[0], image_id=environment.image_id
+        )
+        return _real(runtime.folder)
+
+    async def prepare(
+        self, tag: RuntimeTag, *, python: str | None = None, image_id: str | None = None
+    ) -> KernelRuntime:
+        """Return a runtime; fetch it first where it is not there. Raises `RuntimeUnavailableError`.
+
+        Parameters
+        ----------
+        tag : RuntimeTag
+        python, image_id : str, optional
+            A Python and its image, to compile with where this machine has none of that version.
+        """
+        found = await asyncio.to_thread(self.store.find, tag, image_id)
+        if found is None:
+            self._log.info("fetching the kernel runtime %s", tag)
+            found = await from_thread(self.store.prepare(tag))
+        if found.compiled or found.image_id or python is None or image_id is None:
+            return found
+        try:
+            return await asyncio.to_thread(self._compile, found, python, image_id)
+        except GpuContainersError as exc:
+            # slower by seconds, but a kernel all the same
+            self._log.warning("%s is not compiled for %s: %s", tag, image_id[7:19], exc)
+            return found
+
+    def close(self) -> None:
+        """End what is being prepared."""
+        self.store.close()
+
+    def _compile(self, runtime: KernelRuntime, python: str, image_id: str) -> KernelRuntime:
+        """Compile a copy inside the image; in a thread, and so in an event loop of its own."""
+
+        def work(folder: Path) -> None:
+            spec = make_compile_spec(
+                image_id, python, runtime.tag, _real(folder), self._caller, self._owner
+            )
+            asyncio.run(self._run(spec))
+
+        return self.store.compile(runtime, image_id, work)
+
+    async def _run(self, spec: ContainerSpec) -> None:
+        await self._backend.run(self._signer.signed(spec), timeout=COMPILE_TIMEOUT)
+
+
+def _real(folder: Path) -> str:
+    """Return a mount's source: `Mount` wants it without symbolic links."""
+    return os.path.realpath(folder)
+
+
+def make_compile_spec(
+    image_id: str, python: str, tag: RuntimeTag, folder: str, caller: Caller, owner: str
+) -> ContainerSpec:
+    """Return the container that compiles a runtime: no network, no GPU, nothing else to write."""
+    return ContainerSpec(
+        image=image_id,
+        command=compile_command(python, RUNTIME_FOLDER, tag.minor),
+        name=f"jupyter-gpu-containers-compile-{uuid.uuid4().hex[:12]}",
+        user=f"{caller.uid}:{caller.gid}",
+        working_dir="/",
+        labels=labels.make_labels(purpose="probe", owner=owner, user=caller.name),
+        env={"HOME": "/tmp"},
+        mounts=(Mount(folder, RUNTIME_FOLDER),),
+        memory=512 << 20,
+        pids_limit=64,
+        network=Network.NONE,
+        hostname="compile",
+    )

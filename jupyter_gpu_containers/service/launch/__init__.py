@@ -1,0 +1,1 @@
+"""Launches: every start of a kernel, from asked to its end."""

@@ -1,0 +1,114 @@
+"""What is known of launches: their phases, and who wants to know of each change."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from jupyter_gpu_containers.errors import KernelNotRunningError, LaunchNotFoundError
+from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
+from jupyter_gpu_containers.model.queue import QueuePlace
+
+KEPT = 200  # finished launches that are remembered
+
+
+class LaunchBook:
+    """All launches of this process; change listeners are called on its event loop."""
+
+    def __init__(self) -> None:
+        self._launches: OrderedDict[str, Launch] = OrderedDict()
+        self._listeners: list[Callable[[Launch], None]] = []
+
+    def on_change(self, listener: Callable[[Launch], None]) -> None:
+        """Call the listener with every new state of every launch."""
+        self._listeners.append(listener)
+
+    def list(self) -> list[Launch]:
+        """Return all that are remembered, newest first."""
+        return list(reversed(self._launches.values()))
+
+    def get(self, launch_id: str) -> Launch:
+        """Return one launch. Raises `LaunchNotFoundError`."""
+        try:
+            return self._launches[launch_id]
+        except KeyError:
+            raise LaunchNotFoundError(
+                f"There is no launch {launch_id}.", "It may be long over; list the launches."
+            ) from None
+
+    def running(self, launch_id: str) -> str:
+        """Return the id of a launch's kernel, which runs.
+
+        Raises
+        ------
+        LaunchNotFoundError, KernelNotRunningError
+        """
+        launch = self.get(launch_id)
+        if launch.phase is not Phase.RUNNING or launch.kernel_id is None:
+            raise KernelNotRunningError(
+                f"The kernel {launch_id} does not run: its launch is {launch.phase.value}.",
+                "Start it again." if launch.phase.final else "Wait until it is up.",
+            )
+        return launch.kernel_id
+
+    def find(self, launch_id: str) -> Launch | None:
+        """Return a launch; None where there is none."""
+        return self._launches.get(launch_id)
+
+    def wait(self, launch_id: str, place: QueuePlace) -> None:
+        """Note that a launch waits, and its place."""
+        launch = self._launches.get(launch_id)
+        if launch is None or launch.phase.final:
+            return
+        if launch.phase is Phase.WAITING:
+            self._change(launch_id, queue=place)
+        else:
+            self.advance(launch_id, Phase.WAITING, queue=place)
+
+    def advance(self, launch_id: str, phase: Phase, /, **changes: Any) -> None:
+        """Note the next phase of a kernel's start."""
+        launch = self._launches.get(launch_id)
+        if launch is not None and launch.phase is not phase:
+            changes.setdefault("queue", None)
+            if phase is Phase.STARTING:  # also a restart: what was warned of is over
+                changes.setdefault("warnings", ())
+            self._put(launch.advance(phase, time.time(), **changes))
+
+    def warn(self, launch_id: str, warning: Problem) -> None:
+        """Show a warning on a kernel that runs; of each code the first one stands."""
+        launch = self._launches.get(launch_id)
+        if launch is None or launch.phase is not Phase.RUNNING:
+            return
+        if all(known.code != warning.code for known in launch.warnings):
+            self._change(launch_id, warnings=(*launch.warnings, warning))
+
+    def stopping(self, launch_id: str, reason: Problem) -> None:
+        """Note why a kernel will be shut down, before it is; the first reason stands."""
+        launch = self._launches.get(launch_id)
+        if launch is not None and not launch.phase.final and launch.error is None:
+            self._change(launch_id, error=reason)
+
+    def correct(self, launch_id: str, error: Problem) -> None:
+        """Say more of why a kernel failed than was known at first."""
+        launch = self._launches.get(launch_id)
+        if launch is not None and launch.phase is Phase.FAILED and launch.error != error:
+            self._change(launch_id, error=error)
+
+    def _change(self, launch_id: str, /, **changes: Any) -> None:
+        self._put(replace(self._launches[launch_id], **changes))
+
+    def _put(self, launch: Launch) -> None:
+        self._launches[launch.id] = launch
+        finished = [key for key, value in self._launches.items() if value.phase.final]
+        for key in finished[: max(0, len(finished) - KEPT)]:
+            del self._launches[key]
+            self._forget(key)
+        for listener in self._listeners:
+            listener(launch)
+
+    def _forget(self, launch_id: str) -> None:
+        """Drop what else is known of a launch that is remembered no longer."""

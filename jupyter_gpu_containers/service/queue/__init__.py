@@ -1,0 +1,1 @@
+"""Waiting for GPUs: who starts now, who waits, and for what."""
