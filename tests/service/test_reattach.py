@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryStore
+from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerStatus
 from jupyter_gpu_containers.model.kernel.launch import Launch, Seat
@@ -45,6 +46,19 @@ async def test_runs_and_answers(machine: Machine) -> None:
     assert machine.told.failed == {}
     # the reconciler knows whose it is now
     assert (await machine.claims.reconcile()).removed == []
+    await machine.kernels.remove(kernel)
+
+
+async def test_what_it_was_started_with_is_still_told(machine: Machine) -> None:
+    """Its container has the same variables; a restart of the kernel tells so once more."""
+    waived = Problem("requirement_waived", "More than the driver promises.", "Update it.")
+    launch = replace(Launch(KERNEL, kernel_id=KERNEL), warnings=(waived,))
+    await machine.alive(launch=launch)
+    assert machine.records.of_server(SERVER)[0].launch.warnings == (waived,)
+    machine.come_back()
+    await machine.settled()
+    kernel = machine.jupyter.kernels[KERNEL]
+    assert kernel.warnings == (waived,)
     await machine.kernels.remove(kernel)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jupyter_gpu_containers.errors import ConflictError
-from jupyter_gpu_containers.model.gpu.device import Gpu
+from jupyter_gpu_containers.model.gpu.device import Gpu, Problem
 from jupyter_gpu_containers.model.image.image import ImageConfig
 from jupyter_gpu_containers.model.kernel.nvidia_env import DISABLE_REQUIRE
 
@@ -65,3 +65,22 @@ def requirement_waiver(
             )
     reasons = (reason for gpu in judged for reason in gpu.reasons)
     return next((reason for reason in reasons if reason.code == "needs_disable_require"), None)
+
+
+def waiver_warning(reason: Reason) -> Problem:
+    """Return what a user is told whose kernel was started although a condition is not met.
+
+    Parameters
+    ----------
+    reason : Reason
+        See `requirement_waiver`.
+    """
+    return Problem(
+        "requirement_waived",
+        f"The image asks for more than this machine's driver promises ({reason.evidence}). It was "
+        f"started all the same, with {DISABLE_REQUIRE}=1: minor-version compatibility of CUDA runs "
+        "most of such images.",
+        "If a program says that the driver or CUDA's version does not suffice, take an image that "
+        f"was made for an older CUDA, or update the driver. With {DISABLE_REQUIRE} in "
+        "c.GpuContainers.environment_variables you decide yourself.",
+    )

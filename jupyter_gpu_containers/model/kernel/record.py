@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
+from jupyter_gpu_containers.model.gpu.device import Problem
 
 from .container import Mount
 from .environment import Environment
@@ -73,6 +74,8 @@ class KernelRecord:
                 "image": self.launch.image,
                 "path": self.launch.path,
                 "phases": [[time.phase.value, time.at] for time in self.launch.phases],
+                # those with which it was started; later ones are told anew where they still hold
+                "warnings": [asdict(warning) for warning in self.launch.warnings],
             },
             "connection": connection,
             "container_id": self.container_id,
@@ -125,6 +128,7 @@ class KernelRecord:
                     phases=tuple(
                         PhaseTime(Phase(phase), float(at)) for phase, at in launch["phases"]
                     ),
+                    warnings=tuple(Problem(**warning) for warning in launch.get("warnings", ())),
                 ),
                 connection=dict(data["connection"]),
                 container_id=str(data["container_id"]),

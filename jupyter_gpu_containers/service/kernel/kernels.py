@@ -17,7 +17,8 @@ from jupyter_gpu_containers.errors import (
     LaunchCancelledError,
     UnavailableError,
 )
-from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
+from jupyter_gpu_containers.model.fitness.requirement_waiver import waiver_warning
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, Problem
 from jupyter_gpu_containers.model.image.user_packages import user_folders
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerExit
@@ -51,6 +52,7 @@ class KernelContainer:
     heartbeat_url: str
     ended: concurrent.futures.Future[ContainerExit]
     began: float = field(default_factory=time.monotonic)  # seconds; of this run
+    warnings: tuple[Problem, ...] = ()  # what holds for as long as the container is there
 
 
 class Kernels:
@@ -145,7 +147,7 @@ class Kernels:
         GpuContainersError
             The container stays claimed: it still belongs to the kernel.
         """
-        progress(Phase.STARTING, error=None)
+        progress(Phase.STARTING, error=None, warnings=kernel.warnings)
         return await self._cancellable(kernel.seat.kernel_id, self._run(kernel, progress))
 
     def adopt(self, kernel: KernelContainer) -> KernelContainer:
@@ -281,7 +283,8 @@ class Kernels:
                 code="environment_image_missing",
             ) from exc
         reached("kernel.claimed")
-        if reason := waiver(claim.gpus):
+        reason = waiver(claim.gpus)
+        if reason is not None:
             self._log.warning("%s: %s", environment.reference, reason.message)
         kernel = KernelContainer(
             container_id=claim.container_id,
@@ -291,6 +294,7 @@ class Kernels:
             memory=environment.memory or self._policy.memory,
             heartbeat_url=heartbeat_url,
             ended=concurrent.futures.Future(),
+            warnings=(waiver_warning(reason),) if reason is not None else (),
         )
         try:
             await admission.confirm(kernel.container_id)
@@ -298,6 +302,7 @@ class Kernels:
                 Phase.STARTING,
                 container_id=claim.container_id,
                 gpus=tuple(gpu.uuid for gpu in claim.gpus),
+                warnings=kernel.warnings,
             )
             return await self._run(kernel, progress)
         except BaseException:

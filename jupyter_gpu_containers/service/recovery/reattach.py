@@ -282,6 +282,7 @@ class Reattach:
             memory=record.memory,
             heartbeat_url=f"ipc://{connection.get('ip')}-{connection.get('hb_port')}",
             ended=concurrent.futures.Future(),
+            warnings=record.launch.warnings,
         )
 
     def _forget(self, record: KernelRecord) -> None:
