@@ -12,11 +12,12 @@ from typing import Any
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
+from .offline import OfflineBuffer
 from .reasons import culling, idle_words, reason_to_stop
 
 
 class CancellingKernelManager(AsyncMappingKernelManager):
-    """Shuts kernels down that have not started yet; otherwise the stock manager."""
+    """Shuts kernels down that have not started yet, and bounds what is kept of their output."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
@@ -78,6 +79,13 @@ class CancellingKernelManager(AsyncMappingKernelManager):
             await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]
         finally:
             culling.reset(marked)
+
+    def start_buffering(self, kernel_id: str, session_key: str, channels: Any) -> None:
+        """Keep what a kernel says for the page that has gone, but not without a bound."""
+        super().start_buffering(kernel_id, session_key, channels)  # type: ignore[no-untyped-call]
+        if kernel_id in self._kernel_buffers:
+            kernel: Any = self.get_kernel(kernel_id)
+            self._kernel_buffers[kernel_id]["buffer"] = OfflineBuffer(kernel.session)
 
     async def _finish_kernel_start(self, kernel_id: str) -> None:
         """Wait for the start's end, then let the stock manager finish it.
