@@ -61,7 +61,7 @@ def figures(samples: list[Sample]) -> list[Figure]:
     before, after = samples[quarter : 2 * quarter], samples[-quarter:]
 
     def medians(name: str) -> tuple[float, float]:
-        return tuple(  # type: ignore[return-value]
+        return tuple(
             statistics.median(getattr(sample, name) for sample in part) for part in (before, after)
         )
 
