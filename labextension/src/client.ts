@@ -107,6 +107,14 @@ export class GpuContainersClient {
     );
   }
 
+  /** Use a running kernel, as far as its idleness goes. */
+  keepAlive(id: string): Promise<ILaunch> {
+    return this._requests.post<ILaunch>(
+      URLExt.join('launches', encodeURIComponent(id), 'keep-alive'),
+      {}
+    );
+  }
+
   /** Cancel a launch, or end its kernel. */
   async cancel(id: string): Promise<void> {
     await this._requests.delete<null>(

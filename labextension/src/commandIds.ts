@@ -16,6 +16,8 @@ export namespace CommandIDs {
   export const stop = 'gpu-containers:stop';
   /** Start what waits for a GPU now, without one. */
   export const startOnCpu = 'gpu-containers:start-on-cpu';
+  /** Keep a kernel from being stopped for idleness. */
+  export const keepAlive = 'gpu-containers:keep-alive';
   /** Open the notebook or console of a kernel. */
   export const openNotebook = 'gpu-containers:open-notebook';
   /** Look for an image to pull. */

@@ -172,11 +172,15 @@ export async function showFailure(
   return showProblem(trans, title, problem, { consequence, remedy });
 }
 
-/** Say why the kernel of a notebook died. */
+/** Say why the kernel of a notebook died, or was stopped. */
 export async function showDeath(
   trans: TranslationBundle,
   name: string,
   problem: IProblem
 ): Promise<void> {
-  await showProblem(trans, trans.__('The kernel of %1 died', name), problem);
+  const title =
+    problem.code === 'culled'
+      ? trans.__('The kernel of %1 was stopped', name)
+      : trans.__('The kernel of %1 died', name);
+  await showProblem(trans, title, problem);
 }

@@ -1,6 +1,7 @@
 // The extension's plugins.
 import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { attach } from './plugins/attach';
+import { idle } from './plugins/idle';
 import { images, jobs, registries } from './plugins/images';
 import { model, switcher } from './plugins/model';
 import { cellExecutor, sessionDialogs } from './plugins/notebooks';
@@ -15,6 +16,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   attach,
   commands,
   queue,
+  idle,
   jobs,
   registries,
   images,

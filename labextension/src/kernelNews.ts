@@ -1,6 +1,8 @@
 // Word of kernels that died, and of what happened to some that run on, wherever in JupyterLab one is.
 import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
+import { wasCulled } from './idle';
+import { isFinal } from './launches';
 import { ILaunch, IProblem } from './wire';
 
 /** Tells each thing once; where more becomes known of it, what was told is put right. */
@@ -8,15 +10,26 @@ export class KernelNews {
   /**
    * @param trans - the extension's translations
    * @param show - shows a problem in full
+   * @param startAgain - starts for a notebook what a launch had started
    */
   constructor(
     private readonly _trans: TranslationBundle,
-    private readonly _show: (name: string, problem: IProblem) => void
+    private readonly _show: (name: string, problem: IProblem) => void,
+    private readonly _startAgain: (launch: ILaunch) => void
   ) {}
 
   /** Tell what is new of a kernel that had run; `name` is what people call its notebook. */
   tell(name: string, launch: ILaunch): void {
-    if (launch.phase === 'failed' && launch.error) {
+    if (wasCulled(launch)) {
+      // nothing went wrong, but the variables are gone
+      this._tell(name, launch, launch.error!, 'warning', [
+        {
+          label: this._trans.__('Start again'),
+          caption: this._trans.__('Start %1', launch.display_name),
+          callback: () => this._startAgain(launch)
+        }
+      ]);
+    } else if (launch.phase === 'failed' && launch.error) {
       this._tell(name, launch, launch.error, 'error');
     } else if (launch.phase === 'running') {
       launch.warnings.forEach(warning =>
@@ -29,13 +42,15 @@ export class KernelNews {
     name: string,
     launch: ILaunch,
     problem: IProblem,
-    type: 'error' | 'warning'
+    type: 'error' | 'warning',
+    remedies: Notification.IAction[] = []
   ): void {
     // a kernel that was restarted may die again
-    const what = type === 'error' ? type : problem.code;
+    const what = isFinal(launch.phase) ? 'end' : problem.code;
     const key = [launch.id, launch.phases.length, what].join(' ');
     const message = this._trans.__('%1: %2', name, problem.message);
     const actions = [
+      ...remedies,
       {
         label: this._trans.__('Details'),
         callback: () => this._show(name, problem)

@@ -24,8 +24,9 @@ export class LaunchStore implements IDisposable {
     return this._launches.get(id);
   }
 
-  get ids(): string[] {
-    return [...this._launches.keys()];
+  /** What is known at this moment, by id. */
+  get known(): ReadonlyMap<string, ILaunch> {
+    return new Map(this._launches);
   }
 
   get isDisposed(): boolean {
@@ -49,12 +50,24 @@ export class LaunchStore implements IDisposable {
   /**
    * Take the server's list in.
    *
-   * @param asked - ids that were known when the server was asked; those that it left out are lost
+   * @param asked - what was known when the server was asked; what it left out of that is lost
    */
-  acceptAll(launches: readonly ILaunch[], asked: readonly string[]): void {
+  acceptAll(
+    launches: readonly ILaunch[],
+    asked: ReadonlyMap<string, ILaunch>
+  ): void {
     const present = new Set(launches.map(({ id }) => id));
-    launches.forEach(launch => this.accept(launch));
-    asked.filter(id => !present.has(id)).forEach(id => this._lose(id));
+    for (const launch of launches) {
+      // what came while the list was on its way is newer, unless the list has got to another phase
+      const now = this._launches.get(launch.id);
+      const overtaken = now !== undefined && now !== asked.get(launch.id);
+      if (!overtaken || launch.phases.length > now.phases.length) {
+        this.accept(launch);
+      }
+    }
+    [...asked.keys()]
+      .filter(id => !present.has(id))
+      .forEach(id => this._lose(id));
   }
 
   /** Resolves with the launch once it is running, failed or cancelled. */
@@ -90,6 +103,7 @@ export class LaunchStore implements IDisposable {
       phase: 'failed',
       phases: [...launch.phases, { phase: 'failed', at }],
       queue: null,
+      idle: null,
       error: {
         code: 'launch_lost',
         message: this._trans.__('Jupyter Server no longer knows this launch.'),

@@ -1,4 +1,5 @@
 // Pure questions about launches.
+import { Session } from '@jupyterlab/services';
 import { ILaunch, Phase } from './wire';
 
 /** Whether nothing more will happen. */
@@ -27,4 +28,27 @@ export function isNews(known: ILaunch | undefined, next: ILaunch): boolean {
     (next.phases.length === known.phases.length &&
       JSON.stringify(next) !== JSON.stringify(known))
   );
+}
+
+/** What uses a kernel. */
+export interface IUser {
+  /** What people call it. */
+  name: string;
+  path: string;
+  /** Of the session: notebook or console. */
+  type: string;
+}
+
+/** The session that has a launch's kernel; else the notebook that it was started for. */
+export function userOf(
+  launch: ILaunch,
+  sessions: readonly Session.IModel[]
+): IUser {
+  const session = sessions.find(
+    ({ kernel }) => kernel && kernel.id === launch.kernel_id
+  );
+  const { path, type } = session ?? { path: launch.path, type: 'notebook' };
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const isConsole = type === 'console';
+  return { name: (isConsole && session?.name) || name, path, type };
 }

@@ -196,6 +196,18 @@ export class GpuContainersModel implements IGpuContainersModel {
     return launch;
   }
 
+  async keepAlive(id: string): Promise<ILaunch> {
+    try {
+      const launch = await this._client.keepAlive(id);
+      this._launches.accept(launch);
+      return launch;
+    } catch (reason) {
+      // mostly it has ended meanwhile, and what is shown of it is out of date
+      await Promise.allSettled([this._refreshLaunches()]);
+      throw reason;
+    }
+  }
+
   settled(id: string): Promise<ILaunch> {
     return this._launches.settled(id);
   }
@@ -233,7 +245,7 @@ export class GpuContainersModel implements IGpuContainersModel {
   }
 
   private async _loadLaunches(): Promise<void> {
-    const asked = this._launches.ids;
+    const asked = this._launches.known;
     this._launches.acceptAll(await this._client.launches(), asked);
   }
 

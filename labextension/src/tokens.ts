@@ -71,6 +71,8 @@ export interface IGpuContainersModel extends IDisposable {
   cancel(id: string): Promise<void>;
   /** Start a launch that waits for a GPU now, without one. */
   startOnCpu(id: string): Promise<ILaunch>;
+  /** Keep a running kernel from being stopped for idleness: from now on it counts as used. */
+  keepAlive(id: string): Promise<ILaunch>;
   /** Resolves with the launch once it is running, failed or cancelled. */
   settled(id: string): Promise<ILaunch>;
 }

@@ -124,6 +124,8 @@ export interface IEnvironment {
   shm_size: number | null;
   /** What its kernels can reach; null: what the configuration says. */
   network: 'bridge' | 'none' | null;
+  /** Seconds that its kernels may be idle; 0: for ever; null: what the configuration says. */
+  idle_timeout: number | null;
   problem: IProblem | null;
 }
 
@@ -168,6 +170,14 @@ export interface IQueuePlace {
   holders: string[];
 }
 
+/** A kernel that nobody uses, and that will be stopped for it. */
+export interface IIdleness {
+  /** When it was used last; ISO 8601, like the other. */
+  since: string;
+  /** When it will be stopped, unless it is used before. */
+  stop_at: string;
+}
+
 /** One launch, from asked to running, and the end of its kernel. */
 export interface ILaunch {
   id: string;
@@ -185,6 +195,8 @@ export interface ILaunch {
   error: IProblem | null;
   /** While the phase is `waiting`. */
   queue: IQueuePlace | null;
+  /** Set from the warning on that the kernel will be stopped; null once it is used again. */
+  idle: IIdleness | null;
   /** The server was started anew while the kernel ran, and took it over. */
   recovered: boolean;
   /** What its user should know of a kernel that runs on. */

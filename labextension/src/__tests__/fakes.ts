@@ -12,10 +12,13 @@ import { IJob, IVerdict } from '../wireImages';
 /** An answer: a body with status 200, or a whole response. */
 type Answer = object | Response;
 
+/** What makes an answer when it is wanted, or later. */
+type Answering = () => Answer | Promise<Answer>;
+
 /** A server that answers by method and path. */
 export class FakeServer {
   /** "GET status" and the like, to what is answered. */
-  readonly answers = new Map<string, Answer | (() => Answer)>([
+  readonly answers = new Map<string, Answer | Answering>([
     [
       'GET status',
       {
@@ -63,7 +66,9 @@ export class FakeServer {
     const text = await request.text();
     this.requests.push({ what, body: text ? JSON.parse(text) : null });
     const found = this.answers.get(what);
-    const answer: Answer | undefined = isFunction(found) ? found() : found;
+    const answer: Answer | undefined = isFunction(found)
+      ? await found()
+      : found;
     if (answer instanceof Response) {
       return answer.clone();
     }
@@ -72,8 +77,8 @@ export class FakeServer {
 }
 
 function isFunction(
-  answer: Answer | (() => Answer) | undefined
-): answer is () => Answer {
+  answer: Answer | Answering | undefined
+): answer is Answering {
   return typeof answer === 'function';
 }
 
@@ -201,6 +206,7 @@ export function makeLaunch(phase: Phase, more: Partial<ILaunch> = {}): ILaunch {
     phases: passed.map(phase => ({ phase, at: '2026-11-21T05:00:00.000Z' })),
     error: null,
     queue: null,
+    idle: null,
     recovered: false,
     warnings: [],
     ...more

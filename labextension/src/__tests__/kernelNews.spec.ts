@@ -3,7 +3,7 @@ import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { KernelNews } from '../kernelNews';
 import { isNews } from '../launches';
-import { IProblem } from '../wire';
+import { ILaunch, IProblem } from '../wire';
 import { makeLaunch } from './fakes';
 
 const LOST: IProblem = {
@@ -22,20 +22,31 @@ const DIED: IProblem = {
   hint: 'Use less.'
 };
 
+const CULLED: IProblem = {
+  code: 'culled',
+  message: 'The kernel was shut down by Jupyter Server: nobody used it.',
+  hint: 'Start it again when you need it.'
+};
+
 const told = () =>
   Notification.manager.notifications.map(n => `${n.type}: ${n.message}`);
 
 describe('KernelNews', () => {
   let shown: [string, IProblem][];
+  let again: ILaunch[];
   let news: KernelNews;
 
   beforeEach(() => {
     Notification.dismiss();
     shown = [];
+    again = [];
     news = new KernelNews(
       nullTranslator.load('jupyter_gpu_containers'),
       (name, problem) => {
         shown.push([name, problem]);
+      },
+      launch => {
+        again.push(launch);
       }
     );
   });
@@ -78,6 +89,29 @@ describe('KernelNews', () => {
     const [{ options }] = Notification.manager.notifications;
     options.actions![0].callback(new MouseEvent('click'));
     expect(shown).toEqual([['a.ipynb', DIED]]);
+  });
+
+  it('says that an idle kernel was stopped, and starts it again', () => {
+    const launch = makeLaunch('cancelled', { error: CULLED });
+    news.tell('a.ipynb', launch);
+    news.tell('a.ipynb', { ...launch });
+    expect(told()).toEqual([`warning: a.ipynb: ${CULLED.message}`]);
+    const [{ options }] = Notification.manager.notifications;
+    const [start, details] = options.actions!;
+    expect([start.label, start.caption, details.label]).toEqual([
+      'Start again',
+      'Start PyTorch 25.08 · 1 GPU',
+      'Details'
+    ]);
+    start.callback(new MouseEvent('click'));
+    details.callback(new MouseEvent('click'));
+    expect(again).toEqual([launch]);
+    expect(shown).toEqual([['a.ipynb', CULLED]]);
+  });
+
+  it('says nothing of a kernel that is about to be stopped', () => {
+    news.tell('a.ipynb', makeLaunch('running', { error: CULLED }));
+    expect(told()).toEqual([]);
   });
 
   it('says nothing of a kernel that is well, or was shut down', () => {

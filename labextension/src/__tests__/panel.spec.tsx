@@ -2,6 +2,7 @@
 import { Session } from '@jupyterlab/services';
 import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
+import { formatTime } from '../clock';
 import { CommandIDs } from '../commandIds';
 import { GpuContainersPanel } from '../widgets/panel';
 import {
@@ -41,6 +42,7 @@ describe('GpuContainersPanel', () => {
         registries,
         sessions: sessions as unknown as Session.IManager,
         commands,
+        language: 'en',
         trans
       })
     );
@@ -183,6 +185,33 @@ describe('GpuContainersPanel', () => {
       [CommandIDs.selectEnvironment, { image: IMAGE.id }],
       [CommandIDs.stop, { id: 'l1' }]
     ]);
+  });
+
+  it('says since when a kernel is idle, and keeps it', async () => {
+    const server = new FakeServer();
+    const { since, stop_at } = {
+      since: '2020-03-01T14:50:00.000Z',
+      stop_at: '2020-03-01T15:40:00.000Z'
+    };
+    server.answers.set('GET launches', {
+      launches: [
+        makeLaunch('running', { idle: { since, stop_at } }),
+        makeLaunch('running', { id: 'l2', path: 'busy.ipynb' })
+      ]
+    });
+    const { node } = await panel(server);
+    const [idle, busy] = node.querySelectorAll('.jp-GpuContainers-kernel');
+    expect(busy.querySelector('time')).toBeNull();
+    const times = [...idle.querySelectorAll('time')];
+    expect(times.map(({ dateTime }) => dateTime)).toEqual([since, stop_at]);
+    expect(times.map(({ textContent }) => textContent)).toEqual([
+      `Idle since ${formatTime('en', since)}`,
+      `Stops at ${formatTime('en', stop_at)}`
+    ]);
+    const keep = button(idle, 'Keep alive');
+    expect(keep.getAttribute('aria-label')).toBe('Keep alive: train.ipynb');
+    keep.click();
+    expect(executed).toEqual([[CommandIDs.keepAlive, { id: 'l1' }]]);
   });
 
   it('leaves out what has ended', async () => {

@@ -1,4 +1,5 @@
-// Plugin: takes up launches that were begun before the page was opened, and says why kernels died.
+// Plugin: takes up launches that were begun before the page was opened, and says why kernels ended.
+/* eslint jupyter/prefer-lazy-imports: off -- a kernel may end as soon as the launches are known */
 import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
@@ -8,8 +9,10 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CommandIDs } from '../commandIds';
 import { KernelNews } from '../kernelNews';
+import { wasCulled } from '../idle';
 import { hasRun, isFinal } from '../launches';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
+import { ILaunch } from '../wire';
 
 /** Takes up launches of notebooks, and reports failures. */
 export const attach: JupyterFrontEndPlugin<void> = {
@@ -31,10 +34,13 @@ export const attach: JupyterFrontEndPlugin<void> = {
     /** Attach a notebook to a launch that nobody has attached yet. */
     const takeUp = async ({ context, sessionContext }: NotebookPanel) => {
       const path = contents.localPath(context.path);
-      const launch = model.launches.find(
-        launch => launch.path === path && !isFinal(launch.phase)
-      );
+      const launches = model.launches.filter(launch => launch.path === path);
+      const launch = launches.find(({ phase }) => !isFinal(phase));
       if (!launch) {
+        // an idle kernel is mostly stopped while nobody looks
+        if (launches.length > 0 && wasCulled(launches[0])) {
+          news.tell(sessionContext.name, launches[0]);
+        }
         return;
       }
       // its kernel is on the way: JupyterLab must not start another one meanwhile
@@ -49,9 +55,6 @@ export const attach: JupyterFrontEndPlugin<void> = {
       }
       prefer(sessionContext, { shouldStart });
     };
-    tracker.forEach(panel => void takeUp(panel));
-    tracker.widgetAdded.connect((_, panel) => void takeUp(panel), attach);
-
     switcher.failed.connect((_, failure) => {
       void import('../dialogs').then(async ({ showFailure }) => {
         if (await showFailure(trans, failure)) {
@@ -61,22 +64,44 @@ export const attach: JupyterFrontEndPlugin<void> = {
       });
     }, attach);
 
-    const news = new KernelNews(trans, (name, problem) => {
-      void import('../dialogs').then(({ showDeath }) =>
-        showDeath(trans, name, problem)
-      );
-    });
-    model.launchChanged.connect((_, launch) => {
-      // by its kernel: the notebook may have been renamed since
-      const panel = tracker.find(
+    /** The notebook of a launch: by its kernel, since it may have been renamed, or by its path. */
+    const find = (launch: ILaunch) =>
+      tracker.find(
         ({ context, sessionContext }) =>
           sessionContext.session?.kernel?.id === launch.kernel_id ||
           contents.localPath(context.path) === launch.path
       );
+    const news = new KernelNews(
+      trans,
+      (name, problem) => {
+        void import('../dialogs').then(({ showDeath }) =>
+          showDeath(trans, name, problem)
+        );
+      },
+      launch => {
+        const panel = find(launch);
+        if (panel) {
+          app.shell.activateById(panel.id);
+          void startAgain(panel.sessionContext, launch);
+        }
+      }
+    );
+    const startAgain = async (context: ISessionContext, launch: ILaunch) => {
+      const kernel = context.session?.kernel;
+      // a kernel that the notebook has got meanwhile stays
+      if (!kernel || kernel.id === launch.kernel_id) {
+        await switcher.start(context, { environment: launch.environment });
+      }
+    };
+    model.launchChanged.connect((_, launch) => {
+      const panel = find(launch);
       if (panel && hasRun(launch)) {
         news.tell(panel.sessionContext.name, launch);
       }
     }, attach);
+
+    tracker.forEach(panel => void takeUp(panel));
+    tracker.widgetAdded.connect((_, panel) => void takeUp(panel), attach);
   }
 };
 

@@ -81,13 +81,15 @@ export const panel: JupyterFrontEndPlugin<void> = {
     if (model.available === false) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const speaker = translator ?? nullTranslator;
+    const trans = speaker.load(DOMAIN);
     const widget = new GpuContainersPanel({
       model,
       jobs,
       registries,
       sessions: app.serviceManager.sessions,
       commands: app.commands,
+      language: speaker.languageCode,
       trans
     });
     restorer?.add(widget, widget.id);

@@ -8,10 +8,12 @@ import {
 } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
+import { formatTime } from '../clock';
 import { CommandIDs } from '../commandIds';
-import { isInProgress } from '../launches';
+import { idleness } from '../idle';
+import { isInProgress, userOf } from '../launches';
 import { launchLabel } from '../queue';
-import { IGpu, ILaunch } from '../wire';
+import { IGpu, IIdleness, ILaunch } from '../wire';
 
 interface IKernelsProps {
   gpus: readonly IGpu[];
@@ -19,6 +21,8 @@ interface IKernelsProps {
   sessions: readonly Session.IModel[];
   commands: CommandRegistry;
   trans: TranslationBundle;
+  /** BCP 47 tag of the language that times are told in. */
+  language: string;
 }
 
 /** The kernels section of the panel. */
@@ -42,32 +46,10 @@ export function Kernels(
   );
 }
 
-/** What uses a kernel. */
-interface IUser {
-  /** What people call it. */
-  name: string;
-  path: string;
-  /** Of the session: notebook or console. */
-  type: string;
-}
-
-/** The session that has a launch's kernel; else the notebook that it was started for. */
-export function userOf(
-  launch: ILaunch,
-  sessions: readonly Session.IModel[]
-): IUser {
-  const session = sessions.find(
-    ({ kernel }) => kernel && kernel.id === launch.kernel_id
-  );
-  const { path, type } = session ?? { path: launch.path, type: 'notebook' };
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  const isConsole = type === 'console';
-  return { name: (isConsole && session?.name) || name, path, type };
-}
-
 function Kernel(props: IKernelsProps & { launch: ILaunch }): React.JSX.Element {
   const { launch, gpus, sessions, commands, trans } = props;
   const busy = isInProgress(launch);
+  const idle = idleness(launch);
   const { path, type, ...user } = userOf(launch, sessions);
   const name = user.name || trans.__('Kernel without a notebook');
   return (
@@ -122,7 +104,34 @@ function Kernel(props: IKernelsProps & { launch: ILaunch }): React.JSX.Element {
           void commands.execute(CommandIDs.stop, { id: launch.id });
         }}
       />
+      {idle && <Idle {...props} name={name} idle={idle} />}
     </li>
+  );
+}
+
+/** Since when nobody has used a kernel, and the way to keep it. */
+function Idle(
+  props: IKernelsProps & { launch: ILaunch; name: string; idle: IIdleness }
+): React.JSX.Element {
+  const { idle, launch, language, name, commands, trans } = props;
+  return (
+    <div className="jp-GpuContainers-idle">
+      <time dateTime={idle.since}>
+        {trans.__('Idle since %1', formatTime(language, idle.since))}
+      </time>
+      <time dateTime={idle.stop_at}>
+        {trans.__('Stops at %1', formatTime(language, idle.stop_at))}
+      </time>
+      <button
+        className="jp-GpuContainers-link"
+        aria-label={trans.__('Keep alive: %1', name)}
+        onClick={() => {
+          void commands.execute(CommandIDs.keepAlive, { id: launch.id });
+        }}
+      >
+        {trans.__('Keep alive')}
+      </button>
+    </div>
   );
 }
 

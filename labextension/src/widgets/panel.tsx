@@ -32,6 +32,8 @@ interface IPanelProps {
   sessions: Session.IManager;
   commands: CommandRegistry;
   trans: TranslationBundle;
+  /** BCP 47 tag of the language that times are told in. */
+  language: string;
 }
 
 /** The panel; it keeps the model fresh while it is visible. */
@@ -199,7 +201,7 @@ function Status({ model, commands, trans }: IPanelProps): React.JSX.Element {
 
 /** The GPUs, and the kernels that have them. */
 function Machine(props: IPanelProps): React.JSX.Element {
-  const { model, sessions, commands, trans } = props;
+  const { model, sessions, commands, language, trans } = props;
   const { gpus } = model;
   const launches = model.launches.filter(({ phase }) => !isFinal(phase));
   return (
@@ -219,6 +221,7 @@ function Machine(props: IPanelProps): React.JSX.Element {
             gpus={gpus?.gpus ?? []}
             sessions={[...sessions.running()]}
             commands={commands}
+            language={language}
             trans={trans}
           />
         </Section>
