@@ -10,7 +10,6 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
-from jupyter_server.utils import ensure_async
 from traitlets.config import Config
 
 from jupyter_gpu_containers.model.kernel.launch import Launch
@@ -23,10 +22,11 @@ from .model.job import Job
 from .service.services import Services
 from .settings import GpuContainers
 from .web.adoption import ServerAdopter, can_adopt
-from .web.kernel_manager import CancellingKernelManager, forget_starts, wait_until_gone
+from .web.kernel_manager import CancellingKernelManager, forget_starts
 from .web.restarter import BoundedRestarter
 from .web.routes import handlers
 from .web.serializers import job_model, launch_model
+from .web.server_kernels import ServerKernels
 from .web.session_manager import RememberingSessionManager
 from .web.websocket import PatientWebsocketConnection
 
@@ -47,6 +47,7 @@ class GpuContainersApp(ExtensionApp):
     classes = [GpuContainers]  # noqa: RUF012 (a trait-like attribute of traitlets' Application)
     _reconciling: asyncio.Task[None] | None = None
     _watching: asyncio.Task[None] | None = None
+    _culling: asyncio.Task[None] | None = None
     _server_id: ServerId | None = None  # None where no kernel outlives this server
     services: Services | None = None  # also stays None where the configuration cannot be used
 
@@ -86,7 +87,8 @@ class GpuContainersApp(ExtensionApp):
         services = build_services(
             self.config, workspace=os.path.abspath(self._server.root_dir), log=self.log
         )
-        services.launches.door = ServerKernels(self._server)
+        services.launches.door = door = ServerKernels(self._server)
+        services.launches.on_change(door.follow)
         services.launches.on_change(self._emit_launch)
         services.jobs.on_change(self._emit_job)
         share_services(services)
@@ -134,6 +136,7 @@ class GpuContainersApp(ExtensionApp):
         if self._server_id is not None:
             self.services.reattach.begin(ServerAdopter(self._server))
         self._watching = asyncio.ensure_future(self.services.kernel_watch.run())
+        self._culling = asyncio.ensure_future(self.services.idle.run())
         self._reconciling = asyncio.ensure_future(
             reconcile_for_ever(self.services, self._server_id, self.log)
         )
@@ -146,7 +149,8 @@ class GpuContainersApp(ExtensionApp):
         await self.services.inspection.close()
         await self.services.launches.close()
         await self.services.kernels.cancel_all()  # starts that pages asked Jupyter for
-        background = {task for task in (self._reconciling, self._watching) if task is not None}
+        tasks = (self._reconciling, self._watching, self._culling)
+        background = {task for task in tasks if task is not None}
         for task in background:
             task.cancel()
         if background:
@@ -184,42 +188,3 @@ async def reconcile_for_ever(services: Services, server: ServerId | None, log: A
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(gap.wait(), RECONCILE_INTERVAL)
         gap.clear()
-
-
-class ServerKernels:
-    """`service.launch.launches.KernelDoor` over the managers of a Jupyter server."""
-
-    def __init__(self, serverapp: Any) -> None:
-        self._app = serverapp
-
-    async def start(self, kernel_id: str, name: str, path: str) -> None:
-        """Start a kernel under an id and wait until it is up."""
-        manager = self._app.kernel_manager
-        folder = await ensure_async(self._app.contents_manager.get_kernel_path(path=path))
-        document = path.rpartition("/")[2] or None
-        env = self._app.session_manager.get_kernel_env(folder, document)
-        await manager.start_kernel(kernel_id=kernel_id, kernel_name=name, path=folder, env=env)
-        # wait(), not await: giving this wait up must not cancel the kernel's own future
-        ready = manager.get_kernel(kernel_id).ready
-        await asyncio.wait({ready})
-        ready.result()
-
-    async def stop(self, kernel_id: str) -> None:
-        """Shut a kernel down and wait until it is gone; none of that id is fine.
-
-        Without pending kernels one that starts, or never did, is not in the manager's list.
-        """
-        manager = self._app.kernel_manager
-        if kernel_id in manager:
-            await manager.shutdown_kernel(kernel_id, now=True)
-        await wait_until_gone(manager, kernel_id)
-
-    async def attached(self, kernel_id: str) -> bool:
-        """Tell whether a session or a websocket uses the kernel."""
-        manager = self._app.kernel_manager
-        if kernel_id not in manager:
-            return False
-        if manager._kernel_connections.get(kernel_id, 0) > 0:
-            return True
-        sessions = await self._app.session_manager.list_sessions()
-        return any(session["kernel"]["id"] == kernel_id for session in sessions)

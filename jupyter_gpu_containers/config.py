@@ -21,6 +21,7 @@ from jupyter_core.paths import (
 from traitlets.config import Config
 from traitlets.config.application import Application
 
+from jupyter_gpu_containers.model.kernel.idle import IdleRules
 from jupyter_gpu_containers.model.kernel.launch import Caller
 from jupyter_gpu_containers.service.gpu.health import GpuHealth, boot_id
 from jupyter_gpu_containers.service.image.builds import Builds
@@ -41,6 +42,7 @@ from jupyter_gpu_containers.service.kernel.runtimes import KernelRuntimes
 from jupyter_gpu_containers.service.kernel.seats import Seats
 from jupyter_gpu_containers.service.kernel.waivers import Waivers
 from jupyter_gpu_containers.service.kernel.watch import EventSource, KernelWatch
+from jupyter_gpu_containers.service.launch.idle import Idle
 from jupyter_gpu_containers.service.launch.launches import Launches
 from jupyter_gpu_containers.service.launch.preparation import Preparation
 from jupyter_gpu_containers.service.launch.run_time import RunTimes
@@ -55,6 +57,7 @@ from jupyter_gpu_containers.service.recovery.signing import Signer, load_key
 from .catalogue import curated_entries, nvidia_matrix, own_entries
 from .errors import InvalidRequestError
 from .model import policy as rules_model
+from .model.policy import Rules
 from .model.size import parse_size
 from .policy_config import all_rules, container_policy, system_settings
 from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
@@ -201,6 +204,16 @@ def build_services(
         KernelWatch(
             backend, kernels, launches, inventory, sources=_gpu_events(traits, inventory), log=log
         ),
+        Idle(_idle_rules(traits, rules), kernels, launches, inventory, log=log),
+    )
+
+
+def _idle_rules(traits: GpuContainers, rules: tuple[Rules, ...]) -> IdleRules:
+    return IdleRules(
+        traits.idle_timeout,
+        tuple(rules_model.idle_times(rules)),
+        traits.idle_warning,
+        traits.idle_gpu_utilization,
     )
 
 

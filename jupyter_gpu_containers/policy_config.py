@@ -91,6 +91,7 @@ def rules_of(traits: GpuContainers, source: str) -> Rules:
         max_kernels_per_user=traits.max_kernels_per_user,
         max_memory=memory_size(traits.max_memory) if traits.max_memory else None,
         max_run_time=traits.max_run_time or None,
+        max_idle_time=traits.max_idle_time or None,
         networks=tuple(Network(network) for network in traits.networks),
         carry_into_unknown_images=traits.carry_into_unknown_images,
         show_others=Show[traits.show_others.upper()],

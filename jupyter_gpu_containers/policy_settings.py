@@ -46,6 +46,12 @@ class PolicySettings(Configurable):
         help="""Seconds after which a kernel is stopped, with a warning before; restarting it does
         not begin anew. 0 = it may run for ever.""",
     ).tag(config=True)
+    max_idle_time = Float(
+        0.0,
+        min=0.0,
+        help="""Most seconds that a kernel with GPUs may be idle before it is warned of and then
+        stopped, whatever environments say. 0 = no limit.""",
+    ).tag(config=True)
     networks = List(
         Enum([network.value for network in Network]),
         default_value=[network.value for network in Network],

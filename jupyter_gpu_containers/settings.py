@@ -115,6 +115,18 @@ class GpuContainers(PolicySettings):
         help="""Seconds that a kernel which Jupyter itself starts (launcher, restored session,
         papermill) waits for GPUs; 0 = it fails at once.""",
     ).tag(config=True)
+    idle_timeout = Float(
+        0.0,
+        min=0.0,
+        help="""Seconds after which an idle kernel that holds GPUs is warned of and then stopped,
+        unless its environment says otherwise; 0 = never.""",
+    ).tag(config=True)
+    idle_warning = Float(
+        600.0, min=0.0, help="Seconds between the warning and the stop of an idle kernel."
+    ).tag(config=True)
+    idle_gpu_utilization = Int(
+        5, min=0, max=100, help="Percent of utilisation up to which a GPU counts as idle."
+    ).tag(config=True)
     registry_mirrors = Dict(
         value_trait=List(Unicode()),
         key_trait=Unicode(),

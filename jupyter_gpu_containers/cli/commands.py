@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from jupyter_gpu_containers.model.duration import parse_duration
 from jupyter_gpu_containers.model.gpu.names import gpu_named
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.ending import format_bytes
@@ -75,6 +76,7 @@ async def environments_add(services: Services, arguments: Any) -> Outcome:
         "gpu_uuids": uuids or None,
         "memory": parse_size(arguments.memory) if arguments.memory else None,
         "network": arguments.network,
+        "idle_timeout": parse_duration(arguments.idle_timeout) if arguments.idle_timeout else None,
         "shm_size": parse_size(arguments.shm_size) if arguments.shm_size else None,
     }
     wanted = {key: value for key, value in wanted.items() if value is not None}

@@ -111,6 +111,12 @@ def _environments(words: Any, common: argparse.ArgumentParser) -> None:
         "--network", choices=[network.value for network in Network], help="what kernels can reach"
     )
 
+    add.add_argument(
+        "--idle-timeout",
+        metavar="TIME",
+        help="for how long kernels may be idle, for example 2h; 0: for ever",
+    )
+
     shown = verbs.add_parser("list", parents=[common], help="show all environments")
     shown.set_defaults(command=commands.environments_list)
 

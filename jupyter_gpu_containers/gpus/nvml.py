@@ -133,4 +133,4 @@ class NvmlInventory(GpuInventory):
             "See whether `nvidia-smi` answers; if it hangs, too, reboot this machine. "
             "Persistence mode (`sudo nvidia-smi -pm 1`) makes the first answer fast.",
         )
-        return replace(last or GpuSnapshot(), problem=problem)
+        return replace(last or GpuSnapshot(), problem=problem, stale=True)

@@ -177,13 +177,20 @@ class NvmlReader:
         """A GPU that cannot be given out, by the identity that it had when it last answered."""
         known = self._known.get(index)
         if known is None:
-            return Gpu(f"GPU-unknown-{index}", index, "NVIDIA GPU", problem=problem)
+            return Gpu(
+                f"GPU-unknown-{index}",
+                index,
+                "NVIDIA GPU",
+                processes_known=False,
+                problem=problem,
+            )
         return Gpu(
             uuid=known.uuid,
             index=index,
             name=known.name,
             compute_capability=known.compute_capability,
             minor_number=known.minor_number,
+            processes_known=False,
             problem=problem,
             brand=known.brand,
         )
@@ -210,6 +217,7 @@ def _brand(handle: Any) -> str | None:
 def _leaf(handle: Any, index: int, identity: _Identity) -> Gpu:
     total, used = _memory(handle)
     utilization = optional(pynvml.nvmlDeviceGetUtilizationRates, handle)
+    processes = _processes(handle)
     return Gpu(
         uuid=identity.uuid,
         index=index,
@@ -219,7 +227,8 @@ def _leaf(handle: Any, index: int, identity: _Identity) -> Gpu:
         utilization=None if utilization is None else int(utilization.gpu),
         compute_capability=identity.compute_capability,
         minor_number=identity.minor_number,
-        processes=_processes(handle),
+        processes=processes or (),
+        processes_known=processes is not None,
         brand=identity.brand,
     )
 
@@ -265,28 +274,31 @@ def _memory(handle: Any) -> tuple[int, int]:
     return 0, 0  # unified memory (DGX Spark, Jetson): the GPU has none of its own
 
 
-def _processes(handle: Any) -> tuple[GpuProcess, ...]:
-    """List who computes; what also draws ("C+G", a desktop's program) does not occupy a GPU."""
+def _processes(handle: Any) -> tuple[GpuProcess, ...] | None:
+    """List who computes; what also draws ("C+G", a desktop's program) does not occupy a GPU.
+
+    None where the driver does not tell.
+    """
     computing = _first_known(
         handle,
         pynvml.nvmlDeviceGetComputeRunningProcesses_v3,
         pynvml.nvmlDeviceGetComputeRunningProcesses_v2,  # drivers before R510
     )
     if not computing:
-        return ()
+        return None if computing is None else ()
     drawing = _first_known(
         handle,
         pynvml.nvmlDeviceGetGraphicsRunningProcesses_v3,
         pynvml.nvmlDeviceGetGraphicsRunningProcesses_v2,
     )
-    screen = {process.pid for process in drawing}
+    screen = {process.pid for process in drawing or ()}
     return tuple(GpuProcess(p.pid, p.usedGpuMemory) for p in computing if p.pid not in screen)
 
 
-def _first_known(handle: Any, *functions: Callable[[Any], list[Any]]) -> list[Any]:
-    """Call the first function that this driver has."""
+def _first_known(handle: Any, *functions: Callable[[Any], list[Any]]) -> list[Any] | None:
+    """Call the first function that this driver has; None where it has none of them."""
     for function in functions:
         found = optional(function, handle)
         if found is not None:
             return found
-    return []
+    return None

@@ -41,6 +41,7 @@ class Rules:
     max_kernels_per_user: int | None = None
     max_memory: int | None = None  # bytes
     max_run_time: float | None = None  # seconds
+    max_idle_time: float | None = None  # seconds, of kernels with GPUs
     networks: tuple[Network, ...] = tuple(Network)
     carry_into_unknown_images: bool = True
     show_others: Show = Show.ALL
@@ -122,6 +123,11 @@ def run_time(rules: Iterable[Rules]) -> tuple[float, str] | None:
     """Return the most seconds that a kernel may run, and who says so; None = for ever."""
     limits = [(one.max_run_time, one.source) for one in rules if one.max_run_time is not None]
     return min(limits, default=None)
+
+
+def idle_times(rules: Iterable[Rules]) -> list[tuple[float, str]]:
+    """Return the most seconds that a kernel with GPUs may be idle, and who says so."""
+    return [(one.max_idle_time, one.source) for one in rules if one.max_idle_time is not None]
 
 
 def most_gpus(rules: Iterable[Rules]) -> int | None:

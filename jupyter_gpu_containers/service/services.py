@@ -19,6 +19,7 @@ from jupyter_gpu_containers.service.kernel.environments import Environments
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.service.kernel.watch import KernelWatch
+from jupyter_gpu_containers.service.launch.idle import Idle
 from jupyter_gpu_containers.service.launch.launches import Launches
 from jupyter_gpu_containers.service.recovery.reattach import Reattach
 from jupyter_gpu_containers.service.recovery.records import Records
@@ -51,6 +52,7 @@ class Services:
     records: Records
     reattach: Reattach
     kernel_watch: KernelWatch
+    idle: Idle
 
     async def gpu_usage(self) -> GpuUsage:
         """Return all GPUs and who holds them, as this process may tell it."""

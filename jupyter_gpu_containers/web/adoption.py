@@ -22,15 +22,10 @@ from jupyter_gpu_containers.errors import GpuContainersError
 from jupyter_gpu_containers.model.kernel.record import KernelRecord
 from jupyter_gpu_containers.service.kernel.kernels import KernelContainer
 
+from .kernel_state import presume_busy
 from .session_manager import RememberingSessionManager
 
 Found = Coroutine[Any, Any, KernelContainer]
-
-
-class Presumed(str):
-    """An execution state that nobody has told: a kernel that was found may be in a long cell."""
-
-    __slots__ = ()
 
 
 def can_adopt(serverapp: Any) -> bool:
@@ -107,7 +102,7 @@ class ServerAdopter:
                 kernel_id, lambda: manager._handle_kernel_died(kernel_id), "dead"
             )
             manager.initialize_culler()
-            _ask_state(kernel)
+            presume_busy(kernel)
             ready.set_result(None)
         except BaseException as exc:
             found.close()
@@ -124,20 +119,3 @@ class ServerAdopter:
                 manager.log.error("kernel %s was not recovered", kernel_id, exc_info=exc)
         finally:
             manager._pending_kernels.pop(kernel_id, None)
-
-
-def _ask_state(kernel: Any) -> None:
-    """Find out whether a cell runs: an idle kernel answers on its shell channel, at once.
-
-    Until then it counts as busy, so that nothing that ends idle kernels ends this one.
-    """
-    kernel.execution_state = Presumed("busy")
-    stream = kernel.connect_shell()
-
-    def answered(_: Any) -> None:
-        stream.close()
-        if isinstance(kernel.execution_state, Presumed):  # no cell has told otherwise meanwhile
-            kernel.execution_state = "idle"
-
-    stream.on_recv(answered)
-    kernel.session.send(stream, "kernel_info_request")

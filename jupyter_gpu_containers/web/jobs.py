@@ -30,7 +30,9 @@ def begin(services: Services, wanted: dict[str, Any]) -> Job:
     if kind is JobKind.COMMIT:
         if "launch" not in wanted:
             raise InvalidRequestError("A commit says in “launch” whose container is kept.", HINT)
-        return services.commits.submit(services.launches.running(wanted["launch"]), reference)
+        kernel_id = services.launches.running(wanted["launch"])
+        services.idle.used(kernel_id)  # who keeps what was installed needs the container meanwhile
+        return services.commits.submit(kernel_id, reference)
     return services.jobs.submit(kind, reference)
 
 

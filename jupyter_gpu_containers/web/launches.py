@@ -57,6 +57,16 @@ class LaunchHandler(BaseHandler):
         self.finish()
 
 
+class KeepAliveHandler(BaseHandler):
+    """A kernel that its user wants to keep."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, launch_id: str) -> None:
+        """Use it, so that it is not stopped for being idle."""
+        self.finish(launch_model(self.services.idle.keep_alive(launch_id)))
+
+
 class ChangesHandler(BaseHandler):
     """What a kernel's container has become."""
 

@@ -8,7 +8,7 @@ from .environments import EnvironmentHandler, EnvironmentsHandler
 from .gpus import GpusHandler
 from .images import ImageHandler, ImagesHandler
 from .jobs import JobHandler, JobsHandler
-from .launches import ChangesHandler, LaunchesHandler, LaunchHandler
+from .launches import ChangesHandler, KeepAliveHandler, LaunchesHandler, LaunchHandler
 from .registries import LoginHandler, RegistriesHandler, TagsHandler
 from .status import ContractHandler, StatusHandler, UnknownHandler
 
@@ -28,6 +28,7 @@ handlers: list[tuple[str, type[BaseHandler]]] = [
     (rf"{PREFIX}/environments/(?P<name>[^/]+)", EnvironmentHandler),
     (rf"{PREFIX}/launches", LaunchesHandler),
     (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)", LaunchHandler),
+    (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)/keep-alive", KeepAliveHandler),
     (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)/changes", ChangesHandler),
     (rf"{PREFIX}/openapi\.yaml", ContractHandler),
     (rf"{PREFIX}(?P<_path>/.*)?", UnknownHandler),

@@ -12,6 +12,7 @@ from jupyter_gpu_containers.model.image.framework import describe
 from jupyter_gpu_containers.model.image.image import Image
 from jupyter_gpu_containers.model.job import Job
 from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.idle import Idleness
 from jupyter_gpu_containers.model.kernel.launch import Launch
 from jupyter_gpu_containers.model.queue import QueuePlace
 from jupyter_gpu_containers.service.gpu.usage import GpuUsage, GpuUse, Holder
@@ -153,6 +154,7 @@ def environment_model(environment: Environment, problem: Problem | None) -> Json
         "memory": environment.memory,
         "shm_size": environment.shm_size,
         "network": environment.network.value if environment.network else None,
+        "idle_timeout": environment.idle_timeout,
         "problem": problem_model(problem),
     }
 
@@ -174,7 +176,15 @@ def launch_model(launch: Launch) -> Json:
         "recovered": launch.recovered,
         "queue": queue_model(launch.queue),
         "warnings": [problem_model(warning) for warning in launch.warnings],
+        "idle": idle_model(launch.idle),
     }
+
+
+def idle_model(idle: Idleness | None) -> Json | None:
+    """Schema ``Idleness``, or null."""
+    if idle is None:
+        return None
+    return {"since": time_text(idle.since), "stop_at": time_text(idle.stop_at)}
 
 
 def queue_model(place: QueuePlace | None) -> Json | None:

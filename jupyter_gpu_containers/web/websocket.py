@@ -7,13 +7,39 @@ allows one connecting websocket per host, no other kernel can connect meanwhile.
 from __future__ import annotations
 
 import asyncio
+import json
+import struct
 from typing import Any
 
-from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_binary_message,
+    deserialize_msg_from_ws_v1,
+    serialize_msg_to_ws_v1,
+)
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 PROTOCOL_V1 = "v1.kernel.websocket.jupyter.org"
 KERNEL_DID_NOT_START = 4000  # close code, of the range for applications (RFC 6455 section 7.4.2)
+
+
+def message_type(message: Any, *, v1: bool) -> str:
+    """Return the type of a message as it comes from a page.
+
+    Of the protocol v1 only the header is read.
+
+    Raises
+    ------
+    AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error
+        It is none.
+    """
+    if v1:
+        _, parts = deserialize_msg_from_ws_v1(message)  # type: ignore[no-untyped-call]
+        header = json.loads(parts[0])
+    elif isinstance(message, bytes):
+        header = deserialize_binary_message(message)["header"]  # type: ignore[no-untyped-call]
+    else:
+        header = json.loads(message)["header"]
+    return str(header["msg_type"])
 
 
 class PatientWebsocketConnection(ZMQChannelsWebsocketConnection):
@@ -42,7 +68,7 @@ class PatientWebsocketConnection(ZMQChannelsWebsocketConnection):
     def handle_incoming_message(self, incoming_msg: Any) -> None:
         """Pass a message of the page on, or keep it."""
         if self._queue is None:
-            super().handle_incoming_message(incoming_msg)
+            self._deliver(incoming_msg)
         else:
             self._queue.append(incoming_msg)
 
@@ -72,7 +98,24 @@ class PatientWebsocketConnection(ZMQChannelsWebsocketConnection):
             await connected
         queue, self._queue = self._queue or [], None
         for message in queue:
-            super().handle_incoming_message(message)
+            self._deliver(message)
+
+    def _deliver(self, message: Any) -> None:
+        """Pass a message on; what is use of the kernel is noted before the kernel can know it."""
+        services = self.websocket_handler.settings.get("gpu_containers")
+        if services is not None and self._is_use(message):
+            services.idle.used(self.kernel_id)
+        super().handle_incoming_message(message)
+
+    def _is_use(self, message: Any) -> bool:
+        """Tell whether a message is a person's: pages ask for a kernel's facts by themselves."""
+        try:
+            kind = message_type(message, v1=self.subprotocol == PROTOCOL_V1)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error):
+            return (
+                True  # refused or dropped by the stock class; better too much use than too little
+            )
+        return bool(self.multi_kernel_manager.track_message_type(kind))
 
     def _check(self, waiting: asyncio.Task[None]) -> None:
         """A connection that came to nothing must not look like one that still waits."""

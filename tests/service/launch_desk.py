@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from jupyter_gpu_containers.service.kernel.environments import Environments
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.service.kernel.seats import Seats
+from jupyter_gpu_containers.service.launch.door import Activity
 from jupyter_gpu_containers.service.launch.launches import Launches
 from jupyter_gpu_containers.service.launch.preparation import Preparation
 from jupyter_gpu_containers.service.queue.queue import Queue
@@ -77,6 +79,14 @@ class ProvisionersDoor:
     async def attached(self, kernel_id: str) -> bool:
         """Tell what the test says."""
         return kernel_id in self.attached_kernels
+
+    def activity(self, kernel_id: str) -> Activity:
+        """Know nothing: a kernel is then taken to be in use."""
+        return Activity(busy=True, last=time.time())
+
+    async def answers(self, kernel_id: str) -> bool:
+        """Know nothing here, either."""
+        return False
 
 
 def kernel_spec(kernel_id: str) -> MakeSpec:

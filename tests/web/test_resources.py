@@ -115,6 +115,7 @@ async def test_an_environment_comes_and_goes(api: Api, jp_data_dir: Path) -> Non
         "memory": 1 << 30,
         "shm_size": None,
         "network": None,
+        "idle_timeout": None,
         "problem": None,
     }
     name = added.json["name"]

@@ -11,6 +11,7 @@ from jupyter_events.schema import EventSchema
 
 import jupyter_gpu_containers
 from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.idle import Idleness
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.model.queue import QueuePlace
 from jupyter_gpu_containers.web.contract import document
@@ -66,6 +67,7 @@ def test_a_launch_in_full() -> None:
         "recovered": False,
         "queue": None,
         "warnings": [],
+        "idle": None,
     }
 
 
@@ -85,6 +87,15 @@ def test_a_place_in_the_queue() -> None:
         "estimate": 90,
         "holders": ["train.ipynb (ada)"],
     }
+
+
+def test_an_idle_kernel() -> None:
+    idle = replace(RUNNING, idle=Idleness(since=1_700_000_000.0, stop_at=1_700_000_600.5))
+    assert launch_model(idle)["idle"] == {
+        "since": "2023-11-14T22:13:20.000Z",
+        "stop_at": "2023-11-14T22:23:20.500Z",
+    }
+    test_a_launch_fits_the_contract_and_the_event(idle)
 
 
 def test_times_do_not_depend_on_this_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:

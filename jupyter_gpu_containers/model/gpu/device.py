@@ -47,6 +47,7 @@ class Gpu:
     parent_uuid: str | None = None  # set for MIG instances
     mig_profile: str | None = None  # "1g.10gb"
     processes: tuple[GpuProcess, ...] = ()
+    processes_known: bool = True  # False: nobody can say whether a process computes on it
     problem: Problem | None = None  # set: visible, but not to be given out
     brand: str | None = None  # product line as libnvidia-container names it: "Tesla", "GeForce"
     recovery_action: str | None = None  # see gpu_health.RecoveryAction; None = the driver tells not
@@ -74,6 +75,7 @@ class GpuSnapshot:
     problem: Problem | None = None  # why there is no GPU, where a reason is known
     # by the two UUIDs, the smaller one first; a pair that is not there is of unknown distance
     links: Mapping[tuple[str, str], GpuLink] = field(default_factory=dict)
+    stale: bool = False  # the driver does not answer now; this is what it said before
 
     def link(self, one: str, other: str) -> GpuLink | None:
         """Return how two GPUs, by UUID, reach each other; None where nobody knows."""

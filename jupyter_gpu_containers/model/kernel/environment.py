@@ -5,6 +5,7 @@ Kernelspec: https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class Environment:
     gpu_profile: str | None = None  # the GPUs are MIG instances of this profile, "1g.10gb"
     gpu_uuids: tuple[str, ...] = ()  # the GPUs are these
     network: Network | None = None  # None = the policy's default
+    idle_timeout: float | None = None  # seconds; 0 = for ever, None = the policy's default
 
     @property
     def gpu_request(self) -> GpuRequest:
@@ -45,13 +47,14 @@ class Environment:
         return GpuRequest(self.gpus, self.gpu_uuids, self.gpu_profile)
 
     def starts_like(self, other: Environment) -> bool:
-        """Tell whether both start the same container."""
+        """Tell whether both start the same container, and let it be idle for as long."""
         return self._container() == other._container()
 
     def _container(self) -> tuple[object, ...]:
         kernel = self.kernel
         limits = (self.gpus, self.gpu_profile, self.gpu_uuids, self.memory, self.shm_size)
-        return (self.image_id, kernel.argv, kernel.runtime, self.network, *limits)
+        rules = (self.network, self.idle_timeout)
+        return (self.image_id, kernel.argv, kernel.runtime, *rules, *limits)
 
     def to_kernelspec(self) -> dict[str, Any]:
         """Return the content of ``kernel.json``."""
@@ -67,6 +70,7 @@ class Environment:
             "gpu_profile": self.gpu_profile,
             "gpu_uuids": list(self.gpu_uuids) or None,
             "network": self.network.value if self.network else None,
+            "idle_timeout": self.idle_timeout,
         }
         config = {key: value for key, value in config.items() if value is not None}
         facts = {"image": self.reference, "gpus": self.gpus, "gpu_profile": self.gpu_profile}
@@ -120,6 +124,7 @@ class Environment:
                 gpu_profile=config.get("gpu_profile") or None,
                 gpu_uuids=tuple(str(uuid) for uuid in config.get("gpu_uuids") or ()),
                 network=Network(config["network"]) if config.get("network") else None,
+                idle_timeout=_seconds(config.get("idle_timeout")),
             )
         except (KeyError, TypeError, ValueError, InvalidRequestError) as exc:
             raise InvalidRequestError(
@@ -136,6 +141,15 @@ def _not_negative(value: object) -> int | None:
     number = int(str(value))
     if number < 0:
         raise ValueError(f"{number} is negative")
+    return number
+
+
+def _seconds(value: object) -> float | None:
+    if value is None:
+        return None
+    number = float(str(value))
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{number} is no time")
     return number
 
 

@@ -15,6 +15,7 @@ from jupyter_gpu_containers.model.queue import QueuePlace
 from . import labels
 from .container import ContainerSpec, Mount, Network
 from .environment import Environment
+from .idle import Idleness
 from .nvidia_env import DISABLE_REQUIRE
 from .runtime import RUNTIME_FOLDER
 
@@ -88,6 +89,7 @@ class Launch:
     recovered: bool = False  # the server was started anew while the kernel ran
     queue: QueuePlace | None = None  # while it waits for GPUs
     warnings: tuple[Problem, ...] = ()  # what a user should know of a kernel that runs on
+    idle: Idleness | None = None  # it will be stopped, unless somebody uses it
 
     @property
     def phase(self) -> Phase:

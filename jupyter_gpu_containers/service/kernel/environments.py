@@ -88,6 +88,7 @@ class Environments:
         gpu_profile: str | None = None,
         gpu_uuids: Sequence[str] = (),
         network: str | None = None,
+        idle_timeout: float | None = None,
     ) -> Environment:
         """Return the environment of this image, kernel and limits; write it where there is none.
 
@@ -113,6 +114,8 @@ class Environments:
             The GPUs are these, and ``gpus`` need not be given.
         network : str, optional
             A value of `Network`; by default the policy's.
+        idle_timeout : float, optional
+            Seconds that its kernels may be idle, 0 for ever; by default the policy's.
 
         Raises
         ------
@@ -141,6 +144,7 @@ class Environments:
             shm_size=shm_size,
             repo_digest=image.repo_digests[0] if image.repo_digests else None,
             network=Network(network) if network else None,
+            idle_timeout=idle_timeout,
         )
         self._gate.check_environment(wanted, image)
         if not KERNEL_NAME.fullmatch(wanted.name):
@@ -186,6 +190,7 @@ class Environments:
                 gpu_profile=gpu_profile,
                 gpu_uuids=gpu_uuids,
                 network=network,
+                idle_timeout=idle_timeout,
             )
         return wanted
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_gpu_containers.errors import KernelNotRunningError, LaunchNotFoundError
 from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.kernel.idle import Idleness
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.model.queue import QueuePlace
 
@@ -74,6 +75,7 @@ class LaunchBook:
         launch = self._launches.get(launch_id)
         if launch is not None and launch.phase is not phase:
             changes.setdefault("queue", None)
+            changes.setdefault("idle", None)
             if phase is Phase.STARTING:  # also a restart: what was warned of is over
                 changes.setdefault("warnings", ())
             self._put(launch.advance(phase, time.time(), **changes))
@@ -86,11 +88,25 @@ class LaunchBook:
         if all(known.code != warning.code for known in launch.warnings):
             self._change(launch_id, warnings=(*launch.warnings, warning))
 
+    def idle(self, launch_id: str, idle: Idleness | None) -> None:
+        """Note that a running kernel is idle, and when it will be stopped; None: it is used."""
+        launch = self._launches.get(launch_id)
+        if launch is None or launch.idle == idle:
+            return
+        if idle is None or launch.phase is Phase.RUNNING:
+            self._change(launch_id, idle=idle)
+
     def stopping(self, launch_id: str, reason: Problem) -> None:
         """Note why a kernel will be shut down, before it is; the first reason stands."""
         launch = self._launches.get(launch_id)
         if launch is not None and not launch.phase.final and launch.error is None:
             self._change(launch_id, error=reason)
+
+    def not_stopped(self, launch_id: str, reason: Problem) -> None:
+        """Take back a reason of `stopping`: the kernel could not be stopped, and runs on."""
+        launch = self._launches.get(launch_id)
+        if launch is not None and launch.phase is Phase.RUNNING and launch.error == reason:
+            self._change(launch_id, error=None)
 
     def correct(self, launch_id: str, error: Problem) -> None:
         """Say more of why a kernel failed than was known at first."""

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from jupyter_gpu_containers.errors import (
     ConflictError,
@@ -30,6 +30,7 @@ from jupyter_gpu_containers.service.queue.queue import Queue
 from jupyter_gpu_containers.service.queue.waiting import WaitingRoom
 
 from .book import LaunchBook
+from .door import KernelDoor
 from .preparation import Preparation
 
 NOT_ATTACHED = Problem(
@@ -37,19 +38,6 @@ NOT_ATTACHED = Problem(
     "The kernel was shut down again: its notebook was closed while it was being started.",
     "Open the notebook and start it again.",
 )
-
-
-class KernelDoor(Protocol):
-    """Jupyter's own kernel and session managers, as far as a launch needs them."""
-
-    async def start(self, kernel_id: str, name: str, path: str) -> None:
-        """Start a kernel of a kernelspec under an id; return when it is up, raise why not."""
-
-    async def stop(self, kernel_id: str) -> None:
-        """Shut a kernel down, and forget one that never came up."""
-
-    async def attached(self, kernel_id: str) -> bool:
-        """Tell whether a session or a connection uses the kernel."""
 
 
 class Launches(LaunchBook):

@@ -99,6 +99,7 @@ class Preparation:
             memory=own.memory,
             shm_size=own.shm_size,
             reference=own.reference,
+            idle_timeout=own.idle_timeout,
         )
 
     async def _pull(self, reference: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from jupyter_gpu_containers.errors import GpuContainersError
+from jupyter_gpu_containers.model.duration import duration
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
@@ -124,19 +125,6 @@ class RunTimes:
             asyncio.run(self._kernels.signal(kernel, KILL))
         except GpuContainersError as exc:
             self._log.error("kernel %s cannot be stopped: %s", kernel_id, exc)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in words.
-
-    >>> duration(7200), duration(5400), duration(1), duration(90)
-    ('2 hours', '90 minutes', '1 second', '90 seconds')
-    """
-    for unit, length in (("hour", 3600), ("minute", 60)):
-        if seconds >= length and seconds % length == 0:
-            number = int(seconds // length)
-            return f"{number} {unit}{'s' * (number != 1)}"
-    return f"{seconds:g} second{'s' * (seconds != 1)}"
 
 
 def _ran_before(launch: Launch) -> float:
