@@ -3,6 +3,7 @@ import { Notification } from '@jupyterlab/apputils';
 import { Session } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
+import { formatTime } from './clock';
 import { CommandIDs } from './commandIds';
 import { idleWarning, idleness } from './idle';
 import { userOf } from './launches';
@@ -29,13 +30,13 @@ export class IdleNotices {
       }
       return;
     }
-    const { stop_at: stopAt } = idle;
-    if (shown?.stopAt === stopAt) {
+    const { commands, language, sessions, trans } = this._options;
+    const { id } = launch;
+    const stop = formatTime(language, idle.stop_at);
+    if (shown?.stop === stop) {
       // one that was put away stays away: an update would bring it back
       return;
     }
-    const { commands, language, sessions, trans } = this._options;
-    const { id } = launch;
     const name = userOf(launch, [...sessions.running()]).name;
     const message = idleWarning(
       trans,
@@ -45,7 +46,7 @@ export class IdleNotices {
       idle
     );
     if (shown && Notification.update({ id: shown.notice, message })) {
-      this._shown.set(id, { ...shown, stopAt });
+      this._shown.set(id, { ...shown, stop });
       return;
     }
     const keepAlive = {
@@ -60,14 +61,11 @@ export class IdleNotices {
     };
     const options = { autoClose: false as const, actions: [keepAlive] };
     const notice = Notification.warning(message, options);
-    this._shown.set(id, { notice, stopAt });
+    this._shown.set(id, { notice, stop });
   }
 
-  /** Ids of notifications and the time that they tell, by launch. */
-  private readonly _shown = new Map<
-    string,
-    { notice: string; stopAt: string }
-  >();
+  /** Ids of notifications and the time of the end that they tell, by launch. */
+  private readonly _shown = new Map<string, { notice: string; stop: string }>();
 }
 
 /** Types of the notices. */

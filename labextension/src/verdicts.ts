@@ -1,6 +1,6 @@
 // Verdicts in words.
 import { TranslationBundle } from '@jupyterlab/translation';
-import { IReason, IVerdict, Rating } from './wireImages';
+import { IReason, IVerdict, Rating, Severity } from './wireImages';
 
 /** A verdict in one or two words. */
 export function ratingLabel(trans: TranslationBundle, rating: Rating): string {
@@ -40,6 +40,28 @@ export function ratingSentence(
       return trans.__('The GPUs of this machine cannot be used at the moment.');
     case 'cpu':
       return trans.__('This image needs no GPU.');
+  }
+}
+
+/** What a reason does to its verdict, as a sign of a shape of its own. */
+export function severitySign(severity: Severity): string {
+  return { info: 'ℹ', ok: '✓', warning: '⚠', problem: '✗' }[severity];
+}
+
+/** What a reason does to its verdict. */
+export function severityLabel(
+  trans: TranslationBundle,
+  severity: Severity
+): string {
+  switch (severity) {
+    case 'info':
+      return trans.__('Information');
+    case 'ok':
+      return trans.__('Fits');
+    case 'warning':
+      return trans.__('Not certain');
+    case 'problem':
+      return trans.__('Does not fit');
   }
 }
 

@@ -18,7 +18,14 @@ export interface IReason {
   message: string;
   /** Where that is known from; may be empty. */
   evidence: string;
+  severity: Severity;
 }
+
+/**
+ * What a reason does to its verdict: nothing, speaks for it, keeps it from being certain, speaks
+ * against it.
+ */
+export type Severity = 'info' | 'ok' | 'warning' | 'problem';
 
 /** How an image and one GPU get on. */
 export interface IGpuVerdict {

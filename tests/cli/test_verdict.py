@@ -80,6 +80,7 @@ def test_a_rehearsal_for_a_planned_machine(terminal: Terminal, tmp_path: Path, f
         "message": "CUDA 13.0.2 needs driver >= 580.65.06; this machine has 535.161.08. "
         "Forward compatibility is not available on NVIDIA GeForce RTX 4090.",
         "evidence": "CUDA_VERSION=13.0.2",
+        "severity": "problem",
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_gpu_containers.catalogue import curated_entries, nvidia_matrix
 from jupyter_gpu_containers.model.fitness.host import Host, HostGpu
-from jupyter_gpu_containers.model.fitness.rating import Rating, Reason
+from jupyter_gpu_containers.model.fitness.rating import Rating, Reason, Severity
 from jupyter_gpu_containers.model.fitness.verdict import GpuVerdict, Verdict
 from jupyter_gpu_containers.model.image.catalogue import (
     Evidence,
@@ -166,7 +166,9 @@ def test_what_was_read_from_the_image_may_be_compatible() -> None:
     given = verdict(Rating.COMPATIBLE, overall=Rating.COMPATIBLE)
     found = with_evidence(given, known_by(Evidence.IMAGE_ENV), host((9, 0)))
     assert found == replace(given, reasons=found.reasons)
-    assert [reason.code for reason in found.reasons] == ["registry_not_asked"]
+    assert [(one.code, one.severity) for one in found.reasons] == [
+        ("registry_not_asked", Severity.INFO)
+    ]
 
 
 def test_a_table_makes_it_likely_at_most() -> None:
@@ -175,6 +177,7 @@ def test_a_table_makes_it_likely_at_most() -> None:
     assert [gpu.rating for gpu in found.gpus] == [Rating.LIKELY, Rating.GPU_BROKEN]
     assert found.rating is Rating.LIKELY
     assert found.reasons[-1].evidence == "support matrix"
+    assert found.reasons[-1].severity is Severity.WARNING
 
 
 def test_gpus_older_than_the_maker_supports_are_incompatible() -> None:
@@ -190,6 +193,7 @@ def test_gpus_older_than_the_maker_supports_are_incompatible() -> None:
     )
     assert alone.rating is Rating.INCOMPATIBLE
     assert alone.reasons[0] == found.gpus[0].reasons[0]
+    assert alone.reasons[0].severity is Severity.PROBLEM
 
 
 @pytest.mark.parametrize("rating", [Rating.CPU, Rating.UNVERIFIED, Rating.INCOMPATIBLE])

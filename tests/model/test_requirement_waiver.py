@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_gpu_containers.errors import ConflictError
 from jupyter_gpu_containers.model.fitness.host import Host, HostGpu
-from jupyter_gpu_containers.model.fitness.rating import Reason
+from jupyter_gpu_containers.model.fitness.rating import Reason, Severity
 from jupyter_gpu_containers.model.fitness.requirement_waiver import requirement_waiver
 from jupyter_gpu_containers.model.gpu.device import Gpu
 from jupyter_gpu_containers.model.image.image import ImageConfig
@@ -26,6 +26,7 @@ EXCUSED = Reason(
     "NVIDIA's runtime would refuse it (unsatisfied condition: cuda>=12.6), though minor-version "
     "compatibility runs it: kernels with GPUs are started with NVIDIA_DISABLE_REQUIRE=1.",
     "NVIDIA_REQUIRE_CUDA=cuda>=12.6",
+    Severity.WARNING,
 )
 
 

@@ -14,6 +14,7 @@ from jupyter_gpu_containers.model.fitness.verdict import (
     ImageClaims,
     Rating,
     Reason,
+    Severity,
     Verdict,
     judge,
     verdict_document,
@@ -26,6 +27,20 @@ from .verdict_parts import claims, codes, machine, message, only
 GIB = 2**30
 H200 = host("h200")
 ROWS = MACHINES["expected"] + MACHINES["expected_too"]
+
+WEIGHTS = {
+    Rating.CPU: Severity.INFO,
+    Rating.COMPATIBLE: Severity.OK,
+    Rating.LIKELY: Severity.WARNING,
+    Rating.UNVERIFIED: Severity.WARNING,
+    Rating.INCOMPATIBLE: Severity.PROBLEM,
+    Rating.GPU_BROKEN: Severity.PROBLEM,
+}
+
+
+def weight(found: Verdict | GpuVerdict) -> Severity:
+    """Return the weight of the most serious reason."""
+    return max((reason.severity for reason in found.reasons), key=list(Severity).index)
 
 
 @pytest.mark.parametrize("machine", MACHINES["machines"])
@@ -41,6 +56,8 @@ def test_real_images_on_machines(machine: str) -> None:
             assert gpu.requirement in ("pass", "fail", "error")
             assert ("needs_disable_require" in codes(gpu)) is disable, name
             assert all(reason.message and reason.evidence for reason in gpu.reasons), name
+            assert weight(gpu) is WEIGHTS[gpu.rating], name
+        assert weight(found) is WEIGHTS[found.rating], name
 
 
 # --- NVIDIA_REQUIRE_* --------------------------------------------------------------------------
@@ -155,10 +172,13 @@ def test_disk() -> None:
         "disk_full",
         "10 GiB are to be fetched, which take about 25 GiB of disk; 20 GiB are free.",
         "sizes of the layers",
+        Severity.PROBLEM,
     )
     enough = judge(told, replace(H200, disk_free=25 * GIB))
     assert (enough.rating, codes(enough)[-1]) == (Rating.LIKELY, "disk_sufficient")
-    assert codes(judge(told, H200))[-1] == "disk_unknown"
+    assert enough.reasons[-1].severity is Severity.OK
+    unknown = judge(told, H200).reasons[-1]
+    assert (unknown.code, unknown.severity) == ("disk_unknown", Severity.INFO)
     here = judge(replace(told, download=0), replace(H200, disk_free=0))
     assert (here.rating, codes(here)) == (Rating.LIKELY, ["arch_likely", "driver_native"])
 
@@ -172,12 +192,14 @@ def test_kernel() -> None:
         "kernel_carried_in",
     ]
     assert inside.rating is carried.rating is Rating.LIKELY
+    assert inside.reasons[-1].severity is carried.reasons[-1].severity is Severity.INFO
 
 
 def test_document() -> None:
+    bad = Reason("a", "b", "c", Severity.PROBLEM)
     found = Verdict(
         Rating.LIKELY,
-        (GpuVerdict(3, Rating.GPU_BROKEN, "native", "ok", "pass", (Reason("a", "b", "c"),)),),
+        (GpuVerdict(3, Rating.GPU_BROKEN, "native", "ok", "pass", (bad,)),),
         (Reason("d", "e", "f"),),
     )
     assert verdict_document(found) == {
@@ -189,10 +211,10 @@ def test_document() -> None:
                 "driver": "native",
                 "arch": "ok",
                 "requirement": "pass",
-                "reasons": [{"code": "a", "message": "b", "evidence": "c"}],
+                "reasons": [{"code": "a", "message": "b", "evidence": "c", "severity": "problem"}],
             }
         ],
-        "reasons": [{"code": "d", "message": "e", "evidence": "f"}],
+        "reasons": [{"code": "d", "message": "e", "evidence": "f", "severity": "info"}],
     }
 
 

@@ -13,7 +13,7 @@ from jupyter_gpu_containers.model.fitness.cuda import (
     forward_compatibility,
     lowest_driver,
 )
-from jupyter_gpu_containers.model.fitness.verdict import Rating, Reason, judge
+from jupyter_gpu_containers.model.fitness.verdict import Rating, Reason, Severity, judge
 
 from .cases import host, image
 from .verdict_parts import branded, claims, codes, machine, message, only
@@ -31,6 +31,7 @@ def test_a_driver_that_is_too_old_is_said_with_the_numbers() -> None:
         "driver_too_old",
         "CUDA 12.8.1 needs driver >= 525.60.13; this machine has 470.182.03.",
         "CUDA_VERSION=12.8.1",
+        Severity.PROBLEM,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .cuda import dotted, ngc_capability, toolkits_for
 from .gpu_needs import GpuNeeds, Need
 from .host import HostGpu
-from .rating import Fit, Rating, Reason
+from .rating import Fit, Rating, answer
 
 
 def arch_fit(needs: GpuNeeds, gpu: HostGpu, driver: Fit) -> Fit:
@@ -93,4 +93,4 @@ _ARCH_RATINGS = {
 
 
 def _arch(state: str, code: str, text: str, evidence: str) -> Fit:
-    return Fit(state, _ARCH_RATINGS[state], Reason(code, text, evidence))
+    return answer(state, _ARCH_RATINGS[state], code, text, evidence)

@@ -19,7 +19,7 @@ from .cuda import (
 )
 from .gpu_needs import GpuNeeds, Need
 from .host import Host, HostGpu
-from .rating import Fit, Rating, Reason
+from .rating import Fit, Rating, answer
 from .requirement import Facts, compare, driver_branches
 
 
@@ -29,7 +29,7 @@ def driver_fit(needs: GpuNeeds, host: Host, gpu: HostGpu) -> Fit:
     if gpu.compute_capability is not None and host.driver_version:
         branch, first = numbers(host.driver_version), first_branch(gpu.compute_capability)
         if branch and first and branch[0] < first:
-            return _driver(
+            return answer(
                 "too-old",
                 Rating.INCOMPATIBLE,
                 "driver_too_old",
@@ -39,16 +39,16 @@ def driver_fit(needs: GpuNeeds, host: Host, gpu: HostGpu) -> Fit:
             )
     if needs.cuda is None:
         text = "The image does not tell its CUDA version, so the driver cannot be checked."
-        return _driver("unverified", Rating.UNVERIFIED, "cuda_unknown", text, "configuration, tag")
+        return answer("unverified", Rating.UNVERIFIED, "cuda_unknown", text, "configuration, tag")
     if supported is None:
         text = f"{_says(needs.cuda)}; this machine's driver is not known."
         evidence = needs.cuda.evidence
-        return _driver("unverified", Rating.UNVERIFIED, "driver_unknown", text, evidence)
+        return answer("unverified", Rating.UNVERIFIED, "driver_unknown", text, evidence)
     have = f"driver {host.driver_version}" if host.driver_version else "this machine's driver"
     have += f" (CUDA up to {dotted(supported)})"
     if _covers(supported, needs.cuda.version):
         text = f"{_says(needs.cuda)}; {have} runs it."
-        return _driver("native", Rating.COMPATIBLE, "driver_native", text, needs.cuda.evidence)
+        return answer("native", Rating.COMPATIBLE, "driver_native", text, needs.cuda.evidence)
     if minor_compatible(host, supported) and needs.cuda.version[0] == supported[0]:
         lowest = MINOR_VERSION_DRIVERS[supported[0]]
         text = (
@@ -56,7 +56,7 @@ def driver_fit(needs: GpuNeeds, host: Host, gpu: HostGpu) -> Fit:
             f"(driver >= {lowest}): without features of newer drivers and without PTX."
         )
         evidence = needs.cuda.evidence
-        return _driver("minor-compat", Rating.COMPATIBLE, "driver_minor_compat", text, evidence)
+        return answer("minor-compat", Rating.COMPATIBLE, "driver_minor_compat", text, evidence)
     return _forward_compat(needs, needs.cuda, host, gpu, supported)
 
 
@@ -109,7 +109,7 @@ def _forward_compat(
                 f"branch R{branch} on such GPUs."
             )
             state = "forward-compat"
-            return _driver(state, Rating.COMPATIBLE, "driver_forward_compat", why, evidence)
+            return answer(state, Rating.COMPATIBLE, "driver_forward_compat", why, evidence)
     else:
         evidence = needs.compat
     reason = (
@@ -119,7 +119,7 @@ def _forward_compat(
     )
     text += f" The image brings cuda-compat, {reason}."
     state = "forward-compat-unverified"
-    return _driver(state, Rating.UNVERIFIED, "driver_forward_compat_unverified", text, evidence)
+    return answer(state, Rating.UNVERIFIED, "driver_forward_compat_unverified", text, evidence)
 
 
 def _says(cuda: Need) -> str:
@@ -133,11 +133,7 @@ def _covers(supported: Version, cuda: Version) -> bool:
 
 
 def _too_old(text: str, evidence: str) -> Fit:
-    return _driver("too-old", Rating.INCOMPATIBLE, "driver_too_old", text, evidence)
-
-
-def _driver(state: str, rating: Rating, code: str, text: str, evidence: str) -> Fit:
-    return Fit(state, rating, Reason(code, text, evidence))
+    return answer("too-old", Rating.INCOMPATIBLE, "driver_too_old", text, evidence)
 
 
 def _list(branches: Iterable[int]) -> str:

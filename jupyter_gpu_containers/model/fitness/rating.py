@@ -18,7 +18,7 @@ class Rating(str, Enum):
     CPU = "cpu"  # the image wants no GPU
 
 
-_SEVERITY = {
+_ORDER = {
     Rating.CPU: 0,
     Rating.COMPATIBLE: 0,
     Rating.LIKELY: 1,
@@ -30,7 +30,7 @@ _SEVERITY = {
 
 def severity(rating: Rating) -> int:
     """Return how bad a rating is, for sorting."""
-    return _SEVERITY[rating]
+    return _ORDER[rating]
 
 
 def best(ratings: Iterable[Rating]) -> Rating:
@@ -43,12 +43,32 @@ def worst(ratings: Iterable[Rating]) -> Rating:
     return max(ratings, key=severity)
 
 
+class Severity(str, Enum):
+    """What a reason does to its verdict."""
+
+    INFO = "info"  # nothing: worth knowing
+    OK = "ok"  # speaks for it
+    WARNING = "warning"  # keeps it from being certain
+    PROBLEM = "problem"  # speaks against it
+
+
+_SEVERITIES = {
+    Rating.CPU: Severity.INFO,
+    Rating.COMPATIBLE: Severity.OK,
+    Rating.LIKELY: Severity.WARNING,
+    Rating.UNVERIFIED: Severity.WARNING,
+    Rating.INCOMPATIBLE: Severity.PROBLEM,
+    Rating.GPU_BROKEN: Severity.PROBLEM,
+}
+
+
 class Reason(NamedTuple):  # this and the next are made by the thousand; dataclasses take longer
     """Why a verdict is what it is."""
 
     code: str  # "driver_too_old"
     message: str  # a sentence with the numbers
     evidence: str  # what it was read from: "CUDA_VERSION=12.8.1", "tag", "support matrix"
+    severity: Severity = Severity.INFO
 
 
 class Fit(NamedTuple):
@@ -57,3 +77,8 @@ class Fit(NamedTuple):
     state: str
     rating: Rating
     reason: Reason | None = None
+
+
+def answer(state: str, rating: Rating, code: str, message: str, evidence: str) -> Fit:
+    """Return an answer with its reason, which weighs as the rating does."""
+    return Fit(state, rating, Reason(code, message, evidence, _SEVERITIES[rating]))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from .driver_fit import facts_of, minor_compatible, supported_cuda
 from .gpu_needs import GpuNeeds
 from .host import Host, HostGpu
-from .rating import Fit, Rating, Reason, worst
+from .rating import Fit, Rating, Reason, answer, worst
 from .requirement import Facts, Outcome, evaluate, unsatisfied
 
 _NEWEST_MINOR = "99"  # stands for "any minor version" of CUDA
@@ -20,8 +20,7 @@ def requirement_fit(needs: GpuNeeds, host: Host, gpu: HostGpu) -> Fit:
     check switched off. What cannot be understood fails there, too, but says nothing of the GPU.
     """
     if needs.refusal:
-        reason = Reason("runtime_refuses", needs.refusal, "configuration")
-        return Fit("error", Rating.LIKELY, reason)
+        return answer("error", Rating.LIKELY, "runtime_refuses", needs.refusal, "configuration")
     facts = facts_of(host, gpu)
     fits = [_unmet(name, text, facts, host, gpu) for name, text in needs.requirements.items()]
     unmet = [fit for fit in fits if fit is not None]
@@ -45,7 +44,7 @@ def _unmet(name: str, text: str, facts: Facts, host: Host, gpu: HostGpu) -> Fit 
             f"NVIDIA's runtime cannot understand {name} and refuses the container, unless GPUs "
             "come by CDI, or c.GpuContainers.environment_variables has NVIDIA_DISABLE_REQUIRE=1."
         )
-        return Fit("error", Rating.LIKELY, Reason("requirement_invalid", message, evidence))
+        return answer("error", Rating.LIKELY, "requirement_invalid", message, evidence)
     said = unsatisfied(text).partition(", please")[0]
     supported = supported_cuda(host)
     if supported is not None and minor_compatible(host, supported):
@@ -55,7 +54,7 @@ def _unmet(name: str, text: str, facts: Facts, host: Host, gpu: HostGpu) -> Fit 
                 f"NVIDIA's runtime would refuse it ({said}), though minor-version compatibility "
                 "runs it: kernels with GPUs are started with NVIDIA_DISABLE_REQUIRE=1."
             )
-            return Fit("fail", Rating.LIKELY, Reason("needs_disable_require", message, evidence))
+            return answer("fail", Rating.LIKELY, "needs_disable_require", message, evidence)
     about = f"CUDA {facts.cuda or 'unknown'}, driver {facts.driver or 'unknown'}, {gpu.name}"
     message = f"The image's own condition is not met ({said}); this machine has {about}."
-    return Fit("fail", Rating.INCOMPATIBLE, Reason("requirement_failed", message, evidence))
+    return answer("fail", Rating.INCOMPATIBLE, "requirement_failed", message, evidence)

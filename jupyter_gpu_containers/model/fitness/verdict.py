@@ -14,7 +14,7 @@ from .cuda import numbers
 from .driver_fit import driver_fit
 from .gpu_needs import GpuNeeds, Need, Variables, about_gpus, read_needs, tag_cuda
 from .host import Host, HostGpu
-from .rating import Rating, Reason, best, severity, worst
+from .rating import Rating, Reason, Severity, best, severity, worst
 from .requirement_fit import requirement_fit
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ImageClaims",
     "Rating",
     "Reason",
+    "Severity",
     "Verdict",
     "judge",
     "verdict_document",
@@ -145,7 +146,7 @@ def _judge_gpus(
 def _judge_gpu(needs: GpuNeeds, host: Host, gpu: HostGpu) -> GpuVerdict:
     requirement = requirement_fit(needs, host, gpu)
     if gpu.problem is not None:
-        reason = Reason("gpu_broken", gpu.problem, "NVML")
+        reason = Reason("gpu_broken", gpu.problem, "NVML", Severity.PROBLEM)
         return GpuVerdict(gpu.index, Rating.GPU_BROKEN, "", "", requirement.state, (reason,))
     driver = driver_fit(needs, host, gpu)
     arch = arch_fit(needs, gpu, driver)
@@ -169,7 +170,8 @@ def _general(image: ImageClaims, host: Host) -> list[_Rated]:
             f"this machine's is {host.architecture}."
         )
         evidence = f"architecture {image.architecture}"
-        reasons.append((Rating.INCOMPATIBLE, Reason("wrong_architecture", text, evidence)))
+        reason = Reason("wrong_architecture", text, evidence, Severity.PROBLEM)
+        reasons.append((Rating.INCOMPATIBLE, reason))
     if image.download:
         reasons.append(_disk(image.download, host.disk_free))
     if image.kernels is not None:
@@ -185,8 +187,8 @@ def _disk(download: int, free: int | None) -> _Rated:
         return Rating.COMPATIBLE, Reason("disk_unknown", f"{text} of disk.", evidence)
     text = f"{text} of disk; {format_bytes(free)} are free."
     if free < needed:
-        return Rating.INCOMPATIBLE, Reason("disk_full", text, evidence)
-    return Rating.COMPATIBLE, Reason("disk_sufficient", text, evidence)
+        return Rating.INCOMPATIBLE, Reason("disk_full", text, evidence, Severity.PROBLEM)
+    return Rating.COMPATIBLE, Reason("disk_sufficient", text, evidence, Severity.OK)
 
 
 def _kernel(inside: bool) -> Reason:
@@ -200,7 +202,7 @@ def _kernel(inside: bool) -> Reason:
 def _no_gpu(wanted: str, host: Host) -> _Rated:
     what = "no GPU" if host.driver_version else "no NVIDIA driver, and so no GPU"
     text = f"The image is made for a GPU; this machine has {what}. It can start on the CPU only."
-    return Rating.INCOMPATIBLE, Reason("no_gpu", text, wanted)
+    return Rating.INCOMPATIBLE, Reason("no_gpu", text, wanted, Severity.PROBLEM)
 
 
 def _same_for_all(rating: Rating, rated: list[_Rated], host: Host, part: _GpuPart) -> Verdict:
@@ -251,6 +253,11 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
 
 def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
     return [
-        {"code": reason.code, "message": reason.message, "evidence": reason.evidence}
+        {
+            "code": reason.code,
+            "message": reason.message,
+            "evidence": reason.evidence,
+            "severity": reason.severity.value,
+        }
         for reason in reasons
     ]

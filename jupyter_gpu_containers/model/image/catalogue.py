@@ -9,7 +9,7 @@ from enum import Enum
 
 from jupyter_gpu_containers.errors import InvalidImageReferenceError
 from jupyter_gpu_containers.model.fitness.host import Host
-from jupyter_gpu_containers.model.fitness.rating import Rating, Reason
+from jupyter_gpu_containers.model.fitness.rating import Rating, Reason, Severity
 from jupyter_gpu_containers.model.fitness.verdict import GpuVerdict, ImageClaims, Verdict
 
 from .image import ImageConfig, ImageReference
@@ -205,6 +205,7 @@ def with_evidence(verdict: Verdict, known: KnownImage, host: Host) -> Verdict:
         "registry_not_asked",
         "This is judged by what the catalogue knows; the registry was not asked.",
         evidence.words,
+        Severity.INFO if evidence is Evidence.IMAGE_ENV else Severity.WARNING,
     )
     capabilities = {gpu.index: gpu.compute_capability for gpu in host.gpus}
     gpus = tuple(_heed_minimum(gpu, capabilities.get(gpu.index), known) for gpu in verdict.gpus)
@@ -231,6 +232,7 @@ def _heed_minimum(
         f"The image supports compute capability {minimum[0]}.{minimum[1]} and newer; "
         f"this GPU has {capability[0]}.{capability[1]}.",
         known.evidence.words,
+        Severity.PROBLEM,
     )
     return replace(
         gpu, rating=Rating.INCOMPATIBLE, arch="no-kernel", reasons=(reason, *gpu.reasons)

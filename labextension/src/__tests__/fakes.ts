@@ -179,7 +179,8 @@ export const TOO_OLD: IVerdict = {
       {
         code: 'driver_too_old',
         message: 'needs driver >= 570.26; this machine has 535.161',
-        evidence: 'NVIDIA_REQUIRE_CUDA'
+        evidence: 'NVIDIA_REQUIRE_CUDA',
+        severity: 'problem'
       }
     ]
   })),

@@ -281,6 +281,9 @@ describe('a kernel that will be stopped', () => {
     Notification.dismiss(notices()[0].id);
     events.emit(idle({ warnings: [{ code: 'a', message: 'b', hint: '' }] }));
     await model.refresh();
+    // the server has put the time right, by less than anybody reads
+    const right = new Date(2026, 10, 22, 15, 40, 7).toISOString();
+    events.emit(idle({ idle: { ...IDLE, stop_at: right } }));
     expect(notices()).toEqual([]);
     expect(changes).toEqual(['removed']);
     events.emit(idle({ idle: LATER }));

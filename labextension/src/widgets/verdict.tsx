@@ -1,8 +1,14 @@
 // Whether an image runs here: a badge in words, and the reasons with what they rest on.
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { ratingLabel, ratingSentence, verdictTip } from '../verdicts';
-import { IReason, IVerdict, Rating } from '../wireImages';
+import {
+  ratingLabel,
+  ratingSentence,
+  severityLabel,
+  severitySign,
+  verdictTip
+} from '../verdicts';
+import { IReason, IVerdict, Rating, Severity } from '../wireImages';
 
 interface IVerdictProps {
   verdict: IVerdict;
@@ -58,8 +64,9 @@ function Reasons(props: {
   }
   return (
     <ul className="jp-GpuContainers-reasons">
-      {reasons.map(({ code, message, evidence }) => (
-        <li key={code + message}>
+      {reasons.map(({ code, message, evidence, severity }) => (
+        <li key={code + message} data-severity={severity}>
+          <Sign severity={severity} trans={trans} />
           {message}
           {evidence && (
             <span className="jp-GpuContainers-evidence">
@@ -69,6 +76,28 @@ function Reasons(props: {
         </li>
       ))}
     </ul>
+  );
+}
+
+/** What a reason does to the verdict; a server that was not updated yet does not tell. */
+function Sign(props: {
+  severity?: Severity;
+  trans: TranslationBundle;
+}): React.JSX.Element | null {
+  const { severity, trans } = props;
+  if (!severity) {
+    return null;
+  }
+  const label = severityLabel(trans, severity);
+  return (
+    <span
+      className="jp-GpuContainers-sign"
+      role="img"
+      aria-label={label}
+      title={label}
+    >
+      {severitySign(severity)}
+    </span>
   );
 }
 
