@@ -23,6 +23,23 @@ class LostReply(MemoryBackend):
         raise away()
 
 
+class RepeatedCreate(MemoryBackend):
+    """Something between here and the engine sends a request a second time, when a test says so."""
+
+    def __init__(self, *, store: MemoryStore) -> None:
+        super().__init__(store=store)
+        self._sent: list[ContainerSpec] = []
+
+    async def create(self, spec: ContainerSpec) -> str:
+        """Create, and remember what was asked for."""
+        self._sent.append(spec)
+        return await super().create(spec)
+
+    async def repeat(self) -> str:
+        """Send the latest request again; nobody hears the answer."""
+        return await super().create(self._sent[-1])
+
+
 class SlowCreate(MemoryBackend):
     """The engine takes its time to create a container."""
 

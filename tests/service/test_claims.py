@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend, MemoryStore
 from jupyter_gpu_containers.errors import (
+    EngineError,
     EngineUnreachableError,
     GpusBusyError,
     ImageNotFoundError,
@@ -287,6 +288,30 @@ async def test_a_release_that_the_engine_did_not_confirm(store: MemoryStore) -> 
         await claims.claim(ONE, spec_for())
     backend.is_away = False
     assert (await claims.claim(ONE, spec_for())).gpus == claim.gpus
+
+
+async def test_a_create_that_arrives_again_after_the_release(store: MemoryStore) -> None:
+    """Its owner lives and knows nothing of it: without its name it would hold a GPU for ever."""
+    backend = scenarios.RepeatedCreate(store=store)
+    claims = make_claims(backend, 1)
+    claim = await claims.claim(ONE, spec_for())
+    await claims.release(claim.container_id)
+    twin = await backend.repeat()
+    others = make_claims(MemoryBackend(store=store), 1)
+    with pytest.raises(GpusBusyError):
+        await others.claim(ONE, spec_for())
+    assert [container.id for container in (await claims.reconcile()).removed] == [twin]
+    assert (await others.claim(ONE, spec_for())).gpus == claim.gpus
+
+
+async def test_a_create_that_arrives_again_while_the_container_stands(store: MemoryStore) -> None:
+    backend = scenarios.RepeatedCreate(store=store)
+    claims = make_claims(backend, 1)
+    claim = await claims.claim(ONE, spec_for())
+    with pytest.raises(EngineError, match="in use"):
+        await backend.repeat()
+    assert (await claims.reconcile()).removed == []
+    assert names(store) == {claim.container_id}
 
 
 # --- reconciling ----------------------------------------------------------------------------------

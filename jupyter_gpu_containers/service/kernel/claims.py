@@ -258,6 +258,7 @@ class Claims:
         creating = asyncio.ensure_future(self._backend.create(spec))
         try:
             created = await asyncio.shield(creating)
+            self.reconciler.created(created, spec.name)
             reached("claim.created")
             return created
         except (asyncio.CancelledError, GpuContainersError):
@@ -266,7 +267,9 @@ class Claims:
 
     async def _undo(self, creating: asyncio.Future[str], name: str) -> None:
         try:
-            await self.release(await creating)
+            created = await creating
+            self.reconciler.created(created, name)
+            await self.release(created)
         except GpuContainersError as exc:  # it may exist all the same; `reconcile` looks for it
             self._log.debug("%s: %s", name, exc)
             self.reconciler.doomed.add(name)

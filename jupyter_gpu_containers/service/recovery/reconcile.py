@@ -26,6 +26,7 @@ from .server_id import Servers, ServerState
 from .signing import Signer
 
 ENDED = (ContainerStatus.EXITED, ContainerStatus.DEAD)
+REMEMBERED = 1000  # names of released containers: a second request to create one comes soon
 
 NOT_RECOVERED = Problem(
     "kernel_not_recovered",
@@ -92,12 +93,22 @@ class Reconciler:
         # Ids whose removal the engine did not confirm yet, and names of containers whose creation
         # it never confirmed: a late one may still appear.
         self.doomed: set[str] = set()
+        self._names: dict[str, str] = {}  # by id, of what this process has created
+        self._released: dict[str, None] = {}  # the latest names of those that it released
         self._seen: dict[str, float] = {}  # when a container was first seen without a driver
         self._told: set[str] = set()  # foreign containers that the log names already
         self.server: str | None = None  # the name of this process's own, if it is one
         # whether this process drives the container, or is about to take it over
         self.drives: Callable[[Container], bool] = lambda container: False
         self.on_removed: Callable[[Container, Problem | None], None] = lambda c, p: None
+
+    def created(self, container_id: str, name: str) -> None:
+        """Note the name of a container that this process has created.
+
+        A request that is sent again on its way may reach the engine when the first container is
+        gone: then there is another one of that name, which nobody knows of.
+        """
+        self._names[container_id] = name
 
     async def release(self, container_id: str) -> None:
         """Remove a container; its GPUs are free when this returns.
@@ -108,6 +119,10 @@ class Reconciler:
             The engine did not confirm it. The claim stands; the next pass tries again.
         """
         self.doomed.add(container_id)
+        if name := self._names.pop(container_id, ""):
+            self._released[name] = None
+            if len(self._released) > REMEMBERED:
+                del self._released[next(iter(self._released))]
         reached("release.begin")
         await self._backend.remove(container_id)
         reached("release.removed")
@@ -160,6 +175,8 @@ class Reconciler:
                 )
             return Fate.FOREIGN, None
         if not self.doomed.isdisjoint((container.id, container.name)):
+            return Fate.REMOVE, None
+        if container.name in self._released:
             return Fate.REMOVE, None
         text, status = container.labels, container.status
         running = status is ContainerStatus.RUNNING
