@@ -63,7 +63,7 @@ class PrivateEngine:
 
     def start(self) -> PrivateEngine:
         """Start the engine and return when it answers."""
-        (self.folder / "daemon.json").write_text(json.dumps(self.config))
+        self.configure()
         if self._namespaces is None:
             self._namespaces = self._make_namespaces()
         enter = ["nsenter", f"--target={self._namespaces.pid}", "--net", "--mount", "--"]
@@ -82,6 +82,10 @@ class PrivateEngine:
                 pytest.fail(f"no engine: {self.log.read_text()[-2000:]}", pytrace=False)
             time.sleep(0.05)
         return self
+
+    def configure(self) -> None:
+        """Write the engine's configuration; before each start."""
+        (self.folder / "daemon.json").write_text(json.dumps(self.config))
 
     def mounts(self) -> Sequence[str]:
         """Return shell commands that prepare the engine's mount namespace."""

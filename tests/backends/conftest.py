@@ -18,6 +18,7 @@ from jupyter_gpu_containers.model.kernel.container import Container, ContainerSp
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.runtime.threads import aside
 from tests.conftest import IMAGES
+from tests.podman import PrivatePodman
 from tests.registries.real import RealRegistry
 from tests.registry_fixtures import *  # noqa: F403
 
@@ -119,6 +120,18 @@ def benches(backend: ContainerBackend, reference: str, folder: Path) -> Iterator
     backend.close()
 
 
+@pytest.fixture(scope="session")
+def podman_host(engine_host: str) -> Iterator[str]:
+    """DOCKER_HOST of a Podman of this run's own, with the smallest image that has Python."""
+    engine = PrivatePodman()
+    try:
+        engine.start()
+        engine.load(IMAGES.debian11, source=engine_host)
+        yield engine.host
+    finally:
+        engine.remove()
+
+
 @pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.engine)])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """The bench of each backend in turn."""
@@ -128,15 +141,24 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
             "quay.io/jupyter/scipy-notebook:python-3.12",
             tmp_path,
         )
-    else:
+    elif request.param == "docker":
         backend = DockerBackend(request.getfixturevalue("engine_host"))
         yield from benches(backend, IMAGES.debian12, tmp_path)
+    else:
+        backend = DockerBackend(request.getfixturevalue("podman_host"))
+        yield from benches(backend, f"localhost/{IMAGES.debian11}", tmp_path)
 
 
 @pytest.fixture
 def docker(engine_host: str, tmp_path: Path) -> Iterator[Bench]:
     """The bench of the real engine."""
     yield from benches(DockerBackend(engine_host), IMAGES.debian12, tmp_path)
+
+
+@pytest.fixture
+def podman(podman_host: str, tmp_path: Path) -> Iterator[Bench]:
+    """The bench of Podman."""
+    yield from benches(DockerBackend(podman_host), f"localhost/{IMAGES.debian11}", tmp_path)
 
 
 @pytest.fixture

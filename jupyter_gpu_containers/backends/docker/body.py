@@ -8,7 +8,7 @@ before anything starts. Whatever is not set here keeps the engine's default; in 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
@@ -57,6 +57,7 @@ def create_body(
     runtime: str | None = "runc",
     log_driver: str | None = "local",
     without: Collection[str] = (),
+    own_limits: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Build the request body.
 
@@ -72,6 +73,8 @@ def create_body(
         None: the engine's default.
     without : collection of str
         Names of limits that this engine cannot set, see `limits.unsettable`.
+    own_limits : mapping, optional
+        Limits to name instead, see `limits.own_limits`.
     """
     return {
         "Image": spec.image,
@@ -92,7 +95,7 @@ def create_body(
         "Tty": False,
         # Skips the engine's network hook, half of a container's start; lo is there all the same.
         "NetworkDisabled": spec.network is Network.NONE,
-        "HostConfig": _host_config(spec, injection, runtime, log_driver, without),
+        "HostConfig": _host_config(spec, injection, runtime, log_driver, without, own_limits or {}),
     }
 
 
@@ -109,7 +112,9 @@ def _host_config(
     runtime: str | None,
     log_driver: str | None,
     without: Collection[str],
+    own_limits: Mapping[str, int],
 ) -> dict[str, Any]:
+    ulimits = {name: limit for name, limit in ULIMITS.items() if name not in without}
     config: dict[str, Any] = {
         "Mounts": [_mount(mount) for mount in spec.mounts],
         "Privileged": False,
@@ -126,8 +131,7 @@ def _host_config(
         "OomScoreAdj": OOM_SCORE,
         "Ulimits": [
             {"Name": name, "Soft": limit, "Hard": limit}
-            for name, limit in ULIMITS.items()
-            if name not in without
+            for name, limit in {**own_limits, **ulimits}.items()
         ],
     }
     if spec.gpus:

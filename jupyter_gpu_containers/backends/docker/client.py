@@ -63,6 +63,11 @@ class EngineClient(docker.APIClient):
             raise errors.create_api_error_from_http_exception(exc) from exc
         return response
 
+    @property
+    def listens_here(self) -> bool:
+        """Whether the engine listens at a Unix socket, and so sees the files that we see."""
+        return isinstance(self.get_adapter(self.base_url), EngineAdapter)
+
     def create_from_body(self, body: dict[str, Any], name: str) -> str:
         """Create a container from a whole request body; return its id."""
         response = self._send("POST", "/containers/create", params={"name": name}, json=body)

@@ -34,7 +34,7 @@ from jupyter_gpu_containers.runtime.cgroup import LastCounters
 from . import alive
 from .alive import takes_connections
 from .client import JsonStream, Request
-from .facts import seconds
+from .facts import OVER, container_status, seconds
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ class ExitWatcher:
                     self._recheck.add(container_id)
             return
         started = state.get("StartedAt") or ""
-        if state.get("Status") in ("exited", "dead"):
+        if container_status(state.get("Status") or "") in OVER:
             ended = exit_from_state(state)
             self._ended(container_id, started, ended)
         elif died is not None and seconds(started) <= float(died.get("timeNano") or 0) / 1e9:

@@ -16,6 +16,14 @@ from jupyter_gpu_containers.model.image.image import Image, ImageConfig, ImageRe
 from jupyter_gpu_containers.model.kernel.container import Container, ContainerStatus, EngineInfo
 from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
 
+OVER = (ContainerStatus.EXITED, ContainerStatus.DEAD)  # computes no more unless it is started again
+# Podman's own (libpod/define/containerstate.go): its Docker-compatible socket shows them, too
+_PODMANS_STATES = {
+    "configured": ContainerStatus.CREATED,
+    "initialized": ContainerStatus.CREATED,
+    "stopping": ContainerStatus.RUNNING,
+    "stopped": ContainerStatus.EXITED,  # its process has ended, Podman's own work has not
+}
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 
@@ -79,13 +87,24 @@ def _environment(pairs: Iterable[str] | None) -> dict[str, str]:
     return {key: value for key, _, value in split}
 
 
+def container_status(text: str) -> ContainerStatus:
+    """Read a container's state; one that nobody knows is never taken for an end."""
+    name = text.lower()
+    if name in _PODMANS_STATES:
+        return _PODMANS_STATES[name]
+    try:
+        return ContainerStatus(name)
+    except ValueError:
+        return ContainerStatus.RESTARTING  # kept, and looked at again
+
+
 def container_from_list(row: Mapping[str, Any]) -> Container:
     """Read a row of ``GET /containers/json``."""
     names = row.get("Names") or [""]
     return Container(
         id=row["Id"],
         name=names[0].lstrip("/"),
-        status=ContainerStatus(row["State"].lower()),
+        status=container_status(row["State"]),
         image=row.get("ImageID") or row.get("Image") or "",
         labels=dict(row.get("Labels") or {}),
         created=float(row.get("Created") or 0),

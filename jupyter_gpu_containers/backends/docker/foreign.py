@@ -10,9 +10,7 @@ from jupyter_gpu_containers.model.kernel import labels
 
 from .client import EngineClient
 from .errors import translated
-from .facts import container_from_list
-
-OVER = ("exited", "dead")  # states in which a container computes no more unless somebody starts it
+from .facts import OVER, container_from_list
 
 
 class ForeignContainers:
@@ -27,7 +25,7 @@ class ForeignContainers:
         rows = [container_from_list(row) for row in client.containers(all=True)]
         found = []
         for row in rows:
-            if labels.VERSION not in row.labels and row.status.value not in OVER:
+            if labels.VERSION not in row.labels and row.status not in OVER:
                 devices = self._devices(client, row.id)
                 if devices:
                     found.append(ForeignContainer(row.id, row.name, devices))

@@ -13,6 +13,7 @@ from jupyter_gpu_containers.errors import ImageInUseError
 from jupyter_gpu_containers.model.image.image import ImageReference
 from jupyter_gpu_containers.model.image.registry import Credential
 
+from . import podman
 from .client import EngineClient
 from .facts import familiar
 from .words import image_not_found
@@ -55,6 +56,11 @@ def tag(client: EngineClient, image: str, reference: str) -> None:
 
 def remove(client: EngineClient, reference: str, force: bool) -> list[str]:
     """Untag or delete; return names, then ids, that went. Raises `ImageInUseError`."""
+    if force and podman.is_podman(client):
+        try:
+            return remove(client, reference, False)
+        except ImageInUseError:
+            podman.check_unused(client, reference)
     try:
         rows = client.remove_image(reference, force=force)
     except docker.errors.NotFound as exc:

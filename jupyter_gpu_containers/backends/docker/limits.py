@@ -20,7 +20,12 @@ from .transport import EngineAdapter, connect_socket
 
 SYS_RESOURCE = 24  # capabilities(7)
 RAISED = ("memlock", "nofile")  # those of ours that an engine's own limit may lie below
-NAMES = {"memlock": "Max locked memory", "nofile": "Max open files"}  # in /proc/PID/limits
+NAMES = {  # in /proc/PID/limits
+    "memlock": "Max locked memory",
+    "nofile": "Max open files",
+    "nproc": "Max processes",
+}
+PODMANS, PODMAN_DEFAULT = ("nofile", "nproc"), 1 << 20  # what it sets by itself
 SUPPORTED = {"memory": "MemoryLimit", "swap": "SwapLimit", "pids": "PidsLimit"}  # in `GET /info`
 ENGINES = ("dockerd", "podman")
 _UCRED = struct.Struct("3i")  # pid, uid, gid of who called listen(): unix(7)
@@ -43,24 +48,46 @@ def unsettable(info: Mapping[str, Any], process: Path | None) -> tuple[str, ...]
     return (*_too_low(process), *missing)
 
 
+def own_limits(info: Mapping[str, Any], process: Path | None) -> dict[str, int]:
+    """Return limits that must be named at what the engine itself has; {} for nearly every engine.
+
+    Podman that is not rootless gives a container 1048576 open files and processes where a request
+    names no other number, whether it may raise limits or not.
+
+    Parameters
+    ----------
+    info, process
+        As for `unsettable`; of a Podman.
+    """
+    if any("name=rootless" in option for option in info.get("SecurityOptions") or ()):
+        return {}
+    own = _hard_limits(process)
+    return {name: own[name] for name in PODMANS if own.get(name, PODMAN_DEFAULT) < PODMAN_DEFAULT}
+
+
 def _too_low(process: Path | None) -> list[str]:
+    own = _hard_limits(process)
+    return [name for name in RAISED if name in own and not 0 <= ULIMITS[name] <= own[name]]
+
+
+def _hard_limits(process: Path | None) -> dict[str, int]:
+    """Return the limits that a process may not raise for itself and its children."""
     if process is None:
-        return []
+        return {}
     try:
         status = (process / "status").read_text("utf-8")
         limits = (process / "limits").read_text("utf-8")
     except OSError:
-        return []
+        return {}
     effective = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
     if effective is None or int(effective[1], 16) >> SYS_RESOURCE & 1:
-        return []
-    too_low = []
-    for name in RAISED:
-        hard = re.search(rf"^{NAMES[name]}\s+\S+\s+(\S+)", limits, re.MULTILINE)
-        if hard is not None and hard[1] != "unlimited":
-            wanted = ULIMITS[name]
-            too_low += [name] if wanted < 0 or wanted > int(hard[1]) else []
-    return too_low
+        return {}
+    found = {}
+    for name, title in NAMES.items():
+        hard = re.search(rf"^{title}\s+\S+\s+(\d+)\s", limits, re.MULTILINE)
+        if hard is not None:  # else it is unlimited
+            found[name] = int(hard[1])
+    return found
 
 
 def engine_process(

@@ -56,7 +56,9 @@ _KINDS: tuple[tuple[str, type[GpuContainersError], str], ...] = (
     (_NO_ROAD, RegistryUnreachableError, _AWAY),
     (r"not found|(manifest|name) unknown|\b404\b", TagUnknownError, _UNKNOWN),
 )
-_ABSENT = re.compile(r"does not exist locally with the tag|tag does not exist|no such image", re.I)
+_ABSENT = re.compile(
+    r"does not exist locally with the tag|tag does not exist|no such image|image not known", re.I
+)
 
 
 def pull_error(reference: str, said: str, *, logged_in: bool = False) -> GpuContainersError:

@@ -19,11 +19,12 @@ import docker.errors
 from jupyter_gpu_containers.errors import GpuContainersError, ProfileMismatchError
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec, EngineInfo
 
-from . import limits, mounts, profile
+from . import limits, mounts, podman, profile
 from .body import Injection, cdi_name, create_body
 from .client import EngineClient
 from .errors import translated
 from .facts import engine_info
+from .podman import PODMAN
 from .words import image_not_found
 
 log = logging.getLogger(__name__)
@@ -31,19 +32,23 @@ log = logging.getLogger(__name__)
 InjectionSetting = Literal["auto", "cdi", "nvidia"]
 
 GONE, CONFLICT = 404, 409  # HTTP status
+NOT_RUNNING = "can only kill running containers"  # Podman says it with 500
 REMOVAL = 30.0  # seconds
-LEFT_OUT = "limits_left_out"  # in `EngineInfo.details`
-PODMAN = "Podman Engine"
+LEFT_OUT, OWN_LIMITS = "limits_left_out", "own_limits"  # in `EngineInfo.details`
 
 
 def read_info(client: EngineClient) -> EngineInfo:
     """Ask the engine what it is, which CDI devices it lists now, and what it cannot limit."""
     row = client.info()
     info = engine_info(client.version(), row)
-    left_out = limits.unsettable(row, limits.engine_process(client))
-    if not left_out:
-        return info
-    return replace(info, details=info.details | {LEFT_OUT: ",".join(left_out)})
+    process = limits.engine_process(client)
+    own = limits.own_limits(row, process) if info.name == PODMAN else {}
+    told = {
+        LEFT_OUT: ",".join(limits.unsettable(row, process)),
+        OWN_LIMITS: ",".join(f"{name}={limit}" for name, limit in own.items()),
+        podman.DEGRADED: ",".join(podman.degradations(info)),
+    }
+    return replace(info, details=info.details | {key: text for key, text in told.items() if text})
 
 
 def inspect_image(client: EngineClient, reference: str) -> dict[str, Any]:
@@ -84,12 +89,19 @@ def create(
         The engine's record of it is not what was asked for; it is removed.
     """
     is_docker = info.name == "Docker Engine"  # Podman lists runtimes that it may not have
+    if info.name == PODMAN:
+        podman.check_sources(client, spec)
     body = create_body(
         spec,
         choose_injection(setting, info, spec.gpus),
         runtime="runc" if is_docker and "runc" in _listed(info, "runtimes") else None,
         log_driver="local" if "local" in _listed(info, "log_drivers") else None,
         without=_listed(info, LEFT_OUT),
+        own_limits={
+            name: int(limit)
+            for name, _, limit in (text.partition("=") for text in _listed(info, OWN_LIMITS))
+            if name
+        },
     )
     try:
         container_id = client.create_from_body(body, spec.name)
@@ -188,7 +200,7 @@ def kill(client: EngineClient, container_id: str, signum: int) -> None:
     try:
         client.kill(container_id, signum)
     except docker.errors.APIError as exc:
-        if exc.status_code not in (GONE, CONFLICT):
+        if exc.status_code not in (GONE, CONFLICT) and NOT_RUNNING not in str(exc.explanation):
             raise
 
 
