@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jupyter_gpu_containers.errors import KernelNotRunningError
-from jupyter_gpu_containers.model.duration import about
+from jupyter_gpu_containers.model.duration import about, duration
 from jupyter_gpu_containers.model.gpu.device import GpuSnapshot, Problem
 from jupyter_gpu_containers.model.kernel.ending import culled
 from jupyter_gpu_containers.model.kernel.idle import (
@@ -249,7 +249,9 @@ class Idle:
             shown = self._launches.get(kernel_id).idle
             if decision is Decision.WARN:
                 self._log.warning(
-                    "kernel %s is idle: it will be stopped in %s", kernel_id, about(policy.warning)
+                    "kernel %s is idle: it will be stopped in %s",
+                    kernel_id,
+                    duration(policy.warning),
                 )
             elif shown is not None and abs(shown.stop_at - stop_at) < DRIFT:
                 return
@@ -286,9 +288,9 @@ class Idle:
         if gpus:
             whose = "its GPU was" if len(gpus) == 1 else f"its {len(gpus)} GPUs were"
             words += f" and {whose} idle (at most {policy.gpu_utilization} % used)"
-        words += f"; {policy.who} {about(policy.timeout)} ({policy.setting})"
+        words += f"; {policy.who} {duration(policy.timeout)} ({policy.setting})"
         if policy.warning:
-            words += f", and the warning came {about(policy.warning)} before"
+            words += f", and the warning came {duration(policy.warning)} before"
         return culled(words, by="this server")
 
     # --- facts --------------------------------------------------------------------------------

@@ -1,0 +1,209 @@
+"""Idle kernels in a whole server: warned, kept, used, stopped, and who is let in when they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_gpu_containers.model.kernel.launch import Phase
+
+from .conftest import Api
+from .idle_kernel import IMAGE, Later, Opener, Page, changed, settled, started, started_in
+
+HOUR, WARNING = 3600.0, 600.0
+
+
+@pytest.fixture
+def jp_server_config(jp_server_config: dict[str, Any]) -> dict[str, Any]:
+    more = {"idle_timeout": HOUR, "fixed_gpus": [{"count": 1}], "start_timeout": 50.0}
+    jp_server_config["GpuContainers"] |= more
+    return jp_server_config
+
+
+@pytest.fixture
+def later(api: Api) -> Later:
+    return Later(api)
+
+
+@pytest.fixture
+def opened(jp_ws_fetch: Any) -> Iterator[Opener]:
+    """Open a page on a kernel."""
+    sockets = []
+
+    async def open_page(kernel_id: str) -> Page:
+        sockets.append(await jp_ws_fetch("api", "kernels", kernel_id, "channels"))
+        return Page(sockets[-1])
+
+    yield open_page
+    for socket in sockets:
+        socket.close()
+
+
+def moment(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+async def test_warned_kept_and_in_the_end_stopped_with_the_numbers(api: Api, later: Later) -> None:
+    """Nobody has ever connected to it; who waits gets its GPU."""
+    launch = await started(api)
+    await settled(api, launch.id)
+    next_one = (await api("POST", "/launches", {"image": IMAGE, "gpus": 1})).json["id"]
+    await api.until(next_one, Phase.WAITING)
+
+    await later.go(HOUR - 60)
+    assert (await api("GET", f"/launches/{launch.id}")).json["idle"] is None
+    await later.go(90)
+    idle = (await api("GET", f"/launches/{launch.id}")).json["idle"]
+    assert HOUR <= moment(idle["stop_at"]) - WARNING - moment(idle["since"]) < HOUR + 60
+
+    kept = await api("POST", f"/launches/{launch.id}/keep-alive")
+    assert (kept.status, kept.json["idle"], kept.json["phase"]) == (200, None, "running")
+    await later.go(HOUR - 60)
+    assert (await api("GET", f"/launches/{launch.id}")).json["idle"] is None
+    await later.go(90 + WARNING - 60)
+    assert (await api("GET", f"/launches/{launch.id}")).json["phase"] == "running"
+    await later.go(60)
+
+    ended = await api.until(launch.id, Phase.CANCELLED)
+    assert ended.idle is None
+    assert ended.error is not None
+    assert ended.error.code == "culled"
+    assert ended.error.message == (
+        "The kernel was shut down by this server: nothing ran in it for 70 minutes and its GPU was "
+        "idle (at most 5 % used); this server's configuration allows 1 hour "
+        "(c.GpuContainers.idle_timeout), and the warning came 10 minutes before."
+    )
+    await api.until(next_one, Phase.RUNNING)
+    again = await api("POST", f"/launches/{launch.id}/keep-alive")
+    assert (again.status, again.json["code"]) == (409, "kernel_not_running")
+    assert (await api("POST", f"/launches/{'0' * 8}/keep-alive")).status == 404
+
+
+async def test_a_running_cell_is_never_stopped(
+    api: Api, later: Later, opened: Opener, jp_serverapp: Any, tmp_path: Path
+) -> None:
+    """Nor where a message on another channel has the server believe that it has ended."""
+    launch = await started(api)
+    notebook = await opened(launch.id)
+    go = tmp_path / "go"
+    cell = await notebook.execute(
+        f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)"
+    )
+    await notebook.until("status", cell, execution_state="busy")
+    await later.go(3 * HOUR)
+    assert api.services.launches.get(launch.id).idle is None
+
+    usage = await notebook.send("usage_request", {}, channel="control")
+    await notebook.until("usage_reply", usage)
+    kernel = jp_serverapp.kernel_manager.get_kernel(launch.id)
+    await settled(api, launch.id)
+    assert kernel.execution_state == "idle"  # which is wrong
+    await later.go(3 * HOUR)
+    running = api.services.launches.get(launch.id)
+    assert (running.phase, running.idle) == (Phase.RUNNING, None)
+
+    go.touch()
+    await notebook.ran(cell)
+    await settled(api, launch.id)
+    await later.go(HOUR + 60)
+    assert api.services.launches.get(launch.id).idle is not None
+
+
+async def test_a_cell_that_waits_for_input_is_never_stopped(
+    api: Api, later: Later, opened: Opener
+) -> None:
+    launch = await started(api)
+    notebook = await opened(launch.id)
+    cell = await notebook.execute("name = input('Name? ')", stdin=True)
+    await notebook.until("input_request", cell)
+    await later.go(3 * HOUR)
+    running = api.services.launches.get(launch.id)
+    assert (running.phase, running.idle) == (Phase.RUNNING, None)
+    await notebook.send("input_reply", {"value": "Ada", "status": "ok"}, channel="stdin")
+    await notebook.ran(cell)
+
+
+async def test_a_cell_between_warning_and_stop_cancels(
+    api: Api, later: Later, opened: Opener
+) -> None:
+    """When the message arrives, before the kernel can have seen it; what pages ask does not."""
+    launch = await started(api)
+    notebook = await opened(launch.id)
+    info = await notebook.send("kernel_info_request", {})
+    await notebook.ran(info)
+    await settled(api, launch.id)
+    await later.go(HOUR + 60)
+    assert api.services.launches.get(launch.id).idle is not None
+    info = await notebook.send("kernel_info_request", {})
+    await notebook.ran(info)
+    await later.go(60)
+    assert api.services.launches.get(launch.id).idle is not None
+
+    seen: list[bool] = []
+    kernel = api.services.launches.door
+    assert kernel is not None
+    api.services.launches.on_change(lambda _: seen.append(kernel.activity(launch.id).busy))
+    cell = await notebook.execute("1 + 1")
+    await changed(api, launch.id, lambda launch: launch.idle is None)
+    assert seen == [False]  # the kernel itself had said nothing yet
+    await notebook.ran(cell)
+    await settled(api, launch.id)
+    await later.go(HOUR - 60)
+    running = api.services.launches.get(launch.id)
+    assert (running.phase, running.idle) == (Phase.RUNNING, None)
+
+
+async def test_a_restart_begins_anew_also_in_the_middle_of_a_cell(
+    api: Api, later: Later, opened: Opener, jp_fetch: Any
+) -> None:
+    launch = await started(api)
+    notebook = await opened(launch.id)
+    await settled(api, launch.id)
+    await later.go(HOUR + 60)
+    assert api.services.launches.get(launch.id).idle is not None
+    cell = await notebook.execute("import time; time.sleep(1000)")
+    await notebook.until("status", cell, execution_state="busy")
+    await jp_fetch("api", "kernels", launch.id, "restart", method="POST", body="{}")
+    assert api.services.launches.get(launch.id).idle is None
+    await settled(api, launch.id)  # nobody has told that the cell ended
+    await later.go(HOUR - 60)
+    assert api.services.launches.get(launch.id).idle is None
+    await later.go(120)
+    assert api.services.launches.get(launch.id).idle is not None
+    await later.go(WARNING)
+    assert (await api.until(launch.id, Phase.CANCELLED)).error is not None
+
+
+async def test_an_environment_has_a_time_of_its_own_also_without_gpus(
+    api: Api, later: Later
+) -> None:
+    body = {"image": IMAGE, "gpus": 0, "idle_timeout": 120}
+    added = (await api("POST", "/environments", body)).json
+    assert added["idle_timeout"] == 120
+    other = (await api("POST", "/environments", {"image": IMAGE, "gpus": 0})).json
+    assert (other["name"] == added["name"], other["idle_timeout"]) == (False, None)
+    limited, free = [await started_in(api, one["name"]) for one in (added, other)]
+    await settled(api, limited)
+    await settled(api, free)
+    await later.go(180 + WARNING)
+    ended = await api.until(limited, Phase.CANCELLED)
+    assert ended.error is not None
+    assert "its environment allows 2 minutes (--idle-timeout)" in ended.error.message
+    assert "GPU" not in ended.error.message.replace("GpuContainers", "")
+    assert api.services.launches.get(free).idle is None
+    await later.go(10 * HOUR)
+    assert api.services.launches.get(free).phase is Phase.RUNNING
+
+
+async def test_a_commit_is_use(api: Api, later: Later) -> None:
+    launch = await started(api)
+    await settled(api, launch.id)
+    await later.go(HOUR + 60)
+    assert api.services.launches.get(launch.id).idle is not None
+    body = {"kind": "commit", "reference": "team/kept:1", "launch": launch.id}
+    assert (await api("POST", "/jobs", body)).status == 202
+    assert api.services.launches.get(launch.id).idle is None
