@@ -68,7 +68,10 @@ def as_asked(own: Iterable[Ticket]) -> list[Ticket]:
     """
     by_number = sorted(own, key=lambda ticket: ticket.number)
     rounds = sorted(ticket.round for ticket in by_number)
-    return [replace(t, round=round_) for t, round_ in zip(by_number, rounds, strict=True)]
+    return [
+        t if t.round == round_ else replace(t, round=round_)
+        for t, round_ in zip(by_number, rounds, strict=True)
+    ]
 
 
 def in_order(waiting: Iterable[Ticket]) -> list[Ticket]:

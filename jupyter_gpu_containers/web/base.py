@@ -25,6 +25,7 @@ from jupyter_gpu_containers.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from jupyter_gpu_containers.service.pacing import next_turn
 from jupyter_gpu_containers.service.services import Services
 
 from . import contract
@@ -76,6 +77,11 @@ class BaseHandler(ExtensionHandlerMixin, APIHandler):
         """The process's object graph."""
         services: Services = self.settings["gpu_containers"]
         return services
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Wait until it is this request's turn: of many at once each is answered in its own."""
+        await next_turn()
+        await super().prepare()
 
     def set_default_headers(self) -> None:
         """Keep browsers from guessing that an answer is a page, and from keeping it."""

@@ -1,15 +1,19 @@
-"""A server extension that notes for how long the event loop of its server was blocked.
+"""A server extension that notes for how long the event loop of its server was busy at a stretch.
 
 ``GET /heartbeat`` gives what took longest since the last one, in seconds of the loop's thread's own
 processor time, which other programs of the machine cannot lengthen: one step, which is what
 asyncio calls a callback; and one turn, which is all steps that were ready at once, such as those of
-fifty requests. The turn is also given by the clock.
+fifty requests. What comes while a turn runs, a message of a page or a kernel, is looked at when it
+has ended: a turn is what the loop is blocked for. How late a timer was is given by the clock.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +30,13 @@ class Longest:
 
     step: float = 0.0  # seconds of processor time, like the next one
     turn: float = 0.0
-    wall: float = 0.0  # seconds by the clock
+    late: float = 0.0  # seconds by the clock
+
+    def take(self) -> dict[str, float]:
+        """Return it, and begin anew."""
+        taken = {"step": self.step, "turn": self.turn, "late": self.late}
+        self.step = self.turn = self.late = 0.0
+        return taken
 
 
 class Heartbeat(JupyterHandler):
@@ -36,30 +46,40 @@ class Heartbeat(JupyterHandler):
     def get(self) -> None:
         """Return the longest blockade since the last request."""
         longest: Longest = self.settings["heartbeat"]
-        self.finish({"step": longest.step, "turn": longest.turn, "wall": longest.wall})
-        longest.step = longest.turn = longest.wall = 0.0
+        self.finish(dict(longest.take()))
 
 
-async def beat(longest: Longest) -> None:
-    """Wake up again and again, and note what came between."""
-    while True:
-        asked, busy = time.monotonic(), time.thread_time()
-        await asyncio.sleep(BEAT)
-        late = time.monotonic() - asked - BEAT
-        longest.wall = max(longest.wall, late)
-        longest.turn = max(longest.turn, min(late, time.thread_time() - busy))
+@contextmanager
+def watched(longest: Longest) -> Iterator[None]:
+    """Note how long steps and turns of asyncio's loops take; its debug mode would slow them."""
+    run, run_once = asyncio.Handle._run, asyncio.BaseEventLoop._run_once
 
-
-def watch_steps(longest: Longest) -> None:
-    """Note how long each step of the event loop takes; asyncio's debug mode would slow them."""
-    run = asyncio.Handle._run
-
-    def timed(handle: asyncio.Handle) -> None:
+    def step(handle: asyncio.Handle) -> None:
         began = time.thread_time()
         run(handle)
         longest.step = max(longest.step, time.thread_time() - began)
 
-    asyncio.Handle._run = timed
+    def turn(loop: asyncio.BaseEventLoop) -> None:
+        began = time.thread_time()  # waiting for something to be ready takes none
+        run_once(loop)
+        longest.turn = max(longest.turn, time.thread_time() - began)
+
+    asyncio.Handle._run, asyncio.BaseEventLoop._run_once = step, turn
+    try:
+        yield
+    finally:
+        asyncio.Handle._run, asyncio.BaseEventLoop._run_once = run, run_once
+
+
+def beat(longest: Longest, loop: asyncio.AbstractEventLoop) -> None:
+    """Note again and again how late a timer is."""
+
+    def ring(due: float) -> None:
+        longest.late = max(longest.late, loop.time() - due)
+        due = loop.time() + BEAT
+        loop.call_at(due, ring, due)
+
+    ring(loop.time())
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -67,11 +87,10 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(serverapp: Any) -> None:
-    longest = Longest()
-    watch_steps(longest)
+    longest, watching = Longest(), ExitStack()
+    watching.enter_context(watched(longest))
+    atexit.register(watching.close)  # as long as the server lives
     serverapp.web_app.settings["heartbeat"] = longest
     address = url_path_join(serverapp.web_app.settings["base_url"], "heartbeat")
     serverapp.web_app.add_handlers(".*$", [(address, Heartbeat)])
-    serverapp.io_loop.add_callback(
-        lambda: serverapp.web_app.settings.update(beating=asyncio.ensure_future(beat(longest)))
-    )
+    serverapp.io_loop.add_callback(lambda: beat(longest, asyncio.get_running_loop()))

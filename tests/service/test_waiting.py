@@ -19,6 +19,7 @@ from jupyter_gpu_containers.errors import (
 )
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.launch import LaunchRequest, Phase
+from jupyter_gpu_containers.service.queue import waiting as waiting_module
 from jupyter_gpu_containers.service.queue.file import QueueFile, known_queues
 from tests.service.launch_desk import IMAGE, Desk
 from tests.service.waiting_desk import *  # noqa: F403
@@ -178,6 +179,40 @@ async def test_a_notebook_that_moves_to_more_gpus_waits_for_them(desk: Desk) -> 
     await desk.launches.cancel(holder.id)
     await desk.reached(behind.id, Phase.RUNNING)
     await desk.until(lambda: position(desk, new) == 1)
+    await desk.launches.close()
+
+
+async def test_who_is_new_is_told_at_once_and_others_in_rounds(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_module, "TELL_INTERVAL", 3600.0)
+    await start(desk, gpus=2)
+    first, second, third = [await waits(desk, place) for place in (1, 2, 3)]
+    assert third.queue is not None
+    assert third.queue.length == 3
+    lengths = {
+        place.length
+        for launch in (first, second)
+        if (place := desk.launches.get(launch.id).queue) is not None
+    }
+    assert max(lengths) < 3, "their places were told again before the round"
+    await desk.launches.close()
+
+
+async def test_a_round_follows_for_those_whose_places_changed_in_the_pause(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_module, "TELL_INTERVAL", 0.05)
+    await start(desk, gpus=2)
+    launches = [desk.launches.submit(one()) for _ in range(3)]
+
+    def places() -> list[tuple[int, int]]:
+        now = [desk.launches.get(launch.id).queue for launch in launches]
+        return [(place.position, place.length) for place in now if place is not None]
+
+    await desk.until(lambda: places() == [(1, 3), (2, 3), (3, 3)])
+    await desk.launches.cancel(launches[0].id)
+    await desk.until(lambda: places() == [(1, 2), (2, 2)])
     await desk.launches.close()
 
 

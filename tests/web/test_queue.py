@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.model.kernel.launch import Phase
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from tests.web.conftest import TIMEOUT, Api
 
 IMAGE = "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"
@@ -111,3 +111,27 @@ async def test_browsers_of_one_person_are_one_user(api: Api) -> None:
     assert ticket.user == api.services.kernels.seats.caller.name
     for each in (waiting, holder):
         await api("DELETE", f"/launches/{each}")
+
+
+async def test_many_requests_at_once_leave_turns_to_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is worked on in a turn of the event loop of its own, in which others run, too."""
+    turn = 0
+    worked: list[int] = []
+    run_once, every = asyncio.BaseEventLoop._run_once, api.services.launches.list  # type: ignore[attr-defined]
+
+    def counted(loop: asyncio.BaseEventLoop) -> None:
+        nonlocal turn
+        turn += 1
+        run_once(loop)
+
+    def noted() -> list[Launch]:
+        worked.append(turn)
+        return every()
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "_run_once", counted)
+    monkeypatch.setattr(api.services.launches, "list", noted)
+    answers = await asyncio.gather(*(api("GET", "/launches") for _ in range(10)))
+    assert [answer.status for answer in answers] == [200] * 10
+    assert len(set(worked)) == len(worked) == 10

@@ -117,12 +117,17 @@ class LaunchBook:
     def _change(self, launch_id: str, /, **changes: Any) -> None:
         self._put(replace(self._launches[launch_id], **changes))
 
+    def _note(self, launch_id: str, /, **changes: Any) -> None:
+        """Change what is told with the next phase, which follows at once."""
+        self._launches[launch_id] = replace(self._launches[launch_id], **changes)
+
     def _put(self, launch: Launch) -> None:
         self._launches[launch.id] = launch
-        finished = [key for key, value in self._launches.items() if value.phase.final]
-        for key in finished[: max(0, len(finished) - KEPT)]:
-            del self._launches[key]
-            self._forget(key)
+        if launch.phase.final:
+            finished = [key for key, value in self._launches.items() if value.phase.final]
+            for key in finished[: max(0, len(finished) - KEPT)]:
+                del self._launches[key]
+                self._forget(key)
         for listener in self._listeners:
             listener(launch)
 

@@ -24,6 +24,7 @@ from jupyter_gpu_containers.model.gpu.device import GpuRequest, Problem, asked_g
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Launch, LaunchRequest, Phase
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
+from jupyter_gpu_containers.service.pacing import next_turn
 from jupyter_gpu_containers.service.policy import Gate
 from jupyter_gpu_containers.service.queue.file import QueueFile, WaitingLaunch
 from jupyter_gpu_containers.service.queue.queue import Queue
@@ -306,11 +307,13 @@ class Launches(LaunchBook):
                     request, lambda: self.advance(launch_id, Phase.PULLING)
                 )
             else:
+                await next_turn()
                 environment = self._prepare.once_more(waited_for)
-            self._change(
+            self._note(
                 launch_id, environment=environment.name, display_name=environment.display_name
             )
             environment = await self._admitted(launch_id, environment)
+            await next_turn()
             await self.door.start(launch_id, environment.name, request.path)
         except asyncio.CancelledError:
             self.fail(launch_id, LaunchCancelledError("The launch was cancelled."))

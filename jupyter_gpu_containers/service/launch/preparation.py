@@ -17,6 +17,7 @@ from jupyter_gpu_containers.model.kernel.launch import LaunchRequest
 from jupyter_gpu_containers.service.image.images import Images
 from jupyter_gpu_containers.service.image.jobs import Jobs
 from jupyter_gpu_containers.service.kernel.environments import Environments
+from jupyter_gpu_containers.service.pacing import next_turn
 
 
 class Preparation:
@@ -49,6 +50,7 @@ class Preparation:
             The pull's, and those of the look inside the image.
         """
         if request.environment:
+            await next_turn()
             return self._environments.get(request.environment)
         reference = request.image or ""
         try:
@@ -59,6 +61,7 @@ class Preparation:
             pulling()
             await self._pull(reference)
             image = await self._images.get(reference)
+        await next_turn()
         return self._environments.add(
             image,
             kernel=request.kernel,

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +163,12 @@ def _as_json(entry: WaitingLaunch) -> dict[str, Any]:
         "image": launch.image,
         "path": launch.path,
         "phases": [[time.phase.value, time.at] for time in launch.phases],
-        "request": asdict(entry.request),
-        "ticket": {key: value for key, value in asdict(ticket).items() if key != "id"},
+        "request": vars(entry.request),  # `asdict` copies it deeply, which takes ten times as long
+        "ticket": {
+            key: vars(value) if key == "request" else value
+            for key, value in vars(ticket).items()
+            if key != "id"
+        },
     }
 
 

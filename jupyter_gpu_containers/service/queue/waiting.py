@@ -17,7 +17,9 @@ from .admission import Asker
 from .file import QueueFile, WaitingLaunch
 from .queue import Queue
 
-TELL_INTERVAL = 0.25  # seconds between two rounds of telling places, each an event for all pages
+# Seconds between two rounds of telling who waits that its place is another one, each an event for
+# all pages. Who is new is told at once.
+TELL_INTERVAL = 0.25
 
 
 class Book(Protocol):
@@ -68,7 +70,8 @@ class WaitingRoom:
         self._tickets: dict[str, Ticket] = {}  # of an earlier process, by launch
         self._telling: asyncio.Task[None] | None = None
         self._pause: asyncio.TimerHandle | None = None
-        self._news = False
+        self._news = False  # something has changed since the last round began
+        self._places: dict[str, QueuePlace] | None = None  # those of now, where they are known
         self._file: QueueFile | None = None
         queue.on_change(self._changed)
 
@@ -143,34 +146,60 @@ class WaitingRoom:
     # --- places -------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        self._news = True
+        self._news, self._places = True, None
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # told by the next one who looks
-            return
-        if self._pause is not None and self._pause.when() > loop.time() and self._is_of(loop):
             return
         if self._telling is not None and not self._telling.done() and self._is_of(loop):
             return
         if self._file is None and not self._queue.waiting():
             return
-        self._telling = loop.create_task(self._tell())
+        pause = self._pause is not None and self._pause.when() > loop.time() and self._is_of(loop)
+        if not pause or any(map(self._is_new, self._places_now())):
+            self._telling = loop.create_task(self._tell(only_new=pause))
 
     def _is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
         return self._telling is not None and self._telling.get_loop() is loop
 
-    async def _tell(self) -> None:
-        """Tell each its place, one in a step of the event loop: there may be many, and pages."""
-        self._news = False
-        for launch_id in self._queue.places():
-            place = self._queue.places().get(launch_id)
+    async def _tell(self, *, only_new: bool) -> None:
+        while True:
+            if not only_new:
+                self._news, self._places = False, None
+                await self._tell_places(lambda launch_id: True)
+                loop = asyncio.get_running_loop()
+                self._pause = loop.call_later(TELL_INTERVAL, self._after_pause)
+            while await self._tell_places(self._is_new):
+                pass  # who came meanwhile
+            if self._pause is not None or not self._news:
+                break
+            only_new = False  # the pause has ended meanwhile
+        self._save()
+
+    async def _tell_places(self, concerned: Callable[[str], bool]) -> int:
+        """Tell each its place, one in a turn of the event loop: there may be many, and pages.
+
+        Returns how many were told.
+        """
+        told = 0
+        for launch_id in filter(concerned, list(self._places_now())):
+            place = self._places_now().get(launch_id)
             launch = self._book.find(launch_id)
             if place is not None and launch is not None and launch.queue != place:
                 self._book.wait(launch_id, place)
+                told += 1
                 await asyncio.sleep(0)
-        self._save()
-        loop = asyncio.get_running_loop()
-        self._pause = loop.call_later(TELL_INTERVAL, self._after_pause)
+        return told
+
+    def _places_now(self) -> dict[str, QueuePlace]:
+        if self._places is None:
+            self._places = self._queue.places()
+        return self._places
+
+    def _is_new(self, launch_id: str) -> bool:
+        """Whether nobody has heard of its place yet."""
+        launch = self._book.find(launch_id)
+        return launch is not None and launch.queue is None and not launch.phase.final
 
     def _after_pause(self) -> None:
         self._pause = None
