@@ -429,10 +429,10 @@ class ClaimsMachine(RuleBasedStateMachine):
         try:
             if not self.failed:
                 self.loop.run_until_complete(self._end())
-            self.loop.run_until_complete(self._bury())
             # Hypothesis leaves some in the middle, when it has drawn the same before
             self.seen["sequences"] += sys.exc_info()[0] is None
         finally:
+            self.loop.run_until_complete(self._bury())
             self.patch.undo()
             self.loop.close()
 
@@ -469,7 +469,8 @@ class ClaimsMachine(RuleBasedStateMachine):
         """Only now: what the dead did not finish, nobody finished."""
         for server in (*self.graves, *self._living()):
             server.backend.free_all()
-            await asyncio.gather(*server.claiming, *server.working, return_exceptions=True)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @staticmethod
     def _must_be_gone(records: Iterable[Record]) -> None:
