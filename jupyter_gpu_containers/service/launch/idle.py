@@ -174,7 +174,11 @@ class Idle:
         now, wall = self._clock(), self._wall()
         unseen = max(now - self._looked[0], wall - self._looked[1])
         self._looked = (now, wall)
-        limited = [kernel for kernel in self._watched if self._policy(kernel).timeout > 0]
+        limited = [
+            kernel_id
+            for kernel_id, watched in self._watched.items()
+            if not watched.stopping and self._policy(kernel_id).timeout > 0
+        ]
         snapshot = await self._snapshot(limited)
         candidates = [
             kernel_id
