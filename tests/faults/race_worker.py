@@ -20,16 +20,23 @@ from typing import Any
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.errors import GpusBusyError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
-from jupyter_gpu_containers.model.gpu.choice import select_gpus
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec, ContainerStatus, Network
-from jupyter_gpu_containers.service.kernel.claims import Claim, Claims
+from jupyter_gpu_containers.service.kernel.claims import Claim, Claims, Scene
 from jupyter_gpu_containers.service.kernel.owner import Owner
 
-GPUS = [{"name": "NVIDIA T4", "memory_gib": 16, "count": 3}]
-CRASH = 0.004  # before and after each call to the engine
+SHARED = "GPU-shared"  # two kernels may have it at a time; the others are for one each
+GPUS = [
+    {"name": "NVIDIA T4", "memory_gib": 16, "uuid": SHARED},
+    {"name": "NVIDIA T4", "memory_gib": 16, "count": 2},
+]
+SLOTS = GpuSlots({SHARED: 2})
+REQUESTS = [1, 1, 1, 2, 3]  # GPUs, at random
+CRASH = 0.003  # before and after each call to the engine
 HOLD = 0.1  # seconds at most
+PAUSE = 0.3  # seconds at most, after which somebody who found no GPU asks again
 
 Claiming = Callable[[GpuRequest], Awaitable[Claim]]
 
@@ -59,20 +66,15 @@ class CrashingBackend(DockerBackend):
         return container_id
 
 
-class Server:
-    """Claims in one of two orders: the product's, or the obvious one."""
+def spec_for(image: str) -> Callable[[tuple[Gpu, ...], str], ContainerSpec]:
+    """Return what makes a container that holds GPUs in its label, the claim.
 
-    def __init__(self, host: str, image: str, rng: random.Random) -> None:
-        self.rng = rng
-        self.image = image
-        self.backend = CrashingBackend(host, rng)
-        self.inventory = FixedInventory(GPUS)
-        self.claims = Claims(self.backend, self.inventory, rng=rng)
+    There are no devices to ask for.
+    """
 
-    def spec(self, gpus: tuple[Gpu, ...], name: str) -> ContainerSpec:
-        """A container that holds GPUs in its label, the claim; there are no devices to ask for."""
+    def make(gpus: tuple[Gpu, ...], name: str) -> ContainerSpec:
         return ContainerSpec(
-            image=self.image,
+            image=image,
             command=("sleep", "infinity"),
             name=name,
             user="65534:65534",
@@ -82,9 +84,23 @@ class Server:
                 owner=str(Owner.current()),
                 user="race",
                 gpus=[gpu.uuid for gpu in gpus],
+                slots=[SLOTS.of(gpu) for gpu in gpus],
             ),
             network=Network.NONE,
         )
+
+    return make
+
+
+class Server:
+    """Claims in one of two orders: the product's, or the obvious one."""
+
+    def __init__(self, host: str, image: str, rng: random.Random) -> None:
+        self.rng = rng
+        self.spec = spec_for(image)
+        self.backend = CrashingBackend(host, rng)
+        self.inventory = FixedInventory(GPUS)
+        self.claims = Claims(self.backend, self.inventory, slots=SLOTS, rng=rng)
 
     async def protocol(self, request: GpuRequest) -> Claim:
         return await self.claims.claim(request, self.spec)
@@ -97,8 +113,7 @@ class Server:
             for container in await self.backend.containers(labels.VERSION)
             if container.status is ContainerStatus.RUNNING
         ]
-        busy = {gpu for container in running for gpu in labels.gpus_of(container)}
-        gpus = select_gpus(await self.inventory.snapshot(), busy, request)
+        gpus = self.claims.choose(Scene(tuple(running), await self.inventory.snapshot()), request)
         spec = self.spec(gpus, f"jupyter-kernel-{uuid.uuid4().hex}")
         spec = self.claims.reconciler.signer.signed(spec)
         return Claim(await self.backend.create(spec), gpus)
@@ -107,8 +122,9 @@ class Server:
         """Run kernels one after the other."""
         while not done.is_set():
             try:
-                claimed = await claim(GpuRequest(self.rng.choice([1, 1, 1, 2])))
+                claimed = await claim(GpuRequest(self.rng.choice(REQUESTS)))
             except GpusBusyError:
+                await asyncio.sleep(self.rng.random() * PAUSE)
                 continue
             await self.backend.start(claimed.container_id)
             await asyncio.sleep(self.rng.random() * HOLD)
