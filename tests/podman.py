@@ -29,7 +29,7 @@ driver = "overlay"
 graphroot = "{data}/root"
 runroot = "{data}/run"
 """
-TINI = Path("/usr/bin/docker-init")  # of Debian's docker.io
+TINI = Path(shutil.which("docker-init") or "/usr/bin/docker-init")  # of docker.io
 CATATONIT = Path("/usr/libexec/podman/catatonit")
 # what it keeps outside of its own folders
 ELSEWHERE = ("/run/libpod", "/run/netns", "/var/lib/cni", "/var/lib/containers")

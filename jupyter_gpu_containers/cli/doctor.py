@@ -25,7 +25,8 @@ from jupyter_gpu_containers.service.kernel.environments import environment_probl
 from jupyter_gpu_containers.service.kernel.workspace import resolve_workspace
 from jupyter_gpu_containers.service.services import Services
 
-from .checks import Facts, Finding, Level, check_all
+from .checks import check_all
+from .findings import Facts, Finding, Level
 from .kernels import kernel_rows
 from .outcome import Outcome
 from .tables import Style

@@ -24,6 +24,16 @@ from tests.registry_fixtures import *  # noqa: F403
 
 LABEL = "jupyter-gpu-containers-test"
 
+# Podman, too: it cannot reach the registries that other tests of images make on this machine
+EVERY_BACKEND = pytest.mark.parametrize(
+    "bench",
+    [
+        "memory",
+        pytest.param("docker", marks=pytest.mark.engine),
+        pytest.param("podman", marks=[pytest.mark.engine, pytest.mark.root]),
+    ],
+    indirect=True,
+)
 TIMEOUT = 30.0  # seconds; a test that takes that long has failed
 
 
@@ -121,15 +131,21 @@ def benches(backend: ContainerBackend, reference: str, folder: Path) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def podman_host(engine_host: str) -> Iterator[str]:
-    """DOCKER_HOST of a Podman of this run's own, with the smallest image that has Python."""
+def podman_engine(engine_host: str) -> Iterator[PrivatePodman]:
+    """A Podman of this run's own, with the smallest image that has Python."""
     engine = PrivatePodman()
     try:
         engine.start()
         engine.load(IMAGES.debian11, source=engine_host)
-        yield engine.host
+        yield engine
     finally:
         engine.remove()
+
+
+@pytest.fixture(scope="session")
+def podman_host(podman_engine: PrivatePodman) -> str:
+    """DOCKER_HOST of Podman."""
+    return podman_engine.host
 
 
 @pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.engine)])

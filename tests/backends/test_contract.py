@@ -18,18 +18,9 @@ from jupyter_gpu_containers.errors import (
     WorkspaceError,
 )
 from jupyter_gpu_containers.model.kernel.container import ContainerExit, ContainerStatus, Mount
-from tests.backends.conftest import TIMEOUT, Bench
+from tests.backends.conftest import EVERY_BACKEND, TIMEOUT, Bench
 
-# Podman's socket keeps these promises, too; what it cannot of images and builds: test_podman.py
-pytestmark = pytest.mark.parametrize(
-    "bench",
-    [
-        "memory",
-        pytest.param("docker", marks=pytest.mark.engine),
-        pytest.param("podman", marks=[pytest.mark.engine, pytest.mark.root]),
-    ],
-    indirect=True,
-)
+pytestmark = EVERY_BACKEND
 GONE = "0" * 64
 
 

@@ -11,7 +11,9 @@ import pytest
 from jupyter_gpu_containers.errors import BuildFailedError, ImageNotFoundError, InvalidRequestError
 from jupyter_gpu_containers.model.image.build import BuildRequest, make_plan
 from jupyter_gpu_containers.model.job import Step
-from tests.backends.conftest import TIMEOUT, Bench
+from tests.backends.conftest import EVERY_BACKEND, TIMEOUT, Bench
+
+pytestmark = EVERY_BACKEND
 
 
 @pytest.fixture(autouse=True)

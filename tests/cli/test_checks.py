@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_gpu_containers.cli import checks
-from jupyter_gpu_containers.cli.checks import CHECKS, Facts, Finding, Level, check_all
+from jupyter_gpu_containers.backends.docker.podman import PODMAN, degradations
+from jupyter_gpu_containers.cli import checks, engine_checks, gpu_checks
+from jupyter_gpu_containers.cli.checks import CHECKS, check_all
+from jupyter_gpu_containers.cli.findings import Facts, Finding, Level
 from jupyter_gpu_containers.errors import (
     EngineError,
     EnginePermissionError,
@@ -191,36 +193,40 @@ def test_one_problem_is_found_by_its_check_and_comes_with_a_fix(
 @pytest.mark.parametrize(
     ("facts", "check", "level"),
     [
-        (replace(FINE, engine=REFUSED), checks.check_engine, Level.NOTE),
-        (replace(FINE, engine=AWAY), checks.check_permission, Level.NOTE),
-        (replace(FINE, engine=AWAY), checks.check_cdi, Level.NOTE),
-        (replace(FINE, engine=AWAY), checks.check_runc, Level.NOTE),
-        (replace(FINE, engine=AWAY), checks.check_disk, Level.NOTE),
+        (replace(FINE, engine=REFUSED), engine_checks.check_engine, Level.NOTE),
+        (replace(FINE, engine=AWAY), engine_checks.check_permission, Level.NOTE),
+        (replace(FINE, engine=AWAY), gpu_checks.check_cdi, Level.NOTE),
+        (replace(FINE, engine=AWAY), engine_checks.check_runc, Level.NOTE),
+        (replace(FINE, engine=AWAY), engine_checks.check_disk, Level.NOTE),
         (replace(FINE, engine=AWAY), checks.check_environments, Level.NOTE),
-        (replace(FINE, engine=EngineError("500")), checks.check_engine, Level.PROBLEM),
-        (replace(FINE, demo=True), checks.check_engine, Level.NOTE),
-        (replace(FINE, demo=True), checks.check_cdi, Level.NOTE),
-        (replace(FINE, demo=True), checks.check_toolkit, Level.NOTE),
-        (gpus(NO_DRIVER), checks.check_device_links, Level.NOTE),
-        (replace(FINE, engine=AWAY), checks.check_device_links, Level.NOTE),
-        (engine(details=SYSTEMD), checks.check_device_links, Level.OK),
-        (replace(FINE, unlinked_devices=("/dev/nvidia0",)), checks.check_device_links, Level.OK),
-        (replace(FINE, disk_free=None), checks.check_disk, Level.NOTE),
-        (gpus(NO_DRIVER, nvidia_devices=0), checks.check_driver, Level.NOTE),
-        (gpus(NO_DRIVER, nvidia_devices=0), checks.check_nvml, Level.NOTE),
-        (gpus(NO_DRIVER), checks.check_nvml, Level.NOTE),
-        (gpus(NO_DRIVER), checks.check_cdi, Level.NOTE),
-        (gpus(NO_DRIVER), checks.check_toolkit, Level.NOTE),
-        (engine(cdi_devices=None, nvidia_runtime=True), checks.check_cdi, Level.OK),
-        (replace(engine(cdi_devices=None), hook=True), checks.check_cdi, Level.OK),
-        (runc("1.1.5+ds1"), checks.check_runc, Level.NOTE),
-        (runc("1.1.12-0ubuntu3.1"), checks.check_runc, Level.NOTE),
-        (runc(""), checks.check_runc, Level.NOTE),
-        (runc("1.2.8"), checks.check_runc, Level.OK),
-        (runc("1.4.1"), checks.check_runc, Level.OK),
-        (runc("2.0.0"), checks.check_runc, Level.OK),
-        (replace(FINE, toolkit="1.17.8"), checks.check_toolkit, Level.OK),
-        (engine(api_version="1.41"), checks.check_engine, Level.OK),
+        (replace(FINE, engine=EngineError("500")), engine_checks.check_engine, Level.PROBLEM),
+        (replace(FINE, demo=True), engine_checks.check_engine, Level.NOTE),
+        (replace(FINE, demo=True), gpu_checks.check_cdi, Level.NOTE),
+        (replace(FINE, demo=True), gpu_checks.check_toolkit, Level.NOTE),
+        (gpus(NO_DRIVER), gpu_checks.check_device_links, Level.NOTE),
+        (replace(FINE, engine=AWAY), gpu_checks.check_device_links, Level.NOTE),
+        (engine(details=SYSTEMD), gpu_checks.check_device_links, Level.OK),
+        (
+            replace(FINE, unlinked_devices=("/dev/nvidia0",)),
+            gpu_checks.check_device_links,
+            Level.OK,
+        ),
+        (replace(FINE, disk_free=None), engine_checks.check_disk, Level.NOTE),
+        (gpus(NO_DRIVER, nvidia_devices=0), gpu_checks.check_driver, Level.NOTE),
+        (gpus(NO_DRIVER, nvidia_devices=0), gpu_checks.check_nvml, Level.NOTE),
+        (gpus(NO_DRIVER), gpu_checks.check_nvml, Level.NOTE),
+        (gpus(NO_DRIVER), gpu_checks.check_cdi, Level.NOTE),
+        (gpus(NO_DRIVER), gpu_checks.check_toolkit, Level.NOTE),
+        (engine(cdi_devices=None, nvidia_runtime=True), gpu_checks.check_cdi, Level.OK),
+        (replace(engine(cdi_devices=None), hook=True), gpu_checks.check_cdi, Level.OK),
+        (runc("1.1.5+ds1"), engine_checks.check_runc, Level.NOTE),
+        (runc("1.1.12-0ubuntu3.1"), engine_checks.check_runc, Level.NOTE),
+        (runc(""), engine_checks.check_runc, Level.NOTE),
+        (runc("1.2.8"), engine_checks.check_runc, Level.OK),
+        (runc("1.4.1"), engine_checks.check_runc, Level.OK),
+        (runc("2.0.0"), engine_checks.check_runc, Level.OK),
+        (replace(FINE, toolkit="1.17.8"), gpu_checks.check_toolkit, Level.OK),
+        (engine(api_version="1.41"), engine_checks.check_engine, Level.OK),
         (replace(FINE, run_root="/" + "x" * 90), checks.check_run_dir, Level.OK),
     ],
 )
@@ -232,7 +238,7 @@ def test_what_is_no_problem(facts: Facts, check: object, level: Level) -> None:
 
 def test_a_problem_of_all_gpus_is_said_once() -> None:
     broken = tuple(replace(gpu, problem=UPGRADED) for gpu in GPUS.gpus)
-    assert checks.check_nvml(gpus(replace(GPUS, gpus=broken))).message == UPGRADED.message
+    assert gpu_checks.check_nvml(gpus(replace(GPUS, gpus=broken))).message == UPGRADED.message
 
 
 def test_every_check_has_a_name_of_its_own() -> None:
@@ -242,8 +248,27 @@ def test_every_check_has_a_name_of_its_own() -> None:
 
 def test_limits_that_the_engine_cannot_set() -> None:
     """A rootless engine: nothing to mend, but somebody will ask."""
-    finding = checks.check_limits(engine(details={"limits_left_out": "memlock,nofile"}))
+    finding = engine_checks.check_limits(engine(details={"limits_left_out": "memlock,nofile"}))
     assert finding.level is Level.NOTE
     assert "locked memory" in finding.message
     assert "open files" in finding.message
-    assert checks.check_limits(replace(FINE, engine=AWAY)).level is Level.NOTE
+    assert engine_checks.check_limits(replace(FINE, engine=AWAY)).level is Level.NOTE
+
+
+def test_what_an_engine_does_not_do() -> None:
+    """Podman: what kernels have to do without, each in words; nothing else is told."""
+    finding = engine_checks.check_abilities(
+        engine(name="Podman Engine", details={"degraded": "group_signals,log_size,unheard_of"})
+    )
+    assert finding.level is Level.NOTE
+    assert finding.message.startswith("With Podman Engine: an interrupt reaches the kernel alone")
+    assert finding.message.endswith("; logs of containers are not limited in size.")
+    assert engine_checks.check_abilities(replace(FINE, engine=AWAY)).level is Level.NOTE
+
+
+def test_every_degradation_has_its_words() -> None:
+    podman = replace(ENGINE, name=PODMAN, cdi_devices=None, details={})
+    assert set(degradations(podman)) == set(engine_checks.ABILITIES)
+    assert degradations(ENGINE) == ()
+    able = replace(ENGINE, name=PODMAN, details={"log_drivers": "local,k8s-file"})
+    assert set(degradations(podman)) - set(degradations(able)) == {"log_size", "device_requests"}

@@ -9,7 +9,8 @@ import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.cli import doctor as module
-from jupyter_gpu_containers.cli.checks import CHECKS, Finding, Level
+from jupyter_gpu_containers.cli.checks import CHECKS
+from jupyter_gpu_containers.cli.findings import Finding, Level
 from jupyter_gpu_containers.errors import EnginePermissionError
 from jupyter_gpu_containers.model.kernel.container import EngineInfo
 

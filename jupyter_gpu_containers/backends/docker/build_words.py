@@ -115,7 +115,7 @@ class BuildWords:
         if "status" in line:  # the base image is fetched
             return (step_of(line),)
         text = plain_text(str(line.get("stream") or "").encode()).rstrip("\n")
-        if match := re.match(r"Step (\d+/\d+) : (.*)", text, re.S):
+        if match := re.match(r"(?:Step|STEP) (\d+/\d+) ?: (.*)", text, re.S):  # Podman shouts
             done, self._present = self._present, _Vertex(match[1], match[2])
             ended = () if done is None else (done.done(""),)
             return (*ended, self._present.begun())
@@ -150,7 +150,7 @@ class BuildWords:
         if vertex is None:
             return BuildFailedError(f"The image {self._tag} could not be built: {said}", hint)
         lines = "".join(f"\n{line}" for line in vertex.lines)
-        code = re.search(r"(?:exit code: |non-zero code: )(\d+)", why)
+        code = re.search(r"(?:exit code: |non-zero code: |exit status )(\d+)", why)
         reason = f"it ended with code {code[1]}" if code else why
         return BuildFailedError(f"Step {vertex.title} failed: {reason}.{lines}", hint)
 

@@ -27,8 +27,8 @@ def degradations(info: EngineInfo) -> tuple[str, ...]:
     """Return what kernels have to do without on an engine, as `cli.checks` puts into words.
 
     ``group_signals``: its init, catatonit, hands a signal to the kernel alone. ``log_size``: there
-    is no log driver "local", which is the one that rotates. ``device_requests``: of its record, or
-    altogether.
+    is no log driver "local", which is the one that rotates. ``device_requests``: they are ignored.
+    ``forced_removal``: see `check_unused`.
     """
     if info.name != PODMAN:
         return ()
@@ -37,7 +37,7 @@ def degradations(info: EngineInfo) -> tuple[str, ...]:
         "group_signals": True,
         "log_size": "local" not in drivers,
         "device_requests": info.cdi_devices is None,
-        "builds": True,
+        "forced_removal": True,
     }
     return tuple(name for name, is_left_out in left_out.items() if is_left_out)
 
