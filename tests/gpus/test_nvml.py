@@ -147,6 +147,15 @@ def test_processes_of_a_busy_gpu(tmp_path: Path) -> None:
     }
 
 
+def test_a_driver_that_does_not_tell_who_computes(tmp_path: Path) -> None:
+    driver = fake_driver(tmp_path, "h200")
+    steps: list[tuple[str, dict[str, str | None]]] = [("gpu0", {"procs": "na"})]
+    told, silent = run_with(driver, scenarios.edits, steps)
+    for snapshot, known in ((told, True), (silent, False)):
+        (gpu,) = snapshot.gpus
+        assert (gpu.processes, gpu.processes_known, gpu.problem) == ((), known, None)
+
+
 def test_desktop_does_not_occupy_a_gpu(tmp_path: Path) -> None:
     """Programs that draw have compute contexts, too, on the workstation's only GPU."""
     driver = fake_driver(tmp_path, "rtx4090-r535")
@@ -292,6 +301,7 @@ def test_hanging_driver_yields_the_last_state(tmp_path: Path, gate: Gate) -> Non
     assert before.problem is None
     assert during.gpus == before.gpus
     assert during.driver == before.driver
+    assert (before.stale, during.stale) == (False, True)
     assert during.problem is not None
     assert during.problem.code == "nvml_slow"
     assert after == before

@@ -126,6 +126,8 @@ static void set_gpu(device_t *gpu, const char *key, char *value) {
         gpu->mig_mode = strcasecmp(value, "na") ? atoi(value) : -1;
     else if (!strncmp(key, "mig", 3))
         add_mig_device(gpu, atoi(key + 3), value);
+    else if (!strcmp(key, "procs"))
+        gpu->hides_processes = !strcasecmp(value, "na");
     else if (!strncmp(key, "proc", 4))
         add_process(gpu, 0, value);
     else if (!strncmp(key, "draw", 4))

@@ -52,6 +52,7 @@ typedef struct device {
     int no_events;  /* NVML cannot watch this GPU */
     int recovery;   /* 1 + nvmlDeviceGpuRecoveryAction_t; 0: a driver that does not tell */
     int process_count;
+    int hides_processes;
     process_t processes[MAX_PROCESSES];
 } device_t;
 

@@ -203,6 +203,7 @@ static uint32_t read_pid(const char *source) {
 static nvmlReturn_t give_processes(nvmlDevice_t device, int only_drawing, uint32_t *count,
                                    nvmlProcessInfo_t *out) {
     device_t *gpu = &machine_gpus[device->gpu];
+    if (gpu->hides_processes) return NVML_ERROR_NOT_SUPPORTED;
     nvmlProcessInfo_t found[MAX_PROCESSES];
     uint32_t n = 0, room = *count;
     for (int i = 0; i < gpu->process_count; i++) {
