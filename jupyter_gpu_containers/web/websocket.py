@@ -22,6 +22,18 @@ PROTOCOL_V1 = "v1.kernel.websocket.jupyter.org"
 KERNEL_DID_NOT_START = 4000  # close code, of the range for applications (RFC 6455 section 7.4.2)
 
 
+# what the functions of jupyter_server and json raise over what is no message
+UNREADABLE = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
 def message_type(message: Any, *, v1: bool) -> str:
     """Return the type of a message as it comes from a page.
 
@@ -29,7 +41,7 @@ def message_type(message: Any, *, v1: bool) -> str:
 
     Raises
     ------
-    AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error
+    One of UNREADABLE
         It is none.
     """
     if v1:
@@ -111,7 +123,7 @@ class PatientWebsocketConnection(ZMQChannelsWebsocketConnection):
         """Tell whether a message is a person's: pages ask for a kernel's facts by themselves."""
         try:
             kind = message_type(message, v1=self.subprotocol == PROTOCOL_V1)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error):
+        except UNREADABLE:
             return (
                 True  # refused or dropped by the stock class; better too much use than too little
             )

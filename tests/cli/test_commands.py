@@ -152,6 +152,20 @@ def test_environments_of_mig_instances_and_of_particular_gpus(terminal: Terminal
     assert second in shown
 
 
+def test_environments_with_a_time_to_be_idle(terminal: Terminal) -> None:
+    names = set()
+    for time, seconds in (("2h", 7200), ("0", 0), ("90", 90)):
+        ran = terminal("environments", "add", TORCH, "--idle-timeout", time, "--json")
+        assert (ran.status, ran.json["idle_timeout"]) == (0, seconds)
+        validate("Environment", ran.json)
+        names.add(ran.json["name"])
+    assert len(names) == 3
+    for time, message in (("soon", "“soon” is not a time."), ("999d", "idle_timeout: ")):
+        ran = terminal("environments", "add", TORCH, "--idle-timeout", time)
+        assert ran.status == 1
+        assert message in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [

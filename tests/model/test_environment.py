@@ -58,6 +58,7 @@ environments = st.builds(
     repo_digest=st.none() | st.text(min_size=1),
     gpu_profile=st.none() | st.just("1g.10gb"),
     gpu_uuids=st.lists(st.text(min_size=1), max_size=2).map(tuple),
+    idle_timeout=st.none() | st.integers(0, 1 << 40) | st.floats(0, 1e12),
 )
 
 
@@ -111,6 +112,14 @@ def test_a_damaged_kernelspec_says_how_to_mend_it(key: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         Environment.from_kernelspec("torch", spec)
     assert "jupyter gpu-containers environments remove torch" in caught.value.hint
+
+
+@pytest.mark.parametrize("time", ["soon", -1, "nan", float("inf"), [1]])
+def test_a_time_that_is_none_is_damage(time: object) -> None:
+    spec = PYTORCH.to_kernelspec()
+    spec["metadata"]["kernel_provisioner"]["config"]["idle_timeout"] = time
+    with pytest.raises(InvalidRequestError, match="damaged"):
+        Environment.from_kernelspec("torch", spec)
 
 
 @given(st.text(min_size=1), st.text(), st.integers(0, 8))

@@ -240,6 +240,8 @@ def test_the_strictest_of_several_rules_holds_whoever_comes_first() -> None:
         assert policy.shown(order) is Show.NONE
         assert kernel_refusal(KernelRequest(gpus=2, network=Network.NONE), order) is not None
     assert policy.run_time([Rules()]) is None
+    idle = Rules(max_idle_time=60.0)
+    assert policy.idle_times([idle, Rules()]) == [(60.0, idle.source)]
     assert policy.most_gpus([]) is None
 
 

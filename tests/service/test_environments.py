@@ -103,7 +103,14 @@ def test_adding_the_same_again_changes_nothing(folders: Folders) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"gpus": 2}, {"gpus": 1, "memory": 1 << 30}, {"gpus": 1, "shm_size": 1 << 30}, {"gpus": 0}],
+    [
+        {"gpus": 2},
+        {"gpus": 1, "memory": 1 << 30},
+        {"gpus": 1, "shm_size": 1 << 30},
+        {"gpus": 1, "idle_timeout": 0},
+        {"gpus": 1, "idle_timeout": 60},
+        {"gpus": 0},
+    ],
 )
 def test_another_limit_is_another_environment(
     environments: Environments, other: dict[str, int]
