@@ -36,7 +36,7 @@ SLOTS = GpuSlots({SHARED: 2})
 REQUESTS = [1, 1, 1, 2, 3]  # GPUs, at random
 CRASH = 0.003  # before and after each call to the engine
 HOLD = 0.1  # seconds at most
-PAUSE = 0.3  # seconds at most, after which somebody who found no GPU asks again
+PAUSE = 0.8  # seconds at most, after which somebody who found no GPU asks again
 
 Claiming = Callable[[GpuRequest], Awaitable[Claim]]
 
