@@ -149,6 +149,53 @@ class PrivateEngine:
         """End the engine as a crash does; running containers go on without it."""
         self._end(signal.SIGKILL)
 
+    def power_off(self) -> None:
+        """End everything at once, as when the machine loses its power; data alone is left.
+
+        Nobody gets a chance to write down that containers end: the engine goes first. Mounts and
+        what was below ``/run`` are gone, as after a start of the machine.
+        """
+        assert self._process is not None
+        assert self._namespaces is not None
+        tree = self._processes()
+        for pid in tree:
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+        deadline = time.monotonic() + START_TIMEOUT
+        while any(map(_lives, tree)):
+            if time.monotonic() > deadline:
+                pytest.fail("processes of the engine do not end", pytrace=False)
+            time.sleep(0.01)
+        unmount = (
+            f"cut -d' ' -f2 /proc/self/mounts | grep -E '^{self.folder}/(data|exec)/' "
+            "| sort -r | xargs -r umount --lazy"
+        )
+        enter = ["nsenter", f"--target={self._namespaces.pid}", "--mount", "--"]
+        subprocess.run([*enter, "sh", "-c", unmount], check=True)
+        shutil.rmtree(self.folder / "exec")
+        for file in (self.folder / "docker.pid", self.socket):
+            file.unlink(missing_ok=True)
+
+    def _processes(self) -> list[int]:
+        """Return the engine's processes and those of its containers, parents first."""
+        assert self._namespaces is not None
+        here = os.readlink(f"/proc/{self._namespaces.pid}/ns/mnt")
+        parents, found = {}, []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                pid = int(folder.name)
+                parents[pid] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                if os.readlink(folder / "ns" / "mnt") == here and pid != self._namespaces.pid:
+                    found.append(pid)
+            except OSError:  # it ended in this moment
+                continue
+        assert self._process is not None
+        found.sort(key=lambda pid: pid != self._process.pid)  # type: ignore[union-attr]
+        for pid in found:  # grows: containers have mount namespaces of their own
+            found += [child for child, above in parents.items() if above == pid]
+        return list(dict.fromkeys(found))
+
     def remove(self) -> None:
         """End the engine and everything it made: containers, processes, mounts, files."""
         if self._process is None and self._namespaces is not None:
@@ -199,3 +246,10 @@ class PrivateEngine:
             file.unlink(missing_ok=True)
         self._process.wait()
         self._process = None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Server:
         More of its command line.
     env : mapping
         More variables.
+    wrapper : sequence of str
+        A command line that executes the one after it, in the same process.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class Server:
         *options: str,
         program: str = "server",
         env: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.room = room
         self.token = secrets.token_hex(8)
         self._pages: list[Page] = []
         self.log = room.base / f"{program}-{self.token}.log"
         command = [
+            *wrapper,
             *(str(Path(sys.executable).with_name(f"jupyter-{program}")), "--no-browser"),
             *("--allow-root", "--ServerApp.port=0", f"--IdentityProvider.token={self.token}"),
             "--ServerApp.jpserver_extensions={'jupyter_gpu_containers': True}",

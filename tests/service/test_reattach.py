@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,6 +122,7 @@ async def test_the_machine_was_restarted(machine: Machine) -> None:
     await machine.engine.signal(container_id, 9)
     await asyncio.wrap_future(ended)
     machine.store.records[container_id].reported = 0
+    shutil.rmtree(seat.run_dir)  # /run is in memory
     machine.come_back()
     await machine.settled()
     assert machine.told.failed == {KERNEL: "host_rebooted"}

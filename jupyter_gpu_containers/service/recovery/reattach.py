@@ -35,7 +35,7 @@ from jupyter_gpu_containers.service.kernel.kernels import KernelContainer, Kerne
 from jupyter_gpu_containers.service.launch.launches import Launches
 
 from .crashpoints import reached
-from .reconcile import HOST_REBOOTED, NOT_RECOVERED, Reconciler
+from .reconcile import ENDED, HOST_REBOOTED, NOT_RECOVERED, Reconciler
 from .records import Records
 from .sockets import all_there, ports_of
 
@@ -185,6 +185,9 @@ class Reattach:
             gpus=tuple(gpu for gpu in snapshot.gpus if gpu.uuid in record.gpus),
             ended=self._backend.watch(container.id),
         )
+        if container.status in ENDED:  # its sockets may be gone, as after a start of the machine
+            await from_thread(kernel.ended)
+            raise await self._ending(container, kernel)
         answered: asyncio.Task[None] = asyncio.ensure_future(self._answered(record))
         ended: asyncio.Task[ContainerExit] = asyncio.ensure_future(from_thread(kernel.ended))
         try:
