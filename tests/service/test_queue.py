@@ -14,6 +14,7 @@ from jupyter_gpu_containers.errors import (
     NotEnoughGpusError,
     QueueFullError,
 )
+from jupyter_gpu_containers.model.kernel.container import Container
 from jupyter_gpu_containers.service.queue import queue as queue_module
 from tests.service.queue_hall import *  # noqa: F403
 from tests.service.queue_hall import Hall
@@ -175,6 +176,44 @@ async def test_only_so_many_may_wait(store: MemoryStore) -> None:
 
 
 @pytest.mark.usefixtures("no_poll")
+async def test_who_comes_behind_others_waits_before_anybody_has_looked(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, no_poll: None
+) -> None:
+    await hall.run("one", 2)
+    hall.ask("two")
+    await hall.waits("two")
+    looks = asyncio.Event()
+    look = hall.backend.containers
+
+    async def slow(label: str) -> list[Container]:
+        await looks.wait()
+        return await look(label)
+
+    monkeypatch.setattr(hall.backend, "containers", slow)
+    hall.ask("three")
+    hall.ask("hasty", patience=0)
+    hall.ask("many", 2)  # for something else, which might be free
+    hall.ask("early", user="grace")  # whose turn comes before that of three
+    await hall.waits("two", "early", "three")
+    assert hall.queue.places()["three"].holders == ("one.ipynb (ada)",)
+    looks.set()
+    await hall.waits("two", "early", "three", "many")
+    with pytest.raises(GpusBusyError):
+        await hall.tasks["hasty"]
+
+
+async def test_who_is_behind_others_is_refused_where_no_more_may_wait(store: MemoryStore) -> None:
+    hall = Hall(store, limit=2)
+    await hall.run("one", 2)
+    for name in ("two", "three", "four", "five"):
+        hall.ask(name)
+    for name in ("four", "five"):
+        with pytest.raises(QueueFullError):
+            await asyncio.wait_for(hall.tasks[name], 10)
+    assert [ticket.id for ticket in hall.queue.waiting()] == ["two", "three"]
+    await hall.close()
+
+
 async def test_leaving_lets_the_next_move_up(hall: Hall) -> None:
     await hall.run("one")
     waits = hall.ask("both", 2)

@@ -38,7 +38,9 @@ class Waiter:
     asker: Asker
     ticket: Ticket
     turn: Future[tuple[str, ...]]
+    patient: bool = True  # would wait
     told: bool = False  # was not let in at once: it waits, and everybody can see it
+    joined: bool = False  # waits behind one who waits for the same, before anybody has looked
     holders: tuple[str, ...] = ()
     starts_by: float | None = None  # seconds since the epoch
     refusal: GpuContainersError | None = None

@@ -25,6 +25,7 @@ from jupyter_gpu_containers.errors import (
     QueueFullError,
     UnavailableError,
 )
+from jupyter_gpu_containers.model.gpu.device import GpuRequest
 from jupyter_gpu_containers.model.queue import (
     QueuePlace,
     Ticket,
@@ -148,7 +149,7 @@ class Queue:
         UnavailableError
             Nobody knows which are free. Who waits already goes on waiting then.
         """
-        waiter = self._enter(asker, ticket)
+        waiter = self._enter(asker, ticket, patient=patience is None or patience > 0)
         try:
             uuids = await self._admitted(waiter, patience)
         except BaseException:
@@ -225,7 +226,7 @@ class Queue:
         with self._lock:
             return [waiter for waiter in self._waiting.values() if waiter.told]
 
-    def _enter(self, asker: Asker, ticket: Ticket | None) -> Waiter:
+    def _enter(self, asker: Asker, ticket: Ticket | None, *, patient: bool) -> Waiter:
         with self._lock:
             ticket = self._recalled.pop(asker.id, None) or ticket
             again = ticket is not None
@@ -237,15 +238,35 @@ class Queue:
                 round_ = next_round(asker.user, waiting, self._served)
                 ticket = Ticket(asker.id, asker.user, asker.request, time.time(), round_, number)
             self._number = max(self._number, ticket.number + 1)
-            waiter = Waiter(asker, ticket, Future(), told=again)
+            waiter = Waiter(asker, ticket, Future(), patient, told=again)
             waiter.turn.set_running_or_notify_cancel()  # nobody else may cancel it
             self._waiting[asker.id] = waiter
             own = [w.ticket for w in self._waiting.values() if w.ticket.user == ticket.user]
             for each in as_asked(own):
                 self._waiting[each.id].ticket = each
-        if again:
+            joined = self._join()
+        if again or joined:
             self._tell()
         return waiter
+
+    def _join(self) -> bool:
+        """Have those wait who are behind one that waits for the same; tells whether there are any.
+
+        No look lets them in before that one, and of many at once each would wait for a look.
+        """
+        waiting_for: dict[GpuRequest, Waiter] = {}
+        room = self._limit - len(self._told())
+        joined = False
+        for ticket in in_order(waiter.ticket for waiter in self._waiting.values()):
+            waiter = self._waiting[ticket.id]
+            before = waiting_for.get(ticket.request)
+            if waiter.told:
+                waiting_for.setdefault(ticket.request, waiter)
+            elif before and waiter.patient and room > 0 and waiter.asker.handover() is None:
+                waiter.told = waiter.joined = True
+                waiter.holders = before.holders
+                joined, room = True, room - 1
+        return joined
 
     async def _admitted(self, waiter: Waiter, patience: float | None) -> tuple[str, ...]:
         deadline = None if patience is None else time.monotonic() + patience
@@ -253,7 +274,7 @@ class Queue:
         try:
             await self._look()
         except UnavailableError as exc:
-            if not waiter.told:
+            if waiter.joined or not waiter.told:
                 raise
             self._log.debug("queue: %s", exc)
         if not waiter.turn.done():
@@ -263,6 +284,7 @@ class Queue:
                 with self._lock:
                     self.check_room()
                     waiter.told = True
+                    self._join()
                 self._tell()
             await self._wait(waiter, deadline, alarm)
         return waiter.turn.result()
