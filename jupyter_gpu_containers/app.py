@@ -132,9 +132,9 @@ class GpuContainersApp(ExtensionApp):
         """Take over what a former life left, and begin to reconcile, as soon as the loop runs."""
         if self.services is None:
             return
-        self.services.launches.resume()
         if self._server_id is not None:
             self.services.reattach.begin(ServerAdopter(self._server))
+        self.services.launches.resume(self.services.reattach.cleared)
         self._watching = asyncio.ensure_future(self.services.kernel_watch.run())
         self._culling = asyncio.ensure_future(self.services.idle.run())
         self._reconciling = asyncio.ensure_future(

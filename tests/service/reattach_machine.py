@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,14 @@ class Told:
     def __init__(self) -> None:
         self.recovered: list[str] = []
         self.failed: dict[str, str] = {}
+        self.waiting: dict[str, Launch] = {}  # restored from the queue's file
+
+    def on_change(self, listener: Callable[[Launch], None]) -> None:
+        """Remember who listens: here the tests themselves tell of launches."""
+        self.tell = listener
+
+    def find(self, launch_id: str) -> Launch | None:
+        return self.waiting.get(launch_id)
 
     def recover(self, launch: Launch) -> None:
         self.recovered.append(launch.id)
@@ -90,6 +98,7 @@ class Told:
 
     def lost(self, launch: Launch, why: Problem) -> None:
         self.failed[launch.id] = why.code
+        self.tell(launch.advance(Phase.FAILED, 2.0, error=why))
 
 
 @dataclass

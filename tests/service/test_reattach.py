@@ -15,7 +15,7 @@ from jupyter_gpu_containers.backends.memory import MemoryStore
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerStatus
-from jupyter_gpu_containers.model.kernel.launch import Launch, Seat
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase, Seat
 from jupyter_gpu_containers.model.kernel.record import KernelRecord, SessionRow
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.service.recovery.records import Records
@@ -32,6 +32,8 @@ from tests.service.reattach_machine import (
     Engine,
     Machine,
 )
+
+OTHER = "5b7c0e0e-0d3e-4c1f-8f3e-2a1f5d1c9a22"
 
 
 async def test_runs_and_answers(machine: Machine) -> None:
@@ -223,6 +225,73 @@ async def test_its_start_was_not_finished(machine: Machine) -> None:
     assert machine.left() == []
 
 
+async def test_a_page_that_asks_at_once_is_told(machine: Machine) -> None:
+    """While the engine is away nothing can be removed; what there is to say is known."""
+    seat = machine.seat()
+    await machine.container(run=False)
+    machine.record(seat, "")
+    machine.engine.away = True
+    machine.come_back()
+    assert machine.told.failed == {KERNEL: "server_ended"}
+    machine.engine.away = False
+    await machine.settled()
+    assert machine.left() == []
+
+
+async def test_a_start_that_had_no_record_yet(machine: Machine) -> None:
+    """It is told of, by every server until one has lived for long enough that pages were back."""
+    launch = Launch(KERNEL, image="torch:1", path="n.ipynb").advance(Phase.QUEUED, 1.0)
+    machine.before.starts.note(launch, SERVER)
+    machine.before.starts.note(replace(launch, id="../outside"), SERVER)
+    machine.before.starts.note(replace(launch, id=OTHER), "s-1")
+    machine.come_back()
+    assert machine.told.failed == {KERNEL: "server_ended"}
+    assert machine.jupyter.discarded == [KERNEL]
+    again = Records(machine.folder / "kernels").starts  # the one that told of it dies, too
+    assert again.of_server(SERVER) == [replace(launch, kernel_id=KERNEL)]
+    machine.records.starts.forget_told()
+    assert len(again.of_server(SERVER)) == 1
+    await machine.reattach.close()
+    assert again.of_server(SERVER) == []
+    assert len(again.of_server("s-1")) == 1
+
+
+async def test_a_start_that_was_not_written_whole(machine: Machine) -> None:
+    machine.before.starts.note(Launch(KERNEL), SERVER)
+    [file] = (machine.folder / "starts").iterdir()
+    file.write_text("{")
+    machine.come_back()
+    assert machine.told.failed == {KERNEL: "server_ended"}
+
+
+@pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.CANCELLED, Phase.FAILED])
+async def test_a_start_that_is_over_is_not_told_of(machine: Machine, phase: Phase) -> None:
+    launch = Launch(KERNEL).advance(Phase.QUEUED, 1.0)
+    machine.before.starts.note(launch, SERVER)
+    machine.before.starts.note(launch.advance(phase, 2.0), SERVER)
+    machine.come_back()
+    assert machine.told.failed == {}
+    assert list((machine.folder / "starts").iterdir()) == []
+
+
+async def test_one_that_waited_goes_on_when_its_rest_is_gone(machine: Machine) -> None:
+    """The queue's file knows of it, too: it is removed first, and is not called failed."""
+    seat = machine.seat()
+    await machine.container(run=False)
+    record = machine.record(seat, "")
+    machine.told.waiting[KERNEL] = record.launch
+    machine.engine.away = True
+    machine.come_back()
+    cleared = asyncio.ensure_future(machine.reattach.cleared(KERNEL))
+    await machine.engine.asked.wait()
+    assert not cleared.done()
+    machine.engine.away = False
+    await cleared
+    assert machine.left() == []
+    assert machine.told.failed == {}
+    await machine.reattach.cleared(OTHER)  # of which there is nothing
+
+
 async def test_records_of_another_server(machine: Machine) -> None:
     await machine.alive(server="s-1")
     machine.come_back()
@@ -231,6 +300,16 @@ async def test_records_of_another_server(machine: Machine) -> None:
 
 
 # --- records --------------------------------------------------------------------------------------
+
+
+async def test_drafts_of_a_server_that_died(machine: Machine) -> None:
+    """Those of another one may be being written."""
+    folder = machine.folder / "kernels"
+    folder.mkdir()
+    (folder / f"{KERNEL}.{SERVER}.draft").touch()
+    (folder / f"{KERNEL}.s-1.draft").touch()
+    assert machine.records.of_server(SERVER) == []
+    assert [path.name for path in folder.iterdir()] == [f"{KERNEL}.s-1.draft"]
 
 
 async def test_there_and_back(machine: Machine) -> None:

@@ -135,6 +135,45 @@ def test_sweep_leaves_alone_what_is_not_known(seats: Seats, tmp_path: Path) -> N
     assert sorted(os.listdir(seats.run_root)) == ["other", "somebody"]
 
 
+@pytest.mark.parametrize("moment", ["made", "removed"])
+def test_sweep_finds_folders_without_a_marker(
+    seats: Seats, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """A process dies before it has written the marker, or when it has removed it."""
+    monkeypatch.setattr(seats, "_owner", str(replace(Owner.current(), start_time="1")))
+    if moment == "made":
+        for root in (seats.run_root, seats.home_root):
+            root.mkdir(mode=0o700)
+        monkeypatch.setattr("jupyter_gpu_containers.service.kernel.seats.reached", _die)
+        with monkeypatch.context() as undone:
+            undone.setattr(seats, "_remove", lambda folder: None)
+            with pytest.raises(SystemExit):
+                seats.take("k1", working_dir=None, env={}, own_env={})
+    else:
+        seat = seats.take("k1", working_dir=None, env={}, own_env={})
+        with monkeypatch.context() as undone:
+            undone.setattr(seats, "_remove", lambda folder: Path(folder, OWNER_FILE).unlink())
+            seats.leave(seat)
+    left = [*seats.run_root.iterdir(), *seats.home_root.iterdir()]
+    assert left
+    assert not any(Path(folder, OWNER_FILE).exists() for folder in left)
+    seats.sweep([])
+    assert (os.listdir(seats.run_root), os.listdir(seats.home_root)) == ([], [])
+
+
+def test_sweep_spares_folders_that_are_being_made(seats: Seats) -> None:
+    for root in (seats.run_root, seats.home_root):
+        root.mkdir(mode=0o700)
+        (root / f"{seats._unfinished}abc").mkdir()
+    seats.sweep([])
+    assert len(os.listdir(seats.run_root)) == len(os.listdir(seats.home_root)) == 1
+
+
+def _die(point: str) -> None:
+    if point == "seat.folder":
+        raise SystemExit
+
+
 def test_sweep_where_nothing_ever_was(seats: Seats) -> None:
     seats.sweep([])
     assert not seats.run_root.exists()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -303,6 +304,68 @@ async def test_places_survive_the_server(tmp_path: Path, store: MemoryStore) -> 
     await again.until(lambda: position(again, newcomer) == 1)
     await again.launches.close()
     assert queue_of(tmp_path) == [newcomer.id]
+
+
+async def test_one_whose_start_had_begun_waits_until_its_rest_is_gone(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    desk = Desk(tmp_path, store=store)
+    keep(desk, tmp_path)
+    await start(desk, gpus=2)
+    waiting = await waits(desk, 1, "first.ipynb")
+    await desk.launches.close()
+    again = Desk(tmp_path, store=store)
+    file = QueueFile.take(tmp_path, str(tmp_path))
+    assert file is not None
+    again.launches.restore(file)
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def cleared(launch_id: str) -> None:
+        assert launch_id == waiting.id
+        asked.set()
+        await gone.wait()
+
+    again.launches.resume(cleared)
+    await asked.wait()
+    assert again.launches.get(waiting.id).queue is None  # it does not ask for a GPU yet
+    gone.set()
+    await again.until(lambda: position(again, waiting) == 1)
+    await again.launches.close()
+
+
+async def test_one_that_ran_already_is_not_started_again(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    """The server died when the kernel had answered, and before the queue's file told so."""
+    desk = Desk(tmp_path, store=store)
+    keep(desk, tmp_path)
+    await start(desk, gpus=2)
+    waiting = await waits(desk, 1, "first.ipynb")
+    await desk.launches.close()
+    again = Desk(tmp_path, store=store)
+    file = QueueFile.take(tmp_path, str(tmp_path))
+    assert file is not None
+    again.launches.restore(file)
+    again.launches.recover(replace(waiting, path="").advance(Phase.RUNNING, 1.0))
+    again.launches.resume()
+    assert again.launches._tasks == {}
+    await written(again)
+    assert queue_of(tmp_path) == []
+    assert again.launches.get(waiting.id).phase is Phase.RUNNING
+    await again.launches.close()
+
+
+def test_the_draft_of_a_server_that_died(tmp_path: Path) -> None:
+    file = QueueFile.take(tmp_path, str(tmp_path))
+    assert file is not None
+    draft = file._path.with_name(f".new-{file._path.name}")
+    draft.write_text('{"ver')
+    assert file.read() == []
+    assert not draft.exists()
+    draft.write_text('{"ver')
+    file.write([])
+    asyncio.run(file.close())
+    assert not draft.exists()
 
 
 async def test_a_particular_gpu_is_waited_for_again(tmp_path: Path, store: MemoryStore) -> None:

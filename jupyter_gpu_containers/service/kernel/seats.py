@@ -24,6 +24,7 @@ from .workspace import resolve_workspace
 
 OWNER_FILE = "owner"
 NOTHING = "nothing"
+UNFINISHED = ".of "  # before the name of the process that makes or removes a folder
 SOCKET_NAME = "k"  # jupyter_client appends "-1" … "-5"
 HOSTS = "127.0.0.1\tlocalhost kernel\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
@@ -123,9 +124,9 @@ class Seats:
         """Remove a kernel's folders; the workspace stays as it is."""
         self._taken.pop(seat.run_dir, None)
         reached("seat.leave")
-        self._remove(seat.run_dir)
+        self._clear(seat.run_dir)
         reached("seat.left")
-        self._remove(os.path.dirname(seat.home_dir))
+        self._clear(os.path.dirname(seat.home_dir))
 
     def adopt(self, seat: Seat) -> Seat:
         """Take a place over from a process that has died.
@@ -162,7 +163,11 @@ class Seats:
                 whose, kernel_id, made_from = (*lines, "", "")[:3]
                 ours = made_from in ("", self._made_from)
                 if ours and kernel_id not in in_use and owner.is_dead(whose, running=False):
-                    self._remove(str(marker.parent))
+                    self._clear(str(marker.parent))
+            for folder in root.glob(f"{UNFINISHED}*"):
+                whose = folder.name.removeprefix(UNFINISHED).partition(" ")[0]
+                if owner.is_dead(whose.replace("~", "/"), running=False):
+                    self._remove(str(folder))
 
     def _marker(self, kernel_id: str) -> str:
         """Return what stands in each folder: who drives the kernel, which one, made from where."""
@@ -179,9 +184,7 @@ class Seats:
             for root in (self.run_root, self.home_root):
                 self._make_private(root)
                 # by its real path: a container's mounts are checked against links after its start
-                made.append(tempfile.mkdtemp(dir=os.path.realpath(root)))
-                reached("seat.folder")
-                Path(made[-1], OWNER_FILE).write_text(self._marker(kernel_id))
+                made.append(self._make_folder(os.path.realpath(root), kernel_id))
             run_dir, home_dir = made[0], os.path.join(made[1], "home")
             Path(run_dir, HOSTS_FILE).write_text(HOSTS)
             os.mkdir(home_dir, mode=0o700)
@@ -190,7 +193,7 @@ class Seats:
                 os.chown(path, self.caller.uid, self.caller.gid)
             self._check_length(run_dir)
         except OSError as exc:
-            self._remove(*made)
+            self._clear(*made)
             raise WorkspaceError(
                 f"The kernel's own folder cannot be made: {exc.strerror} ({exc.filename}).",
                 "See that there is room on the disk and that this folder is yours, or set "
@@ -198,9 +201,40 @@ class Seats:
                 code="run_dir_unusable",
             ) from exc
         except WorkspaceError:
-            self._remove(*made)
+            self._clear(*made)
             raise
         return run_dir, home_dir
+
+    def _make_folder(self, root: str, kernel_id: str) -> str:
+        """Make a folder that has its marker as soon as it has its name: a process may end here."""
+        unfinished = tempfile.mkdtemp(prefix=self._unfinished, dir=root)
+        try:
+            reached("seat.folder")
+            Path(unfinished, OWNER_FILE).write_text(self._marker(kernel_id))
+            folder = os.path.join(root, f"tmp{unfinished.rpartition(' ')[2]}")
+            os.rename(unfinished, folder)
+        except BaseException:
+            self._remove(unfinished)
+            raise
+        return folder
+
+    @property
+    def _unfinished(self) -> str:
+        """Return how the name of a folder begins that this process is making or removing."""
+        return f"{UNFINISHED}{self._owner.replace('/', '~')} "
+
+    def _clear(self, *folders: str) -> None:
+        """Remove folders with a marker, which may be gone before the rest is."""
+        for folder in folders:
+            root, name = os.path.split(folder)
+            unfinished = os.path.join(root, self._unfinished + name)
+            try:
+                os.rename(folder, unfinished)
+            except OSError as exc:
+                if os.path.lexists(folder):
+                    self._complain(os.rename, folder, exc)
+                continue
+            self._remove(unfinished)
 
     def _hidden(self, workspace: Mount, run_dir: str) -> tuple[str, ...]:
         """Return where private folders would appear inside, if they lie in the workspace."""
@@ -222,9 +256,8 @@ class Seats:
                 code="run_dir_too_long",
             )
 
-    def _remove(self, *folders: str) -> None:
-        for folder in folders:
-            shutil.rmtree(folder, onerror=self._complain)
+    def _remove(self, folder: str) -> None:
+        shutil.rmtree(folder, onerror=self._complain)
 
     def _complain(self, _function: object, path: str, exc_info: object) -> None:
         self._log.warning("could not remove %s: %s", path, exc_info)

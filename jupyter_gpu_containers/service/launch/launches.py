@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -285,15 +285,33 @@ class Launches(LaunchBook):
         for waiting in self._waited:
             self._put(waiting.launch)
 
-    def resume(self) -> None:
-        """Go on with what `restore` has found; on the event loop."""
+    def resume(self, cleared: Callable[[str], Awaitable[None]] | None = None) -> None:
+        """Go on with what `restore` has found; on the event loop.
+
+        Parameters
+        ----------
+        cleared : callable, optional
+            Waits until nothing is left of the kernel that an earlier process began to start.
+        """
         waited, self._waited = self._waited, []
         for waiting in waited:
-            launch_id, request = waiting.launch.id, waiting.request
+            launch_id = waiting.launch.id
+            if (
+                self.get(launch_id).phase is Phase.RUNNING
+            ):  # written down too late: it waits no more
+                self._room.forget(launch_id)
+                continue
             self._patience[launch_id] = None
-            self._spawn(launch_id, self._work(launch_id, request, waiting.launch.environment))
+            self._spawn(launch_id, self._go_on(waiting, cleared))
 
     # --- inside -------------------------------------------------------------------------------
+
+    async def _go_on(
+        self, waiting: WaitingLaunch, cleared: Callable[[str], Awaitable[None]] | None
+    ) -> None:
+        if cleared is not None:
+            await cleared(waiting.launch.id)
+        await self._work(waiting.launch.id, waiting.request, waiting.launch.environment)
 
     async def _work(
         self, launch_id: str, request: LaunchRequest, waited_for: str | None = None

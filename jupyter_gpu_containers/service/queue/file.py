@@ -16,7 +16,7 @@ from jupyter_gpu_containers.model.kernel.launch import Launch, LaunchRequest, Ph
 from jupyter_gpu_containers.model.queue import Ticket
 from jupyter_gpu_containers.service.futures import from_thread
 from jupyter_gpu_containers.service.kernel.owner import Owner
-from jupyter_gpu_containers.service.private_file import write_private
+from jupyter_gpu_containers.service.private_file import remove_draft, write_private
 from jupyter_gpu_containers.service.recovery.server_id import ServerId, Servers
 
 VERSION = 1
@@ -71,6 +71,7 @@ class QueueFile:
 
     def read(self) -> list[WaitingLaunch]:
         """Return who waited when the file was written last."""
+        remove_draft(self._path)
         return list(read_queue(self._path).launches)
 
     def write(self, launches: Iterable[WaitingLaunch]) -> None:
@@ -105,7 +106,7 @@ class QueueFile:
                     return
                 done = self._content
             try:
-                write_private(self._path, _as_text(done or ()))
+                write_private(self._path, _as_text(done or ()), alone=True)
             except OSError as exc:  # the queue works on; a restart would lose it
                 log.warning("could not write down who waits for GPUs: %s", exc)
 

@@ -38,15 +38,10 @@ from .crashpoints import reached
 from .reconcile import ENDED, HOST_REBOOTED, NOT_RECOVERED, Reconciler
 from .records import Records
 from .sockets import all_there, ports_of
+from .starts import INTERRUPTED
 
 RETRY = 1.0  # seconds between questions to an engine that is away
 LOOK = 0.1  # seconds between looks for sockets that the kernel has not made yet
-
-INTERRUPTED = Problem(
-    "server_ended",
-    "The kernel was still being started when its Jupyter server ended.",
-    "Start it again.",
-)
 
 
 class Adopter(Protocol):
@@ -92,29 +87,45 @@ class Reattach:
         self._log = log or logging.getLogger(__name__)
         self._pending: dict[str, KernelRecord] = {}  # by kernel id
         self._tasks: set[asyncio.Task[None]] = set()
+        self._drops: dict[str, asyncio.Task[None]] = {}  # by kernel id
         reconciler.drives = self._drives
         reconciler.on_removed = self._removed
+        launches.on_change(self._note_start)
 
     def begin(self, adopter: Adopter) -> None:
         """Take up every kernel on record; returns at once, so that no page finds one missing."""
-        for record in self._records.of_server(self._reconciler.server or ""):
+        server = self._reconciler.server or ""
+        unfinished = {launch.id: launch for launch in self._records.starts.of_server(server)}
+        for record in self._records.of_server(server):
             kernel_id = record.kernel_id
             self._pending[kernel_id] = record
             if record.answered:
+                unfinished.pop(kernel_id, None)
                 self._launches.recover(record.launch)
                 task = adopter.adopt(record, self._find(record))
             else:
-                adopter.discard(kernel_id)
-                task = asyncio.ensure_future(self._drop(record))
+                unfinished[kernel_id] = record.launch
+                self._drops[kernel_id] = task = asyncio.ensure_future(self._drop(record))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        for kernel_id, launch in unfinished.items():
+            adopter.discard(kernel_id)
+            if self._launches.find(kernel_id) is None:  # else it waited, and goes on
+                self._launches.lost(launch, INTERRUPTED)
         reached("reattach.begun")
+
+    async def cleared(self, kernel_id: str) -> None:
+        """Wait until nothing is left of a start that this server's former life did not finish."""
+        drop = self._drops.get(kernel_id)
+        if drop is not None:
+            await asyncio.wait({drop})
 
     async def close(self) -> None:
         """End what was not found yet: a server that is stopped stops its kernels.
 
         Where the engine does not answer, record and container stay for the next server.
         """
+        self._records.starts.forget_told(age=0.0)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -137,6 +148,7 @@ class Reattach:
             All containers of ours on the engine, in any state. Another server of this user may work
             with another engine: kernels on record are kept as long as it may come back.
         """
+        self._records.starts.forget_told()
         kept = {container.labels.get(labels.KERNEL, "") for container in standing}
         kept |= await in_thread(None, lambda: self._records.awaited(self._reconciler.may_return))
         await in_thread(None, lambda: self._kernels.seats.sweep(kept))
@@ -257,7 +269,6 @@ class Reattach:
                 self._log.debug("kernel %s: %s", record.kernel_id, exc)
                 await asyncio.sleep(RETRY)
         reached("reattach.dropped")
-        self._launches.lost(record.launch, INTERRUPTED)
         self._kernels.seats.leave(record.seat)
         self._forget(record)
 
@@ -301,6 +312,10 @@ class Reattach:
         return kernel_id in self._pending or (
             kernel is not None and kernel.container_id == container.id
         )
+
+    def _note_start(self, launch: Launch) -> None:
+        if self._reconciler.server:  # else nobody comes back to read of it
+            self._records.starts.note(launch, self._reconciler.server)
 
     def _removed(self, container: Container, why: Problem | None) -> None:
         """Note the end of a kernel of this server that nothing was known about any more."""

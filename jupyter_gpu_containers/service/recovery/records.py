@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jupyter_gpu_containers.model.kernel.record import KernelRecord, SessionRow, is_kernel_id
 
 from .crashpoints import reached
+from .starts import Starts
+
+DRAFT = ".draft"
 
 
 class Records:
@@ -28,6 +30,7 @@ class Records:
 
     def __init__(self, folder: Path, *, log: logging.Logger | None = None) -> None:
         self._folder = folder
+        self.starts = Starts(folder.with_name("starts"), log=log)  # of which there is no record yet
         self._log = log or logging.getLogger(__name__)
         self._written: dict[str, KernelRecord] = {}
         self._sessions: dict[str, tuple[SessionRow, ...]] = {}  # also of kernels without a record
@@ -73,8 +76,13 @@ class Records:
         reached("record.removed")
 
     def of_server(self, server: str) -> list[KernelRecord]:
-        """Read the records of a server; damaged ones are told in the log and removed."""
+        """Read the records of a server; damaged ones are told in the log and removed.
+
+        Drafts that its former life did not live to finish are removed, too.
+        """
         found = []
+        for path in self._folder.glob(f"*.{server}{DRAFT}"):
+            path.unlink(missing_ok=True)
         for path in sorted(self._folder.glob("*.json")):
             try:
                 record = KernelRecord.from_document(json.loads(path.read_bytes()))
@@ -103,8 +111,9 @@ class Records:
     def _write(self, record: KernelRecord) -> None:
         path = self._path(record.kernel_id)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.draft")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        # by the server's name, which one process has at a time: what it left, its next life removes
+        draft = path.with_name(f"{path.stem}.{record.server}{DRAFT}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         reached("record.write")
         try:
             with open(os.open(draft, flags, 0o600), "w") as file:
