@@ -104,8 +104,14 @@ def test_what_the_rules_allow_is_done(terminal: Terminal, etc: Etc) -> None:
 
 def test_a_user_cannot_loosen_what_the_system_says(terminal: Terminal, etc: Etc) -> None:
     """Not by a file of the user's, which Jupyter reads last, nor by --config."""
-    etc(max_gpus_per_kernel=1, allowed_images=["pytorch/*"], show_others="counts")
+    etc(
+        max_gpus_per_kernel=1,
+        allowed_images=["pytorch/*"],
+        show_others="counts",
+        max_idle_time=3600.0,
+    )
     loose = {"max_gpus_per_kernel": 8, "allowed_images": [], "show_others": "all"}
+    loose |= {"max_idle_time": 0.0, "idle_timeout": 0.0}
     terminal.configure(**loose)  # what --config names
     user = Path(paths.jupyter_config_dir(), "jupyter_gpu_containers_config.json")
     user.parent.mkdir(exist_ok=True)
@@ -116,6 +122,7 @@ def test_a_user_cannot_loosen_what_the_system_says(terminal: Terminal, etc: Etc)
         assert [rules.source for rules in services.gate.rules] == [ADMINISTRATOR, CONFIGURATION]
         assert services.gate.max_gpus == 1
         assert shown(services.gate.rules) is Show.COUNTS
+        assert services.idle._rules.of(0.0, has_gpus=True).timeout == 3600.0
     finally:
         services.close()
 

@@ -258,6 +258,7 @@ async def test_a_kernel_that_was_taken_over_gets_all_its_time() -> None:
     server = Server()
     launch = Launch(KERNEL, kernel_id=KERNEL, gpus=("GPU-a",)).advance(Phase.RUNNING, 1.0)
     server.book._put(replace(launch, recovered=True))
+    assert server.idle.pause() == 1.0  # it asks again, although no limit is known
     server.activity = lambda _: Activity(busy=False, last=0.0)  # type: ignore[method-assign]
     await server.go(500)
     assert server.launch().idle is None

@@ -41,6 +41,7 @@ from .launches import Launches
 LOOK = 30.0  # seconds between two looks, or less where kernels may be idle for a short time only
 SHORTEST = 0.02  # seconds between two looks
 LOOKS = 8  # in the shorter of timeout and warning
+FOUND = 1.0  # seconds between two looks for a kernel that is being taken over
 DRIFT = 2.0  # seconds by which the time of a stop may be off before it is told anew
 
 
@@ -162,6 +163,9 @@ class Idle:
         now = self._clock()
         waits = []
         for kernel_id, watched in self._watched.items():
+            if self._kernels.get(kernel_id) is None:
+                waits.append(FOUND)
+                continue
             policy = self._policy(kernel_id)
             at = None if watched.stopping else due(watched.state, policy)
             if at is not None:
