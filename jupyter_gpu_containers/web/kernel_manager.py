@@ -15,6 +15,13 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from .offline import OfflineBuffer
 from .reasons import culling, idle_words, reason_to_stop
 
+# what pages and their extensions send by themselves, beside what Jupyter Server knows of
+BY_ITSELF = frozenset(
+    f"{what}_{kind}"
+    for what in ("usage", "create_subshell", "delete_subshell", "list_subshell")
+    for kind in ("request", "reply")
+)
+
 
 class CancellingKernelManager(AsyncMappingKernelManager):
     """Shuts kernels down that have not started yet, and bounds what is kept of their output."""
@@ -23,6 +30,14 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self._shutdowns: dict[str, asyncio.Future[None]] = {}  # in progress, by kernel id
         self._given_up: set[asyncio.Future[None]] = set()  # shutdowns of kernels that died
+
+    def track_message_type(self, message_type: str) -> bool:
+        """Tell whether a message is use of the kernel.
+
+        An open page of jupyter-resource-usage asks every few seconds, and would keep it for ever.
+        """
+        tracked: bool = super().track_message_type(message_type)  # type: ignore[no-untyped-call]
+        return tracked and message_type not in BY_ITSELF
 
     async def shutdown_kernel(  # type: ignore[override]
         self, kernel_id: str, now: bool = False, restart: bool = False

@@ -111,4 +111,11 @@ async def settled(api: Api, launch_id: str) -> None:
     await asyncio.wait_for(poll(), TIMEOUT)
 
 
+async def end_all(api: Api) -> None:
+    """End what runs: nothing may be left when the test's folders go."""
+    for launch in api.services.launches.list():
+        if not launch.phase.final:
+            assert (await api("DELETE", f"/launches/{launch.id}")).status == 204
+
+
 Opener = Callable[[str], Awaitable[Page]]

@@ -12,8 +12,9 @@ import pytest
 from jupyter_gpu_containers.model.kernel.launch import Phase
 
 from .conftest import Api
-from .idle_kernel import IMAGE, Later, Opener, Page, changed, settled, started, started_in
+from .idle_kernel import IMAGE, Later, Opener, Page, changed, end_all, settled, started, started_in
 
+HISTORY = {"hist_access_type": "tail", "n": 1, "output": False, "raw": True}
 HOUR, WARNING = 3600.0, 600.0
 
 
@@ -81,6 +82,7 @@ async def test_warned_kept_and_in_the_end_stopped_with_the_numbers(api: Api, lat
     again = await api("POST", f"/launches/{launch.id}/keep-alive")
     assert (again.status, again.json["code"]) == (409, "kernel_not_running")
     assert (await api("POST", f"/launches/{'0' * 8}/keep-alive")).status == 404
+    await end_all(api)
 
 
 async def test_a_running_cell_is_never_stopped(
@@ -97,8 +99,8 @@ async def test_a_running_cell_is_never_stopped(
     await later.go(3 * HOUR)
     assert api.services.launches.get(launch.id).idle is None
 
-    usage = await notebook.send("usage_request", {}, channel="control")
-    await notebook.until("usage_reply", usage)
+    history = await notebook.send("history_request", HISTORY, channel="control")
+    await notebook.until("history_reply", history)
     kernel = jp_serverapp.kernel_manager.get_kernel(launch.id)
     await settled(api, launch.id)
     assert kernel.execution_state == "idle"  # which is wrong
@@ -111,6 +113,7 @@ async def test_a_running_cell_is_never_stopped(
     await settled(api, launch.id)
     await later.go(HOUR + 60)
     assert api.services.launches.get(launch.id).idle is not None
+    await end_all(api)
 
 
 async def test_a_cell_that_waits_for_input_is_never_stopped(
@@ -125,6 +128,7 @@ async def test_a_cell_that_waits_for_input_is_never_stopped(
     assert (running.phase, running.idle) == (Phase.RUNNING, None)
     await notebook.send("input_reply", {"value": "Ada", "status": "ok"}, channel="stdin")
     await notebook.ran(cell)
+    await end_all(api)
 
 
 async def test_a_cell_between_warning_and_stop_cancels(
@@ -155,6 +159,7 @@ async def test_a_cell_between_warning_and_stop_cancels(
     await later.go(HOUR - 60)
     running = api.services.launches.get(launch.id)
     assert (running.phase, running.idle) == (Phase.RUNNING, None)
+    await end_all(api)
 
 
 async def test_a_restart_begins_anew_also_in_the_middle_of_a_cell(
@@ -176,6 +181,7 @@ async def test_a_restart_begins_anew_also_in_the_middle_of_a_cell(
     assert api.services.launches.get(launch.id).idle is not None
     await later.go(WARNING)
     assert (await api.until(launch.id, Phase.CANCELLED)).error is not None
+    await end_all(api)
 
 
 async def test_an_environment_has_a_time_of_its_own_also_without_gpus(
@@ -197,6 +203,23 @@ async def test_an_environment_has_a_time_of_its_own_also_without_gpus(
     assert api.services.launches.get(free).idle is None
     await later.go(10 * HOUR)
     assert api.services.launches.get(free).phase is Phase.RUNNING
+    await end_all(api)
+
+
+async def test_a_page_that_shows_the_kernels_memory_is_no_use(
+    api: Api, later: Later, opened: Opener
+) -> None:
+    """As jupyter-resource-usage asks for it every few seconds."""
+    launch = await started(api)
+    notebook = await opened(launch.id)
+    await settled(api, launch.id)
+    for _ in range(6):
+        await later.go(HOUR / 6)
+        usage = await notebook.send("usage_request", {}, channel="control")
+        await notebook.until("usage_reply", usage)
+    await later.go(60)
+    assert api.services.launches.get(launch.id).idle is not None
+    await end_all(api)
 
 
 async def test_a_commit_is_use(api: Api, later: Later) -> None:
@@ -207,3 +230,4 @@ async def test_a_commit_is_use(api: Api, later: Later) -> None:
     body = {"kind": "commit", "reference": "team/kept:1", "launch": launch.id}
     assert (await api("POST", "/jobs", body)).status == 202
     assert api.services.launches.get(launch.id).idle is None
+    await end_all(api)

@@ -18,7 +18,7 @@ from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.web.websocket import PROTOCOL_V1, UNREADABLE, message_type
 
 from .conftest import Api
-from .idle_kernel import IMAGE, Later, changed, settled
+from .idle_kernel import IMAGE, Later, changed, end_all, settled
 
 
 def message(kind: str) -> dict[str, Any]:
@@ -104,6 +104,7 @@ async def test_what_a_page_asks_by_itself_is_no_use(
         await changed_to(used, [launch])
         assert api.services.launches.get(launch).idle is not None
     socket.close()
+    await end_all(api)
 
 
 async def changed_to(used: list[str], expected: list[str]) -> None:
