@@ -7,6 +7,7 @@ import math
 import re
 from http.client import responses
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
@@ -32,6 +33,7 @@ from . import contract
 
 _MADE_UP = re.compile("[0-9a-f]{32}")  # name of an anonymous user (jupyter_server.auth.identity)
 MAX_BODY = 64 << 10  # bytes
+MAX_DEPTH = 16  # lists and objects in each other
 PREFIX = "/gpu-containers"
 
 # RFC 9110 section 15; what is not here is 500: a kernel that did not come up, or a bug. 401 is
@@ -63,6 +65,48 @@ def http_status(error: BaseException) -> int:
     return next((status for category, status in STATUS if isinstance(error, category)), 500)
 
 
+def read_json(body: bytes) -> Any:
+    """Return what a body says in JSON as RFC 8259 has it, without what Python allows beyond.
+
+    Raises
+    ------
+    tornado.web.HTTPError
+        400: it is not JSON, or nests deeper than anything of the contract, or holds half of a
+        character (RFC 8259 section 8.2), which nobody could write down who gets it.
+    """
+    try:
+        value = json.loads(body, parse_constant=_no_number)
+        if _deeper(value, MAX_DEPTH):
+            raise HTTPError(400, f"The body nests deeper than {MAX_DEPTH} levels.")
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as exc:
+        raise HTTPError(400, "The body is not JSON.") from exc
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects nest deeper; without recursion, whose limit they may be near."""
+    level = [value]
+    for _ in range(levels + 1):
+        nested = [one for one in level if isinstance(one, dict | list)]
+        level = [
+            inner for one in nested for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(nested)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        urlsplit(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 class BaseHandler(ExtensionHandlerMixin, APIHandler):
     """A handler of ours: JSON in and out, authorised as resource ``gpu-containers``.
 
@@ -78,16 +122,22 @@ class BaseHandler(ExtensionHandlerMixin, APIHandler):
         services: Services = self.settings["gpu_containers"]
         return services
 
-    async def prepare(self) -> None:  # type: ignore[override]
-        """Wait until it is this request's turn: of many at once each is answered in its own."""
-        await next_turn()
-        await super().prepare()
-
     def set_default_headers(self) -> None:
         """Keep browsers from guessing that an answer is a page, and from keeping it."""
         super().set_default_headers()
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Refuse an Origin or Referer that is no URL: Jupyter Server stumbles over them."""
+        await next_turn()  # of many requests at once each is worked on in a turn of the loop
+        headers = self.request.headers
+        wrong = [name for name in ("Origin", "Referer") if not _is_url(headers.get(name, ""))]
+        for name in wrong:
+            del headers[name]  # the log of requests would read it once more
+        if wrong:
+            raise HTTPError(400, f"The header {wrong[0]} is not a URL.")
+        await super().prepare()
 
     @property
     def user(self) -> str:
@@ -112,11 +162,7 @@ class BaseHandler(ExtensionHandlerMixin, APIHandler):
         """
         if len(self.request.body) > MAX_BODY:
             raise HTTPError(413, f"The body is larger than {MAX_BODY} bytes.")
-        try:
-            value = json.loads(self.request.body)
-        except (ValueError, RecursionError) as exc:
-            raise HTTPError(400, "The body is not JSON.") from exc
-        return contract.validate(schema, value)
+        return contract.validate(schema, read_json(self.request.body))
 
     def query(self, path: str) -> dict[str, Any]:
         """Return the query's values as the contract has them for a path, with its defaults.

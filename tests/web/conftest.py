@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,54 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker
 from tornado.httpclient import HTTPResponse
 
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.service.services import Services
-from jupyter_gpu_containers.web.contract import document
+from tests.contract import check_answer, operation
 
 GPUS = [{"name": "NVIDIA H200", "memory_gib": 141, "compute_capability": "9.0", "count": 2}]
 TIMEOUT = 60.0  # seconds; for the start of a kernel on a busy machine
 
 
-def operation(method: str, path: str) -> dict[str, Any]:
-    """Return the contract's operation for a path below the prefix.
-
-    Raises
-    ------
-    LookupError
-        The contract knows no such operation.
-    """
-    plain = path.partition("?")[0]
-    for template, item in document()["paths"].items():
-        pattern = template.replace("{reference}", ".+")  # alone may hold slashes
-        matches = re.fullmatch(re.sub(r"{\w+}", "[^/]+", pattern), plain)
-        if matches and method.lower() in item:
-            return dict(item[method.lower()])
-    raise LookupError(f"openapi.yaml has no {method} {path}")
-
-
 def check(method: str, path: str, response: HTTPResponse) -> Any:
     """Return the JSON of a response after comparing all of it with the contract."""
-    responses = operation(method, path)["responses"]
-    found = responses.get(str(response.code), responses["default"])
-    if "$ref" in found:
-        found = document()["components"]["responses"][found["$ref"].rpartition("/")[2]]
-    for header in found.get("headers", {}):
-        assert header in response.headers
-    if "content" not in found:
-        assert response.body == b""
-        return None
-    assert response.headers["Content-Type"].partition(";")[0] == "application/json"
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-    value = json.loads(response.body)
-    schema = {
-        **found["content"]["application/json"]["schema"],
-        "components": document()["components"],
-    }
-    Draft202012Validator(schema, format_checker=FormatChecker()).validate(value)
-    return value
+    return check_answer(operation(method, path), response.code, response.headers, response.body)
 
 
 @dataclass
