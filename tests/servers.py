@@ -135,9 +135,9 @@ class Server:
         """Return the ids of the server's kernels."""
         return [kernel["id"] for kernel in self.ask("GET", "/api/kernels")]
 
-    def connect(self, kernel_id: str) -> Page:
-        """Connect to a kernel's channels, as a page does."""
-        page = Page(self, kernel_id)
+    def connect(self, kernel_id: str, session_id: str = "") -> Page:
+        """Connect to a kernel's channels, as a page does; with the id of an earlier connection."""
+        page = Page(self, kernel_id, session_id)
         self._pages.append(page)
         return page
 
@@ -174,8 +174,10 @@ class Server:
 class Page:
     """One connection of a browser's page to a kernel."""
 
-    def __init__(self, server: Server, kernel_id: str) -> None:
+    def __init__(self, server: Server, kernel_id: str, session_id: str = "") -> None:
         url = server.url.replace("http", "ws") + f"/api/kernels/{kernel_id}/channels"
+        if session_id:
+            url += f"?session_id={session_id}"
         self._socket = websocket.create_connection(
             url, header={"Authorization": f"token {server.token}"}, timeout=PATIENCE
         )
