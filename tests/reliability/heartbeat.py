@@ -31,11 +31,12 @@ class Longest:
     step: float = 0.0  # seconds of processor time, like the next one
     turn: float = 0.0
     late: float = 0.0  # seconds by the clock
+    busy: float = 0.0  # seconds of processor time of all turns together
 
     def take(self) -> dict[str, float]:
         """Return it, and begin anew."""
-        taken = {"step": self.step, "turn": self.turn, "late": self.late}
-        self.step = self.turn = self.late = 0.0
+        taken = {"step": self.step, "turn": self.turn, "late": self.late, "busy": self.busy}
+        self.step = self.turn = self.late = self.busy = 0.0
         return taken
 
 
@@ -62,7 +63,9 @@ def watched(longest: Longest) -> Iterator[None]:
     def turn(loop: asyncio.BaseEventLoop) -> None:
         began = time.thread_time()  # waiting for something to be ready takes none
         run_once(loop)
-        longest.turn = max(longest.turn, time.thread_time() - began)
+        took = time.thread_time() - began
+        longest.turn = max(longest.turn, took)
+        longest.busy += took
 
     asyncio.Handle._run, asyncio.BaseEventLoop._run_once = step, turn
     try:

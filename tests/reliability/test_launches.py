@@ -43,5 +43,6 @@ def test_a_turn_of_many_steps_is_noticed_though_none_of_them_is_long() -> None:
     assert longest.turn > 2 * BLOCKED * 0.99
     assert BLOCKED / 5 <= longest.step < longest.turn / 2
     assert longest.late > BLOCKED
-    assert longest.take()["turn"] > BLOCKED
-    assert longest.take() == {"step": 0.0, "turn": 0.0, "late": 0.0}
+    taken = longest.take()
+    assert taken["busy"] >= taken["turn"] > BLOCKED
+    assert set(longest.take().values()) == {0.0}
