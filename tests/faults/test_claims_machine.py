@@ -9,14 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from .claims_machine import (
-    ClaimsMachine,
-    DoubleError,
-    Forgetful,
-    LostError,
-    SharingMachine,
-    Unchecked,
-)
+from .broken_orders import Forgetful, Unchecked
+from .claims_machine import ClaimsMachine, SharingMachine
+from .claims_world import DoubleError, LostError
 
 SETTINGS = settings(
     max_examples=60,

@@ -21,14 +21,9 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from jupyter_gpu_containers.service.kernel.claims import Claims
-from tests.faults.claims_machine import (
-    ClaimsMachine,
-    DoubleError,
-    Forgetful,
-    LostError,
-    SharingMachine,
-    Unchecked,
-)
+from tests.faults.broken_orders import Forgetful, Unchecked
+from tests.faults.claims_machine import ClaimsMachine, SharingMachine
+from tests.faults.claims_world import DoubleError, LostError
 
 from .figures import Figure
 

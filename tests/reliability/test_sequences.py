@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.faults.claims_machine import ClaimsMachine, SharingMachine, Unchecked
+from tests.faults.broken_orders import Unchecked
+from tests.faults.claims_machine import ClaimsMachine, SharingMachine
 
 from .sequences import PACK, Tally, figures, pack
 
