@@ -211,7 +211,7 @@ def build_services(
 def _idle_rules(traits: GpuContainers, rules: tuple[Rules, ...]) -> IdleRules:
     return IdleRules(
         traits.idle_timeout,
-        tuple(rules_model.idle_times(rules)),
+        rules_model.idle_limits(rules),
         traits.idle_warning,
         traits.idle_gpu_utilization,
     )

@@ -15,6 +15,7 @@ from traitlets.config.application import Application
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.image.pattern import ImagePattern
 from jupyter_gpu_containers.model.kernel.container import Mount, Network
+from jupyter_gpu_containers.model.kernel.idle import IdleLimit
 from jupyter_gpu_containers.model.kernel.launch import Policy
 
 from .errors import InvalidRequestError
@@ -91,11 +92,17 @@ def rules_of(traits: GpuContainers, source: str) -> Rules:
         max_kernels_per_user=traits.max_kernels_per_user,
         max_memory=memory_size(traits.max_memory) if traits.max_memory else None,
         max_run_time=traits.max_run_time or None,
-        max_idle_time=traits.max_idle_time or None,
+        max_idle=_idle_limit(traits),
         networks=tuple(Network(network) for network in traits.networks),
         carry_into_unknown_images=traits.carry_into_unknown_images,
         show_others=Show[traits.show_others.upper()],
     )
+
+
+def _idle_limit(traits: GpuContainers) -> IdleLimit | None:
+    if not traits.max_idle_time:
+        return None
+    return IdleLimit(traits.max_idle_time, traits.idle_warning, traits.idle_gpu_utilization)
 
 
 def memory_size(text: str) -> int:

@@ -14,6 +14,7 @@ from jupyter_gpu_containers.errors import PolicyError
 from jupyter_gpu_containers.model.image.image import ImageReference
 from jupyter_gpu_containers.model.image.pattern import ImagePattern, glob, registry_name
 from jupyter_gpu_containers.model.kernel.container import Network
+from jupyter_gpu_containers.model.kernel.idle import IdleLimit
 
 ADMINISTRATOR = "the administrator"
 CONFIGURATION = "this server's configuration"
@@ -41,7 +42,7 @@ class Rules:
     max_kernels_per_user: int | None = None
     max_memory: int | None = None  # bytes
     max_run_time: float | None = None  # seconds
-    max_idle_time: float | None = None  # seconds, of kernels with GPUs
+    max_idle: IdleLimit | None = None
     networks: tuple[Network, ...] = tuple(Network)
     carry_into_unknown_images: bool = True
     show_others: Show = Show.ALL
@@ -125,9 +126,9 @@ def run_time(rules: Iterable[Rules]) -> tuple[float, str] | None:
     return min(limits, default=None)
 
 
-def idle_times(rules: Iterable[Rules]) -> list[tuple[float, str]]:
-    """Return the most seconds that a kernel with GPUs may be idle, and who says so."""
-    return [(one.max_idle_time, one.source) for one in rules if one.max_idle_time is not None]
+def idle_limits(rules: Iterable[Rules]) -> tuple[tuple[IdleLimit, str], ...]:
+    """Return for how long a kernel with GPUs may be idle at most, and who says so."""
+    return tuple((one.max_idle, one.source) for one in rules if one.max_idle is not None)
 
 
 def most_gpus(rules: Iterable[Rules]) -> int | None:

@@ -111,7 +111,7 @@ def test_a_user_cannot_loosen_what_the_system_says(terminal: Terminal, etc: Etc)
         max_idle_time=3600.0,
     )
     loose = {"max_gpus_per_kernel": 8, "allowed_images": [], "show_others": "all"}
-    loose |= {"max_idle_time": 0.0, "idle_timeout": 0.0}
+    loose |= {"max_idle_time": 0.0, "idle_warning": 1e9, "idle_gpu_utilization": 0}
     terminal.configure(**loose)  # what --config names
     user = Path(paths.jupyter_config_dir(), "jupyter_gpu_containers_config.json")
     user.parent.mkdir(exist_ok=True)
@@ -122,7 +122,8 @@ def test_a_user_cannot_loosen_what_the_system_says(terminal: Terminal, etc: Etc)
         assert [rules.source for rules in services.gate.rules] == [ADMINISTRATOR, CONFIGURATION]
         assert services.gate.max_gpus == 1
         assert shown(services.gate.rules) is Show.COUNTS
-        assert services.idle._rules.of(0.0, has_gpus=True).timeout == 3600.0
+        idle = services.idle._rules.of(0.0, has_gpus=True)
+        assert (idle.timeout, idle.warning, idle.gpu_utilization) == (3600.0, 600.0, 5)
     finally:
         services.close()
 

@@ -14,6 +14,7 @@ from jupyter_gpu_containers.model.kernel.idle import (
     Decision,
     Evidence,
     GpuLoad,
+    IdleLimit,
     IdlePolicy,
     IdleRules,
     IdleState,
@@ -117,9 +118,18 @@ def test_no_word_loosens_a_limit(
     timeout: float,
     words: str,
 ) -> None:
-    found = IdleRules(default, limits, 40.0, 7).of(own, has_gpus=has_gpus)
+    bounds = tuple((IdleLimit(limit, 50.0, 3), source) for limit, source in limits)
+    found = IdleRules(default, bounds, 40.0, 7).of(own, has_gpus=has_gpus)
     assert (found.timeout, found.who) == (timeout, words)
     assert (found.warning, found.gpu_utilization) == (40.0, 7)
+
+
+def test_nor_its_warning_and_its_idea_of_a_working_gpu() -> None:
+    loose = IdleRules(0.0, ((IdleLimit(60.0, 30.0, 10), "the administrator"),), 1e9, 0)
+    bound = loose.of(0.0, has_gpus=True)
+    assert (bound.timeout, bound.warning, bound.gpu_utilization) == (60.0, 30.0, 10)
+    free = loose.of(90.0, has_gpus=False)
+    assert (free.timeout, free.warning, free.gpu_utilization) == (90.0, 1e9, 0)
 
 
 @given(
@@ -130,7 +140,8 @@ def test_no_word_loosens_a_limit(
 def test_with_a_limit_no_kernel_with_gpus_is_idle_for_longer(
     own: float | None, default: float, limits: tuple[tuple[float, str], ...]
 ) -> None:
-    found = IdleRules(default, limits).of(own, has_gpus=True)
+    bounds = tuple((IdleLimit(limit), source) for limit, source in limits)
+    found = IdleRules(default, bounds).of(own, has_gpus=True)
     assert 0 < found.timeout <= min(limit for limit, _ in limits)
 
 

@@ -15,6 +15,7 @@ from jupyter_gpu_containers.model import policy
 from jupyter_gpu_containers.model.image.image import Image, ImageReference
 from jupyter_gpu_containers.model.image.pattern import ImagePattern, names_of
 from jupyter_gpu_containers.model.kernel.container import Network
+from jupyter_gpu_containers.model.kernel.idle import IdleLimit
 from jupyter_gpu_containers.model.policy import (
     ADMINISTRATOR,
     KernelRequest,
@@ -240,8 +241,8 @@ def test_the_strictest_of_several_rules_holds_whoever_comes_first() -> None:
         assert policy.shown(order) is Show.NONE
         assert kernel_refusal(KernelRequest(gpus=2, network=Network.NONE), order) is not None
     assert policy.run_time([Rules()]) is None
-    idle = Rules(max_idle_time=60.0)
-    assert policy.idle_times([idle, Rules()]) == [(60.0, idle.source)]
+    limit = IdleLimit(60.0)
+    assert policy.idle_limits([Rules(max_idle=limit), Rules()]) == ((limit, Rules().source),)
     assert policy.most_gpus([]) is None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_gpu_containers.errors import KernelNotRunningError, LaunchNotFoundError
 from jupyter_gpu_containers.model.gpu.device import GpuProcess, GpuSnapshot
-from jupyter_gpu_containers.model.kernel.idle import IdleRules
+from jupyter_gpu_containers.model.kernel.idle import IdleLimit, IdleRules
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.service.launch.door import Activity
 from tests.service.idle_server import AWAY, GPU, KERNEL, RULES, Kernel, Server
@@ -285,7 +285,7 @@ async def test_a_program_without_a_server_stops_nothing() -> None:
 
 
 async def test_environments_and_limits() -> None:
-    rules = replace(RULES, limits=((200.0, "the administrator"),))
+    rules = replace(RULES, limits=((IdleLimit(200.0, 30.0), "the administrator"),))
     server = Server(rules)
     server.start("default")
     server.start("own", own=50.0)

@@ -27,11 +27,20 @@ class IdlePolicy:
 
 
 @dataclass(frozen=True)
+class IdleLimit:
+    """What a configuration says of all kernels with GPUs, whatever others say."""
+
+    timeout: float  # seconds at most
+    warning: float = 600.0  # seconds at most
+    gpu_utilization: int = 5  # percent at least
+
+
+@dataclass(frozen=True)
 class IdleRules:
     """What this server says of all kernels."""
 
     timeout: float = 0.0  # seconds, of kernels with GPUs; 0 = for ever
-    limits: tuple[tuple[float, str], ...] = ()  # seconds of kernels with GPUs, and who says so
+    limits: tuple[tuple[IdleLimit, str], ...] = ()  # and who says so
     warning: float = 600.0  # seconds
     gpu_utilization: int = 5  # percent
 
@@ -50,14 +59,16 @@ class IdleRules:
         elif has_gpus:
             setting = "c.GpuContainers.idle_timeout"
             allowed.append((self.timeout, "this server's configuration allows", setting))
-        if has_gpus:
-            setting = "c.GpuContainers.max_idle_time"
-            allowed += [(limit, f"{source} allows", setting) for limit, source in self.limits]
+        limits = self.limits if has_gpus else ()
+        setting = "c.GpuContainers.max_idle_time"
+        allowed += [(limit.timeout, f"{source} allows", setting) for limit, source in limits]
+        warning = min([self.warning, *(limit.warning for limit, _ in limits)])
+        most = max([self.gpu_utilization, *(limit.gpu_utilization for limit, _ in limits)])
         finite = [rule for rule in allowed if rule[0] > 0]
         if not finite:
-            return IdlePolicy(0.0, self.warning, self.gpu_utilization)
+            return IdlePolicy(0.0, warning, most)
         timeout, who, setting = min(finite, key=lambda rule: rule[0])
-        return IdlePolicy(timeout, self.warning, self.gpu_utilization, who, setting)
+        return IdlePolicy(timeout, warning, most, who, setting)
 
 
 @dataclass(frozen=True)
