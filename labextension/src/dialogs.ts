@@ -172,15 +172,26 @@ export async function showFailure(
   return showProblem(trans, title, problem, { consequence, remedy });
 }
 
-/** Say why the kernel of a notebook died, or was stopped. */
+/** Say why the kernel of a notebook died. */
 export async function showDeath(
   trans: TranslationBundle,
   name: string,
   problem: IProblem
 ): Promise<void> {
-  const title =
-    problem.code === 'culled'
-      ? trans.__('The kernel of %1 was stopped', name)
-      : trans.__('The kernel of %1 died', name);
-  await showProblem(trans, title, problem);
+  await showProblem(trans, trans.__('The kernel of %1 died', name), problem);
+}
+
+/**
+ * Say why the kernel of a notebook was stopped, which is no failure.
+ *
+ * @returns whether it is to be started again
+ */
+export function showStop(
+  trans: TranslationBundle,
+  name: string,
+  problem: IProblem
+): Promise<boolean> {
+  const title = trans.__('The kernel of %1 was stopped', name);
+  const remedy = trans.__('Start again');
+  return showProblem(trans, title, problem, { remedy, isFact: true });
 }

@@ -9,12 +9,16 @@ import { ILaunch, IProblem } from './wire';
 export class KernelNews {
   /**
    * @param trans - the extension's translations
-   * @param show - shows a problem in full
+   * @param show - shows in full what was told of a launch
    * @param startAgain - starts for a notebook what a launch had started
    */
   constructor(
     private readonly _trans: TranslationBundle,
-    private readonly _show: (name: string, problem: IProblem) => void,
+    private readonly _show: (
+      name: string,
+      problem: IProblem,
+      launch: ILaunch
+    ) => void,
     private readonly _startAgain: (launch: ILaunch) => void
   ) {}
 
@@ -53,7 +57,7 @@ export class KernelNews {
       ...remedies,
       {
         label: this._trans.__('Details'),
-        callback: () => this._show(name, problem)
+        callback: () => this._show(name, problem, launch)
       }
     ];
     const id = this._told.get(key);

@@ -16,6 +16,8 @@ export namespace showProblem {
     remedy?: string;
     /** Whether the remedy destroys something. */
     isDangerous?: boolean;
+    /** Whether nothing went wrong. */
+    isFact?: boolean;
   }
 }
 
@@ -28,12 +30,12 @@ export async function showProblem(
   trans: TranslationBundle,
   title: string,
   problem: IProblem,
-  { consequence, remedy, isDangerous }: showProblem.IOptions = {}
+  { consequence, remedy, isDangerous, isFact }: showProblem.IOptions = {}
 ): Promise<boolean> {
   const body = React.createElement(
     'div',
     { className: 'jp-GpuContainers-failure' },
-    React.createElement(Problem, { problem }),
+    React.createElement(Problem, { problem, isFact }),
     consequence && React.createElement('p', null, consequence)
   );
   const close = Dialog.createButton({

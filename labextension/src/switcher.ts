@@ -16,6 +16,8 @@ export class KernelSwitcher implements IKernelSwitcher {
     this._model = options.model;
     this._kernelspecs = options.kernelspecs;
     this._localPath = options.localPath ?? (path => path);
+    this._refreshSessions =
+      options.refreshSessions ?? (() => Promise.resolve());
     this._model.launchChanged.connect(this._onLaunchChanged, this);
   }
 
@@ -126,6 +128,9 @@ export class KernelSwitcher implements IKernelSwitcher {
     if (!this.environment(launch.environment)) {
       await this._kernelspecs.refreshSpecs();
     }
+    // a session whose kernel was stopped is gone, which JupyterLab learns within ten seconds only,
+    // and cannot be given another kernel
+    await Promise.allSettled([this._refreshSessions()]);
     try {
       await context.changeKernel({ id: launch.kernel_id });
     } catch (reason) {
@@ -162,6 +167,7 @@ export class KernelSwitcher implements IKernelSwitcher {
   private _isDisposed = false;
   private _kernelspecs: KernelSpec.IManager;
   private _localPath: (path: string) => string;
+  private _refreshSessions: () => Promise<void>;
   private _model: IGpuContainersModel;
   private _pending = new Map<ISessionContext, Private.ISwitch>();
 }
@@ -174,6 +180,8 @@ export namespace KernelSwitcher {
     kernelspecs: KernelSpec.IManager;
     /** A path without its drive, as the server knows it. */
     localPath?: (path: string) => string;
+    /** Find out which sessions are still there. */
+    refreshSessions?: () => Promise<void>;
   }
 }
 

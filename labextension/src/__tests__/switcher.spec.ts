@@ -82,6 +82,27 @@ describe('KernelSwitcher', () => {
     expect(kernelspecs.refreshSpecs).toHaveBeenCalled();
   });
 
+  it('looks for sessions that have ended before the kernel is changed', async () => {
+    const context = new FakeContext();
+    const order: string[] = [];
+    const looking = new KernelSwitcher({
+      model,
+      kernelspecs,
+      refreshSessions: () => {
+        order.push('look');
+        return Promise.reject(new Error('Nobody answers.'));
+      }
+    });
+    context.changeKernel.mockImplementation(() => {
+      order.push('change');
+      return Promise.resolve(null);
+    });
+    server.answers.set('POST launches', json(makeLaunch('running'), 202));
+    expect(await looking.start(context.asContext, { gpus: 1 })).toBe(true);
+    expect(order).toEqual(['look', 'change']);
+    looking.dispose();
+  });
+
   it('leaves the old kernel when the launch is refused', async () => {
     const context = new FakeContext();
     server.answers.set('POST launches', json(BUSY, 409));

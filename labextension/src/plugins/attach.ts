@@ -12,7 +12,7 @@ import { KernelNews } from '../kernelNews';
 import { wasCulled } from '../idle';
 import { hasRun, isFinal } from '../launches';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
-import { ILaunch } from '../wire';
+import { ILaunch, IProblem } from '../wire';
 
 /** Takes up launches of notebooks, and reports failures. */
 export const attach: JupyterFrontEndPlugin<void> = {
@@ -71,28 +71,39 @@ export const attach: JupyterFrontEndPlugin<void> = {
           sessionContext.session?.kernel?.id === launch.kernel_id ||
           contents.localPath(context.path) === launch.path
       );
-    const news = new KernelNews(
-      trans,
-      (name, problem) => {
-        void import('../dialogs').then(({ showDeath }) =>
-          showDeath(trans, name, problem)
-        );
-      },
-      launch => {
-        const panel = find(launch);
-        if (panel) {
-          app.shell.activateById(panel.id);
-          void startAgain(panel.sessionContext, launch);
-        }
+    const startAgain = (launch: ILaunch) => {
+      const panel = find(launch);
+      if (!panel) {
+        return;
       }
-    );
-    const startAgain = async (context: ISessionContext, launch: ILaunch) => {
-      const kernel = context.session?.kernel;
-      // a kernel that the notebook has got meanwhile stays
+      const { sessionContext } = panel;
+      const kernel = sessionContext.session?.kernel;
+      app.shell.activateById(panel.id);
+      const { environment, image } = launch;
       if (!kernel || kernel.id === launch.kernel_id) {
-        await switcher.start(context, { environment: launch.environment });
+        void switcher.start(sessionContext, { environment });
+      } else if (kernel.name !== environment) {
+        // it has got another kernel meanwhile, with variables of its own: let its user decide
+        const { path } = panel.context;
+        void app.commands.execute(CommandIDs.selectEnvironment, {
+          path,
+          image
+        });
       }
     };
+    const show = async (name: string, problem: IProblem, launch: ILaunch) => {
+      const { showDeath, showStop } = await import('../dialogs');
+      if (!wasCulled(launch)) {
+        await showDeath(trans, name, problem);
+      } else if (await showStop(trans, name, problem)) {
+        startAgain(launch);
+      }
+    };
+    const news = new KernelNews(
+      trans,
+      (...what) => void show(...what),
+      startAgain
+    );
     model.launchChanged.connect((_, launch) => {
       const panel = find(launch);
       if (panel && hasRun(launch)) {

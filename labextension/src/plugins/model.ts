@@ -50,11 +50,12 @@ export const switcher: JupyterFrontEndPlugin<IKernelSwitcher> = {
     app: JupyterFrontEnd,
     model: IGpuContainersModel
   ): IKernelSwitcher => {
-    const { contents, kernelspecs } = app.serviceManager;
+    const { contents, kernelspecs, sessions } = app.serviceManager;
     return new KernelSwitcher({
       model,
       kernelspecs,
-      localPath: path => contents.localPath(path)
+      localPath: path => contents.localPath(path),
+      refreshSessions: () => sessions.refreshRunning()
     });
   }
 };
