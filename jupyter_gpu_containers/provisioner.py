@@ -299,8 +299,4 @@ class ContainerProvisioner(KernelProvisionerBase):
 
         jupyter_server gives ``JPY_SESSION_NAME``: the real folder and the document's name.
         """
-        root = self._services.kernels.seats.workspace
-        if not session or not root:
-            return session
-        path = os.path.relpath(session, root)
-        return session if path.startswith("..") else path
+        return self._services.kernels.seats.below_workspace(session)

@@ -8,9 +8,15 @@ configure another one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
+from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.manager import KernelManager
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+from jupyter_gpu_containers.errors import GpuContainersError
+from jupyter_gpu_containers.model.kernel.environment import Environment
 
 from .offline import OfflineBuffer
 from .reasons import culling, idle_words, reason_to_stop
@@ -38,6 +44,28 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         """
         tracked: bool = super().track_message_type(message_type)  # type: ignore[no-untyped-call]
         return tracked and message_type not in BY_ITSELF
+
+    def pre_start_kernel(
+        self, kernel_name: str | None, kwargs: Any
+    ) -> tuple[KernelManager, str, str]:
+        """Note the start of a kernel of ours, before the page that asked hears of its id.
+
+        The stock manager then goes on in the background, and what has no launch when the server
+        dies is unknown to the next one.
+        """
+        session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
+        manager, name, kernel_id = super().pre_start_kernel(kernel_name, kwargs)
+        services = getattr(self.parent, "web_app", None) and self.parent.web_app.settings.get(
+            "gpu_containers"
+        )
+        if services is not None and services.launches.find(kernel_id) is None:
+            with contextlib.suppress(NoSuchKernel, GpuContainersError):  # the start tells
+                spec = self.kernel_spec_manager.get_kernel_spec(name)
+                environment = Environment.from_kernelspec(name, spec.to_dict())
+                if environment is not None:
+                    path = services.kernels.seats.below_workspace(session)
+                    services.launches.begin(kernel_id, environment, path)
+        return manager, name, kernel_id
 
     async def shutdown_kernel(  # type: ignore[override]
         self, kernel_id: str, now: bool = False, restart: bool = False

@@ -68,7 +68,7 @@ def servers(room: Room) -> Iterator[list[Server]]:
 
 @pytest.mark.engine
 @pytest.mark.parametrize(
-    "point", ["seat.taken", "claim.created", "kernel.started", "kernel.running"]
+    "point", ["seat.take", "seat.folder", "record.drafted", "claim.created", "kernel.running"]
 )
 def test_in_a_start(room: Room, servers: list[Server], point: str) -> None:
     """What was begun is removed by the next server's first pass, and the start is reported."""
@@ -81,9 +81,9 @@ def test_in_a_start(room: Room, servers: list[Server], point: str) -> None:
     servers.append(second := Server(room))
     second.until(lambda: not room.containers() and not list(room.run.glob("*")))
     assert second.kernels() == []
-    launches = second.ask("GET", "/gpu-containers/launches")["launches"]
-    if point in ("claim.created", "kernel.started", "kernel.running"):
-        assert [launch["error"]["code"] for launch in launches] == ["server_ended"]
+    assert not list((room.data / "gpu_containers" / "kernels").glob("*"))
+    [launch] = second.ask("GET", "/gpu-containers/launches")["launches"]
+    assert (launch["error"]["code"], launch["path"]) == ("server_ended", "n.ipynb")
     # and it works
     second.reached(second.session(name)["kernel"]["id"], "running")
 

@@ -120,6 +120,13 @@ class Seats:
             return []
         return list(self._taken.values())
 
+    def below_workspace(self, path: str) -> str:
+        """Return a path relative to the workspace; as it is where it does not lie there."""
+        if not path or not self.workspace:
+            return path
+        relative = os.path.relpath(path, self.workspace)
+        return path if relative.startswith("..") else relative
+
     def leave(self, seat: Seat) -> None:
         """Remove a kernel's folders; the workspace stays as it is."""
         self._taken.pop(seat.run_dir, None)
