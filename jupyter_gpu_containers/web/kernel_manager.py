@@ -55,13 +55,13 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         """
         session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
         manager, name, kernel_id = super().pre_start_kernel(kernel_name, kwargs)
-        services = getattr(self.parent, "web_app", None) and self.parent.web_app.settings.get(
-            "gpu_containers"
-        )
+        web_app: Any = getattr(self.parent, "web_app", None)
+        services = web_app.settings.get("gpu_containers") if web_app is not None else None
         if services is not None and services.launches.find(kernel_id) is None:
             with contextlib.suppress(NoSuchKernel, GpuContainersError):  # the start tells
-                spec = self.kernel_spec_manager.get_kernel_spec(name)
-                environment = Environment.from_kernelspec(name, spec.to_dict())
+                specs: Any = self.kernel_spec_manager
+                spec = specs.get_kernel_spec(name).to_dict()
+                environment = Environment.from_kernelspec(name, spec)
                 if environment is not None:
                     path = services.kernels.seats.below_workspace(session)
                     services.launches.begin(kernel_id, environment, path)
