@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.backends.docker.body import Injection, cdi_name, create_body
-from jupyter_gpu_containers.backends.docker.requests import InjectionSetting, choose_injection
+from jupyter_gpu_containers.backends.docker.requests import (
+    InjectionSetting,
+    choose_injection,
+    for_engine,
+)
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec, EngineInfo, Mount, Network
 
 IMAGE = "sha256:" + "a" * 64
@@ -241,3 +245,19 @@ def test_choice_of_injection(
     names = None if listed is None else tuple(map(cdi_name, listed))
     info = EngineInfo("Docker Engine", "28", "1.51", "amd64", cdi_devices=names)
     assert choose_injection(setting, info, UUIDS) == expected
+
+
+@pytest.mark.parametrize(
+    ("security", "user"),
+    [
+        ("name=seccomp,profile=default", "1000:1001"),
+        ("name=seccomp,profile=default,name=rootless", "0:0"),
+        ("name=rootless", "0:0"),
+        ("", "1000:1001"),
+    ],
+)
+def test_the_caller_is_root_in_a_rootless_engine(security: str, user: str) -> None:
+    """There any other id is a stranger to the caller's files; capabilities stay as they are."""
+    info = EngineInfo("Docker Engine", "28.3.1", "1.51", "amd64", details={"security": security})
+    assert for_engine(PLAIN, info) == replace(PLAIN, user=user)
+    assert create_body(for_engine(PLAIN, info), "cdi")["HostConfig"]["CapAdd"] == []

@@ -88,6 +88,7 @@ def create(
     ProfileMismatchError
         The engine's record of it is not what was asked for; it is removed.
     """
+    spec = for_engine(spec, info)
     is_docker = info.name == "Docker Engine"  # Podman lists runtimes that it may not have
     if info.name == PODMAN:
         podman.check_sources(client, spec)
@@ -122,6 +123,16 @@ def create(
             log.warning("Container %s is left behind: %s", container_id[:12], exc)
         raise
     return container_id
+
+
+def for_engine(spec: ContainerSpec, info: EngineInfo) -> ContainerSpec:
+    """Return a spec as an engine must be told it.
+
+    A rootless engine runs in a user namespace, where root is the engine's user and any other id
+    somebody else, who may read none of the user's files. It gets no capability by that.
+    """
+    rootless = "name=rootless" in _listed(info, "security")
+    return replace(spec, user="0:0") if rootless else spec
 
 
 def _mismatch(said: list[str]) -> ProfileMismatchError:
