@@ -6,6 +6,7 @@ runc does not, and without systemd it makes the control groups itself: container
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -76,6 +77,14 @@ class PrivatePodman(PrivateEngine):
             "--time=0",
             self.host,
         )
+
+    def remove(self) -> None:
+        """Remove also the control group that its containers were in, unless another's are there."""
+        super().remove()
+        for group in Path("/sys/fs/cgroup").glob("*/libpod_parent"):
+            for folder in (group / "conmon", group):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
