@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -30,6 +31,7 @@ from jupyter_gpu_containers.service.services import Services
 SETTLE = 10.0  # seconds in which what was asked to end must have ended
 MEMORY_IMAGE = "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"
 ENGINE_IMAGE = "jgc-test/debian12:py311"
+CANARY = "HF_TOKEN"  # of the environment that nothing is passed on of
 FACTS = Path("gpu_containers", "images")  # below Jupyter's data directory
 
 
@@ -58,6 +60,8 @@ class Room:
         (self.data / "gpu_containers").mkdir()
         if owner is None:
             (self.data / FACTS).symlink_to(facts)
+        # a token that everything in the room has in its environment, and no file of it may have
+        self.canary = f"canary-{secrets.token_hex(16)}"
         self.traits: dict[str, Any] = {}
         self._services: Services | None = None
         self.configure()
@@ -82,7 +86,7 @@ class Room:
         keep = {
             key: os.environ[key] for key in ("PATH", "LANG", "DOCKER_HOST") if key in os.environ
         }
-        return {**keep, **self.variables, "NO_COLOR": "1"}
+        return {**keep, **self.variables, "NO_COLOR": "1", CANARY: self.canary}
 
     def configure(self, **traits: Any) -> None:
         """Set traits of `GpuContainers`, for this process's services and for children."""
@@ -189,9 +193,20 @@ class Room:
             time.sleep(0.05)
         return left
 
+    def leaks(self) -> list[str]:
+        """Return files of the room, logs among them, that have the canary's token."""
+        found = []
+        for path in self.base.rglob("*"):
+            try:
+                if path.is_file() and self.canary.encode() in path.read_bytes():
+                    found.append(f"the environment's {CANARY} in {path.relative_to(self.base)}")
+            except OSError:  # it is gone in this moment, or a test took the right to read it
+                continue
+        return found
+
     def close(self) -> None:
         """End this process's services and remove the room; fails the test over leftovers."""
-        left = self.settled()
+        left = self.settled() + self.leaks()
         if self._services is not None:
             self._services.close()
         share_services(None)
@@ -215,7 +230,7 @@ def _threads() -> list[str]:
 
 def enter(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lead this process into a room for the time of a test."""
-    for key, value in room.variables.items():
+    for key, value in {**room.variables, CANARY: room.canary}.items():
         monkeypatch.setenv(key, value)
     monkeypatch.chdir(room.workspace)
 
