@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from types import ModuleType
 
 import docker.errors
@@ -96,6 +97,20 @@ def test_our_own_mistakes_keep_their_type(bug: Exception) -> None:
     with pytest.raises(type(bug)) as caught, translated():
         raise bug
     assert caught.value is bug
+
+
+@pytest.mark.parametrize("status", [0, 400, 409, 500, 503])
+def test_words_that_nobody_knows_come_with_a_hint(status: int) -> None:
+    error = engine_said("a word never heard before", status)
+    assert "a word never heard before" in error.message
+    assert error.hint
+
+
+def test_an_answer_that_is_cut_short_comes_with_a_hint() -> None:
+    error = translate(json.JSONDecodeError("Expecting value", '{"Id": ', 7))
+    assert isinstance(error, errors.EngineError)
+    assert "cannot be used" in error.message
+    assert error.hint
 
 
 def test_permission_error_holds_the_fix() -> None:

@@ -98,7 +98,8 @@ def _docker(exc: BaseException, subject: str) -> GpuContainersError:
 
 
 def _words(exc: BaseException, subject: str) -> GpuContainersError:
-    return EngineError(f"The container engine's answer cannot be used: {exc}.".replace("..", "."))
+    said = f"The container engine's answer cannot be used: {exc}.".replace("..", ".")
+    return EngineError(said, RESTART)
 
 
 def _address(exc: BaseException, subject: str) -> GpuContainersError:

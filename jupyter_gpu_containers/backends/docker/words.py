@@ -18,6 +18,7 @@ from jupyter_gpu_containers.errors import (
 from jupyter_gpu_containers.model.image.image import is_image_id
 
 RESTART = "Check it with `systemctl status docker`, then try again."
+LOG = "Try again; the engine's own log says more: `journalctl --unit docker`."
 
 
 def image_not_found(reference: str) -> ImageNotFoundError:
@@ -63,7 +64,7 @@ def engine_said(said: str, status: int = 0, subject: str = "") -> GpuContainersE
         if re.search(r"no such image|image not known|image.*not found", text, re.I):
             return image_not_found(subject)
         return container_not_found(subject)
-    return EngineError(f"The container engine refused: {text}", RESTART if status >= 500 else "")
+    return EngineError(f"The container engine refused: {text}", RESTART if status >= 500 else LOG)
 
 
 _Answer = Callable[["re.Match[str]", str], GpuContainersError]
