@@ -80,11 +80,39 @@ def container(
     server: str = "",
     key: bytes = KEY,
     gpus: tuple[str, ...] = (),
+    purpose: str = "kernel",
 ) -> Container:
     text = labels.make_labels(
-        purpose="kernel", owner=owner, user="ada", kernel_id="k", server=server, gpus=gpus
+        purpose=purpose, owner=owner, user="ada", kernel_id="k", server=server, gpus=gpus
     )
     return Container("id", "name", status, "sha256:1", labels.signed(text, key))
+
+
+# --- by purpose -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [*ENDED, CREATED])
+@pytest.mark.parametrize("owner", [ALIVE, ELSEWHERE])
+def test_a_probe_that_could_not_be_removed(
+    clock: Clock, owner: str, status: ContainerStatus
+) -> None:
+    one, probe = reconciler(), container(owner, status, purpose="probe")
+    assert one.judge(probe) == (Fate.KEEP, None)  # it may be looked at now
+    clock.now += reconcile.PROBE_TAKES
+    assert one.judge(probe) == (Fate.KEEP, None)
+    clock.now += 1
+    assert one.judge(probe) == (Fate.REMOVE, None)
+    assert one.judge(replace(probe, status=RUNNING)) == (Fate.KEEP, None)
+
+
+@pytest.mark.parametrize("status", STATES)
+def test_a_kernel_of_a_process_that_lives_stays_in_any_state(
+    clock: Clock, status: ContainerStatus
+) -> None:
+    one = reconciler()
+    for _ in range(2):
+        assert one.judge(container(ALIVE, status)) == (Fate.KEEP, None)
+        clock.now += 10 * reconcile.PROBE_TAKES
 
 
 # --- by signature ---------------------------------------------------------------------------------

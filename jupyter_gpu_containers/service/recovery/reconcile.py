@@ -26,6 +26,7 @@ from .server_id import Servers, ServerState
 from .signing import Signer
 
 ENDED = (ContainerStatus.EXITED, ContainerStatus.DEAD)
+PROBE_TAKES = 300.0  # seconds at most in which a container that is looked into does not run
 REMEMBERED = 1000  # names of released containers: a second request to create one comes soon
 
 NOT_RECOVERED = Problem(
@@ -180,6 +181,9 @@ class Reconciler:
             return Fate.REMOVE, None
         text, status = container.labels, container.status
         running = status is ContainerStatus.RUNNING
+        rests = text.get(labels.PURPOSE) == "probe" and status in (*ENDED, ContainerStatus.CREATED)
+        if rests and self._waited(container, None) > PROBE_TAKES:
+            return Fate.REMOVE, None  # the engine failed when it was to be removed
         if self.drives(container) or not owner.is_dead(text.get(labels.OWNER, ""), running=running):
             return Fate.KEEP, None
         server = text.get(labels.SERVER, "")
