@@ -40,8 +40,8 @@ STRANGE = "sweep.removed"  # with one that ended, and of which no record is left
 START = tuple(
     point for point in POINTS if point not in (*SHUTDOWN, *RECOVERY, *ENDED, HALF, STRANGE)
 )
-QUICK = ("seat.folder", "record.drafted", "kernel.started", "seat.left", "reattach.answered", HALF)
-STARTS, QUICK_STARTS = 200, 24
+QUICK = ("seat.folder", "kernel.started", "seat.left", "reattach.answered")
+STARTS, QUICK_STARTS = 200, 16
 
 
 def measure(long: bool) -> list[Figure]:
