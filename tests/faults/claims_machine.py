@@ -70,6 +70,7 @@ class ClaimsMachine(ClaimsWorld):
         kernels = self._idle()
         server, key = kernels[pick % len(kernels)]
         self.seen["releases"] += 1
+        self.shut.add(key)
         self._work(server, server.shut_down(key))
 
     @precondition(lambda self: self._living())

@@ -60,6 +60,7 @@ class ClaimsWorld(RuleBasedStateMachine):
         self.left: dict[str, dict[str, bool]] = {}  # by server: its records when it died
         self.heirs: dict[str, str] = {}  # old container: new container
         self.ended: set[str] = set()  # containers whose process ended by itself
+        self.shut: set[str] = set()  # containers whose removal somebody asked for
         self.born = 0
         self.begun = False  # its first step is over
         self.failed = False
@@ -98,15 +99,14 @@ class ClaimsWorld(RuleBasedStateMachine):
 
     def _settle(self) -> None:
         """Let every task go on until it waits for a turn; then read the answers."""
-
-        async def settle() -> None:
-            await asyncio.sleep(0)
-            while self.loop._ready:  # type: ignore[attr-defined]  # noqa: ASYNC110  others than this
-                await asyncio.sleep(0)
-
-        self.loop.run_until_complete(settle())
+        self.loop.run_until_complete(self._quiet())
         for server in self._living():
             self._read(server)
+
+    async def _quiet(self) -> None:
+        await asyncio.sleep(0)
+        while self.loop._ready:  # type: ignore[attr-defined]  # noqa: ASYNC110  others than this
+            await asyncio.sleep(0)
 
     def _read(self, server: Server) -> None:
         for task, handover in list(server.claiming.items()):
@@ -194,8 +194,9 @@ class ClaimsWorld(RuleBasedStateMachine):
         self.seen["steps"] += self.begun
         self.begun = True
         for server in self._living():
-            # one that ended while nobody was there may have been on its way out
-            missing = server.held - self.store.records.keys() - (server.found & self.ended)
+            # one that ended, or was shut down when its server died, may have been on its way out
+            leaving = server.found & (self.ended | self.shut)
+            missing = server.held - self.store.records.keys() - leaving
             if missing:
                 self.failed = True
                 raise LostError(f"{server.name} misses {missing}")
@@ -222,6 +223,7 @@ class ClaimsWorld(RuleBasedStateMachine):
                 born.working.add(self.loop.create_task(born.recover()))
         for server in self._living():
             server.backend.free_all()
+        await self._quiet()  # also what goes on after a second cancelling
         for server in self._living():
             answers = await asyncio.gather(*server.claiming, return_exceptions=True)
             await asyncio.gather(*server.working, return_exceptions=True)
