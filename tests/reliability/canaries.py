@@ -252,7 +252,8 @@ class Drive:
     def _image(self, reference: str) -> None:
         client = docker.APIClient(timeout=60)
         try:
-            told = [client.inspect_image(reference), client.history(reference)]
+            told: list[Any] = [client.inspect_image(reference)]  # type: ignore[no-untyped-call]
+            told.append(client.history(reference))  # type: ignore[no-untyped-call]
         finally:
             client.close()
         self.places.add("docker inspect", json.dumps(told))

@@ -7,7 +7,7 @@ from typing import Any
 from jupyter_server.serverapp import ServerApp
 
 from jupyter_gpu_containers.web.environments import EnvironmentHandler
-from jupyter_gpu_containers.web.gpus import GpusHandler
+from jupyter_gpu_containers.web.launches import LaunchesHandler
 from jupyter_gpu_containers.web.status import StatusHandler
 
 
@@ -16,22 +16,25 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
-    """Let everybody remove environments, stumble over GPUs, and leave the contract."""
+    """Let everybody remove environments, stumble over a type, and leave the contract."""
 
     async def delete(self: EnvironmentHandler, name: str) -> None:
         self.services.environments.remove(name)
         self.set_status(204)
         self.finish()
 
-    async def get_gpus(self: GpusHandler) -> None:
-        if self.request.headers.get("Content-Type"):
+    launch = LaunchesHandler.post
+
+    async def post(self: LaunchesHandler) -> None:
+        if self.request.headers.get("Content-Type") != "application/json":
             raise ZeroDivisionError
-        self.finish({"driver": None, "problem": None, "gpus": [], "links": [], "max_per_kernel": 1})
+        await launch(self)
 
     async def get_status(self: StatusHandler) -> None:
         self.finish({"version": 1})
 
+    for handler in (EnvironmentHandler, LaunchesHandler):
+        handler.check_xsrf_cookie = lambda self: None  # type: ignore[method-assign]
     EnvironmentHandler.delete = delete  # type: ignore[method-assign]
-    EnvironmentHandler.check_xsrf_cookie = lambda self: None  # type: ignore[method-assign]
-    GpusHandler.get = get_gpus  # type: ignore[method-assign]
+    LaunchesHandler.post = post  # type: ignore[method-assign]
     StatusHandler.get = get_status  # type: ignore[method-assign]

@@ -9,38 +9,30 @@ import re
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-from jsonschema import ValidationError
 
 from tests.conftest import ROOT
-from tests.contract import check_answer, check_error, operation
 from tests.rooms import MEMORY_IMAGE, Room
 from tests.servers import Server
 
 from . import hostile_state
 from .figures import Figure
+from .hostile_answers import SHOWN, UNREACHABLE, Tally, judge
 from .hostile_corpus import corpus
 from .hostile_generated import Schemathesis
 from .hostile_strangers import Credentials, disguise, effective
 from .hostile_targets import PREFIX
-from .raw_http import Connection, Headers, Request, Response
+from .raw_http import Connection, Headers, Request
 
 CONNECTIONS = 8
 AT_A_TIME = 100  # requests that are made before they are sent
 SWEEP = 2000  # requests of somebody who may, after which what they started is ended
-SHOWN = 10  # problems of a kind that are printed
 TOLD = 30.0  # seconds between two lines of progress
-OUR_METHODS = ("GET", "POST", "PATCH", "DELETE")
 ENTRY = re.compile(r"^(?=\[[DIWEC] )", re.M)  # where an entry of the server's log begins
 TROUBLE = re.compile(r"\A\[[EC] |Traceback \(most recent call last\)|--- Logging error ---")
-# The demonstration reaches four registries; of others it says so, with 503 as the contract has it.
-UNREACHABLE = "registry_unreachable"
 
 
 @dataclass(frozen=True)
@@ -53,29 +45,6 @@ class Scale:
 
 
 QUICK, LONG = Scale(1500, 2500, 200), Scale(40_000, 60_000, 4000)
-
-
-@dataclass
-class Tally:
-    """What came of the requests."""
-
-    sent: Counter[str] = field(default_factory=Counter)  # by kind
-    statuses: Counter[int] = field(default_factory=Counter)
-    problems: Counter[str] = field(default_factory=Counter)
-    unreachable: int = 0
-    accepted: int = 0  # of those that are authorised and change something
-    slowest: tuple[float, str] = (0.0, "")  # seconds, and of what kind it was
-
-    def problem(self, what: str, request: Request, said: object) -> None:
-        """Count a problem and print the first ones."""
-        self.problems[what] += 1
-        if self.problems[what] <= SHOWN:
-            line = f"{request.kind}: {request.method} {request.target[:200]!r}"
-            headers = [(name[:40], value[:80]) for name, value in request.headers[:4]]
-            print(
-                f"{what}: {line} {headers} {request.body[:300]!r} -> {str(said)[:400]}",
-                file=sys.stderr,
-            )
 
 
 @dataclass(frozen=True)
@@ -320,61 +289,6 @@ async def _tell(tally: Tally) -> None:
     while True:
         await asyncio.sleep(TOLD)  # the beat of the progress
         print(f"{sum(tally.sent.values())} requests, {dict(tally.problems)}", file=sys.stderr)
-
-
-# --- what comes back ----------------------------------------------------------------------------
-
-
-def judge(tally: Tally, request: Request, response: Response, *, authorised: bool) -> None:
-    """Count an answer, and what is wrong about it."""
-    tally.sent[request.kind] += 1
-    if not request.abandoned:
-        tally.statuses[response.status] += 1
-    if response.status == 0:
-        if request.answered:
-            tally.problem("no answer", request, "the connection was closed")
-        return
-    path = request.target.partition("?")[0]
-    ours = path == PREFIX or path.startswith(f"{PREFIX}/")
-    if response.status == 503 and ours and _code(response) == UNREACHABLE:
-        tally.unreachable += 1
-    elif response.status >= 500:
-        tally.problem("5xx", request, (response.status, response.body))
-    if not authorised and response.status < (400 if ours else 300) and request.method != "OPTIONS":
-        tally.problem("told a stranger", request, (response.status, response.body))
-    if authorised and response.status < 300 and request.method in ("POST", "PATCH", "DELETE"):
-        tally.accepted += 1
-    # what Tornado refuses before it knows the address has no such header
-    if ours and request.answered and "Server" in response.headers:
-        try:
-            _check(request, path, response)
-        except (AssertionError, ValidationError, ValueError, LookupError) as exc:
-            tally.problem("contract", request, f"{response.status} {exc!r:.200} {response.body!r}")
-
-
-def _check(request: Request, path: str, response: Response) -> None:
-    if request.method in ("HEAD", "OPTIONS"):
-        assert response.status in (200, 400, 403, 404, 405), response.status
-        return
-    if response.status == 304 and any(name == "If-None-Match" for name, _ in request.headers):
-        return
-    try:
-        promised = operation(request.method, path.removeprefix(PREFIX))
-        assert request.method in OUR_METHODS  # and not "get"
-    except (LookupError, AssertionError):
-        if path == f"{PREFIX}/openapi.yaml" and response.status == 200:
-            return
-        assert response.status >= 400, response.status
-        check_error(response.headers, response.body)
-        return
-    check_answer(promised, response.status, response.headers, response.body)
-
-
-def _code(response: Response) -> Any:
-    try:
-        return check_error(response.headers, response.body)["code"]
-    except (AssertionError, ValidationError, ValueError, LookupError):
-        return None
 
 
 # --- before and after ---------------------------------------------------------------------------
