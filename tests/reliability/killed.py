@@ -82,8 +82,8 @@ def figures(tally: Tally, same_lists: bool, points: int) -> list[Figure]:
     return [
         Figure(
             f"{tally.starts} kernel starts, {tally.deaths} deaths of their servers",
-            f"at {len(tally.reached)} named points and "
-            f"{tally.deaths - len(tally.reached)} random moments",
+            f"at {len(tally.reached)} named points, at {tally.at_random} random moments, "
+            f"{tally.deaths - len(tally.reached) - tally.at_random} to be recovered at a point",
             f"{points} points",
             len(tally.reached) == points,
         ),
@@ -171,6 +171,7 @@ def _at_random(lives: Lives, server: Server, count: int, rng: random.Random) -> 
             time.sleep(rng.uniform(0, 0.5))  # the moment is what is drawn
         server.process.kill()
 
+    lives.tally.at_random += 1
     killer = threading.Thread(target=kill)
     killer.start()
     try:

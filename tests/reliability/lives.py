@@ -53,6 +53,7 @@ class Tally:
 
     starts: int = 0
     deaths: int = 0
+    at_random: int = 0  # of them
     reached: set[str] = field(default_factory=set)  # points
     taken_over: int = 0
     resumed: int = 0  # launches that the next server went on with
