@@ -67,11 +67,18 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        found = self.until(lambda: re.search(r"http://[\w.]+:(\d+)/", self.log.read_text()), START)
-        self.url = f"http://127.0.0.1:{found[1]}"
         self.http = requests.Session()
         self.http.headers["Authorization"] = f"token {self.token}"
-        self.until(self._answers, START)
+        try:
+            found = self.until(self._address, START)
+            self.url = f"http://127.0.0.1:{found[1]}"
+            self.until(self._answers, START)
+        except BaseException:  # nobody else could end it
+            self.kill()
+            raise
+
+    def _address(self) -> re.Match[str] | None:
+        return re.search(r"http://[\w.]+:(\d+)/", self.log.read_text())
 
     def _answers(self) -> bool:
         try:

@@ -234,7 +234,12 @@ def _private(folder: Path) -> Iterator[Lives]:
             attach_timeout=3600.0,
             fixed_gpus=[{"uuid": uuid, "minor_number": n} for n, uuid in enumerate(uuids)],
         )
-        yield Lives(room, engine)
+        lives = Lives(room, engine)
+        try:
+            yield lives
+        finally:
+            if lives.server is not None:
+                lives.server.kill()
         for path in room.runtime.glob("*"):  # Jupyter's own, of servers that were killed
             path.unlink()
         room.close()

@@ -101,6 +101,7 @@ class Lives:
         self.starts: dict[str, Start] = {}  # of kernels that may still be there
         self._folder = room.data / "gpu_containers"
         self._environments: list[str] = []  # names: without a GPU, with one
+        self.server: Server | None = None  # the latest
         self.heard = threading.Event()  # the server that lives has accepted a start
         enabled = {"ServerApp": {"jpserver_extensions": {crasher.__name__: True}}}
         (room.config / "jupyter_server_config.d").mkdir()
@@ -113,7 +114,7 @@ class Lives:
         """Start the next server; with a point, one that dies when it reaches that."""
         env = {"PYTHONPATH": str(ROOT), **({VARIABLE: crash} if crash else {})}
         self.heard.clear()
-        server = Server(self.room, env=env)
+        self.server = server = Server(self.room, env=env)
         if not self._environments:
             for gpus in (0, 1):
                 body = {"image": ENGINE_IMAGE, "gpus": gpus}
