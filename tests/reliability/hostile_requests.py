@@ -30,6 +30,7 @@ from .raw_http import Connection, Headers, Request
 CONNECTIONS = 8
 AT_A_TIME = 100  # requests that are made before they are sent
 SWEEP = 2000  # requests of somebody who may, after which what they started is ended
+FINAL = ("failed", "cancelled")
 TOLD = 30.0  # seconds between two lines of progress
 ENTRY = re.compile(r"^(?=\[[DIWEC] )", re.M)  # where an entry of the server's log begins
 TROUBLE = re.compile(r"\A\[[EC] |Traceback \(most recent call last\)|--- Logging error ---")
@@ -297,13 +298,15 @@ async def _tell(tally: Tally) -> None:
 def _sweep(server: Server, *, keep: set[str]) -> None:
     """End what requests of the owner began by chance; a place in the queue goes first."""
     launches = server.ask("GET", f"{PREFIX}/launches")["launches"]
-    begun = [row for row in launches if row["phase"] not in ("failed", "cancelled")]
-    for launch in sorted(begun, key=lambda row: row["queue"] is None):
-        if launch["id"] not in keep:
-            server.cancel(launch["id"])
-    for job in server.ask("GET", f"{PREFIX}/jobs")["jobs"]:
-        if not job["ended"] and job["id"] not in keep:
-            server.ask("DELETE", f"{PREFIX}/jobs/{job['id']}")
+    jobs = server.ask("GET", f"{PREFIX}/jobs")["jobs"]
+    launches.sort(key=lambda row: row["queue"] is None)
+    begun = [("launches", row["id"]) for row in launches if row["phase"] not in FINAL]
+    begun += [("jobs", row["id"]) for row in jobs if not row["ended"]]
+    for kind, name in begun:
+        if name not in keep:
+            # one that has ended meanwhile may be forgotten already: so many came after it
+            status = server.request("DELETE", f"{PREFIX}/{kind}/{name}").status_code
+            assert status in (200, 204, 404), status
 
 
 def _works(server: Server) -> bool:

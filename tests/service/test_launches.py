@@ -234,6 +234,16 @@ async def test_only_so_many_are_remembered(desk: Desk, monkeypatch: pytest.Monke
         desk.launches.begin(str(number), environment, "")
         desk.launches.end(str(number))
     assert [launch.id for launch in desk.launches.list()] == ["4", "3", "2", first.id]
+    # how a kernel ended that ran for long is told, however many came and went meanwhile
+    await desk.launches.cancel(first.id)
+    assert desk.launches.get(first.id).phase is Phase.CANCELLED
+    assert [launch.id for launch in desk.launches.list()] == ["4", "3", first.id]
+    # and one that is begun anew is not forgotten for its first end
+    desk.launches.advance("3", Phase.CREATING)
+    for number in range(5, 8):
+        desk.launches.begin(str(number), environment, "")
+        desk.launches.end(str(number))
+    assert {launch.id for launch in desk.launches.list()} == {"7", "6", "5", "3"}
     await desk.launches.close()
 
 

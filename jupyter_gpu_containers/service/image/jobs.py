@@ -66,6 +66,7 @@ class Jobs:
         self._interval = interval
         self._log = log or logging.getLogger(__name__)
         self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._ended: dict[str, None] = {}  # in the order of their ends, which is another one
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._listeners: list[Callable[[Job], None]] = []
 
@@ -226,9 +227,11 @@ class Jobs:
 
     def _put(self, job: Job) -> None:
         self._jobs[job.id] = job
-        ended = [key for key, value in self._jobs.items() if value.state.final]
-        for key in ended[: max(0, len(ended) - KEPT)]:
-            del self._jobs[key]
+        if job.state.final:
+            self._ended.setdefault(job.id)
+            while len(self._ended) > KEPT:
+                oldest = next(iter(self._ended))
+                del self._ended[oldest], self._jobs[oldest]
         for listener in self._listeners:
             listener(job)
 

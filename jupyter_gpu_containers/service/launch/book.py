@@ -22,6 +22,7 @@ class LaunchBook:
 
     def __init__(self) -> None:
         self._launches: OrderedDict[str, Launch] = OrderedDict()
+        self._finished: dict[str, None] = {}  # in the order of their ends, which is another one
         self._listeners: list[Callable[[Launch], None]] = []
 
     def on_change(self, listener: Callable[[Launch], None]) -> None:
@@ -123,11 +124,14 @@ class LaunchBook:
 
     def _put(self, launch: Launch) -> None:
         self._launches[launch.id] = launch
-        if launch.phase.final:
-            finished = [key for key, value in self._launches.items() if value.phase.final]
-            for key in finished[: max(0, len(finished) - KEPT)]:
-                del self._launches[key]
-                self._forget(key)
+        if not launch.phase.final:
+            self._finished.pop(launch.id, None)  # Jupyter starts a kernel anew under its id
+        else:
+            self._finished.setdefault(launch.id)
+            while len(self._finished) > KEPT:
+                oldest = next(iter(self._finished))
+                del self._finished[oldest], self._launches[oldest]
+                self._forget(oldest)
         for listener in self._listeners:
             listener(launch)
 
