@@ -1,10 +1,5 @@
 // Builds: what is asked for, what is sent, what is shown of them.
 import { Dialog, Notification } from '@jupyterlab/apputils';
-import {
-  acceptDialog,
-  dismissDialog,
-  waitForDialog
-} from '@jupyterlab/testing';
 import { CommandRegistry } from '@lumino/commands';
 import { addBuildCommand } from '../buildCommand';
 import { CommandIDs } from '../commandIds';
@@ -22,6 +17,7 @@ import {
   makeModel
 } from './fakes';
 import { IMAGE, rendered, settled, show, trans, type } from './screen';
+import { acceptDialog, dismissDialog, waitForDialog } from './dialogs';
 
 const TAG = 'team/image:1';
 

@@ -1,7 +1,6 @@
 // Kernels that nobody uses: their words, the notification, and the command that keeps them.
 import { Notification } from '@jupyterlab/apputils';
 import { Session } from '@jupyterlab/services';
-import { waitForDialog } from '@jupyterlab/testing';
 import { Gettext } from '@jupyterlab/translation/lib/gettext';
 import { CommandRegistry } from '@lumino/commands';
 import { formatTime } from '../clock';
@@ -13,6 +12,7 @@ import { GpuContainersModel } from '../model';
 import { IIdleness, ILaunch } from '../wire';
 import { FakeEvents, FakeServer, json, makeLaunch, makeModel } from './fakes';
 import { button, settled, trans } from './screen';
+import { waitForDialog } from './dialogs';
 
 /** A time of this 22 November, where the tests run. */
 const at = (hour: number, minute: number, day = 22) =>

@@ -1,11 +1,5 @@
 // The commands of images, transfers and registries: what they ask, and what they have done.
 import { Dialog, Notification } from '@jupyterlab/apputils';
-import {
-  acceptDialog,
-  dangerDialog,
-  dismissDialog,
-  waitForDialog
-} from '@jupyterlab/testing';
 import { CommandRegistry } from '@lumino/commands';
 import { CommandIDs } from '../commandIds';
 import { addImageCommands } from '../imageCommands';
@@ -24,6 +18,12 @@ import {
   makeModel
 } from './fakes';
 import { IMAGE, button, settled, trans, type } from './screen';
+import {
+  acceptDialog,
+  dangerDialog,
+  dismissDialog,
+  waitForDialog
+} from './dialogs';
 
 const PYTORCH = IMAGE.references[0];
 const ADDRESS = 'images/nvcr.io/nvidia/pytorch%3A25.08-py3';

@@ -1,8 +1,8 @@
 // The dialog that says what went wrong: only its remedy counts as chosen.
-import { waitForDialog } from '@jupyterlab/testing';
 import { showProblem } from '../problemDialog';
 import { BUSY } from './fakes';
 import { button, settled, trans } from './screen';
+import { waitForDialog } from './dialogs';
 
 it.each([
   [undefined, 'Close', false],

@@ -1,6 +1,5 @@
 // Launches that wait for a GPU: their words, the button, the notification and the dialog.
 import { Notification } from '@jupyterlab/apputils';
-import { waitForDialog } from '@jupyterlab/testing';
 import { CommandRegistry } from '@lumino/commands';
 import { showProgress } from '../dialogs';
 import { GpuContainersModel } from '../model';
@@ -20,6 +19,7 @@ import {
   makeModel
 } from './fakes';
 import { button as buttonOf, rendered, show, trans } from './screen';
+import { waitForDialog } from './dialogs';
 
 function place(position: number, more: Partial<IQueuePlace> = {}): IQueuePlace {
   const since = '2026-11-21T05:00:00.000Z';

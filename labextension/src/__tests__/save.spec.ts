@@ -1,16 +1,12 @@
 // Saving a kernel as an image: what has changed is shown, its name is asked for, a job is begun.
 import { Dialog } from '@jupyterlab/apputils';
-import {
-  acceptDialog,
-  dismissDialog,
-  waitForDialog
-} from '@jupyterlab/testing';
 import { CommandRegistry } from '@lumino/commands';
 import { CommandIDs } from '../commandIds';
 import { addSaveCommand } from '../saveCommand';
 import { IChanges } from '../wireImages';
 import { FakeServer, json, makeJob, makeJobs, makeModel } from './fakes';
 import { settled, trans, type } from './screen';
+import { acceptDialog, dismissDialog, waitForDialog } from './dialogs';
 
 const ID = '4f0c1a1e-1111-4222-8333-000000000001';
 const TAG = 'team/image:1';
