@@ -67,8 +67,9 @@ def disguise(rng: random.Random, request: Request, owner: Credentials) -> Reques
         (("Cookie", owner.cookie), ("Origin", "http://evil.example")),
         (("Cookie", login), ("Origin", "null"), ("X-XSRFToken", "made up")),
     ]
+    # Jupyter Server's own addresses stumble over some, which is not looked at here: they answer
+    # 500 to an Origin that is no URL, and log a traceback for a token that is no UTF-8.
     if request.target.startswith(f"{PREFIX}/"):
-        # Jupyter Server's own addresses answer 500 to that
         ways.append((("Cookie", owner.cookie), ("Origin", "http://[")))
     if request.method in CHANGING:
         ways += [
@@ -84,7 +85,8 @@ def disguise(rng: random.Random, request: Request, owner: Credentials) -> Reques
         ]
     way = rng.choice(ways)
     target = request.target
-    if rng.random() < 0.1 and "?" not in target and "#" not in target:
+    ours = target.startswith(f"{PREFIX}/")
+    if rng.random() < 0.1 and ours and "?" not in target and "#" not in target:
         target += "?token=" + rng.choice(["", "wrong", "%00", "%ff", owner.token[1:], "a&token=b"])
     return replace(request, target=target, headers=(*way, *request.headers))
 
