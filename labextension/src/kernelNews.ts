@@ -5,6 +5,10 @@ import { wasCulled } from './idle';
 import { isFinal } from './launches';
 import { ILaunch, IProblem } from './wire';
 
+/** Facts about how a kernel was started: worth a glance at each start, and no more. */
+const FACTS = new Set(['requirement_waived']);
+const GLANCE = 8000; // milliseconds
+
 /** Tells each thing once; where more becomes known of it, what was told is put right. */
 export class KernelNews {
   /**
@@ -37,7 +41,12 @@ export class KernelNews {
       this._tell(name, launch, launch.error, 'error');
     } else if (launch.phase === 'running') {
       launch.warnings.forEach(warning =>
-        this._tell(name, launch, warning, 'warning')
+        this._tell(
+          name,
+          launch,
+          warning,
+          FACTS.has(warning.code) ? 'info' : 'warning'
+        )
       );
     }
   }
@@ -46,7 +55,7 @@ export class KernelNews {
     name: string,
     launch: ILaunch,
     problem: IProblem,
-    type: 'error' | 'warning',
+    type: 'error' | 'warning' | 'info',
     remedies: Notification.IAction[] = []
   ): void {
     // a kernel that was restarted may die again
@@ -67,7 +76,10 @@ export class KernelNews {
     }
     this._told.set(
       key,
-      Notification.emit(message, type, { autoClose: false, actions })
+      Notification.emit(message, type, {
+        autoClose: type === 'info' ? GLANCE : false,
+        actions
+      })
     );
   }
 

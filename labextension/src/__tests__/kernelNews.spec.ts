@@ -63,6 +63,19 @@ describe('KernelNews', () => {
     ]);
   });
 
+  it('lets a fact about the start go by itself, and a warning stay', () => {
+    const waived = { ...LOST, code: 'requirement_waived' };
+    news.tell('a.ipynb', makeLaunch('running', { warnings: [waived, LOST] }));
+    const closes = Notification.manager.notifications.map(each => [
+      each.type,
+      each.options.autoClose
+    ]);
+    expect(closes.sort()).toEqual([
+      ['info', 8000],
+      ['warning', false]
+    ]);
+  });
+
   it('puts right what was told of a death', () => {
     const launch = makeLaunch('failed', { error: DIED });
     news.tell('a.ipynb', launch);
