@@ -117,7 +117,7 @@ async def test_backends_share_a_store_as_servers_share_an_engine(tmp_path: Path)
 START_AND_LEAVE = """
 import asyncio, sys
 from jupyter_gpu_containers.backends.memory import MemoryBackend
-from jupyter_gpu_containers.model.container import ContainerSpec
+from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 
 async def main():
     backend = MemoryBackend()

@@ -16,7 +16,7 @@ from jupyter_gpu_containers.service.recovery.server_id import ServerId, Servers,
 PROGRAM = """
 import sys
 from pathlib import Path
-from jupyter_gpu_containers.service.server_id import Servers
+from jupyter_gpu_containers.service.recovery.server_id import Servers
 taken = Servers(Path(sys.argv[1])).take(sys.argv[2])
 print(taken.name, flush=True)
 sys.stdin.read()
