@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,16 +22,19 @@ from tests.conftest import IMAGES
 from tests.podman import PrivatePodman
 from tests.registries.real import RealRegistry
 from tests.registry_fixtures import *  # noqa: F403
+from tests.rootless import RootlessEngine
 
 LABEL = "jupyter-gpu-containers-test"
 
-# Podman, too: it cannot reach the registries that other tests of images make on this machine
+# Podman and a rootless Docker, too: they cannot reach the registries that other tests of images
+# make on this machine
 EVERY_BACKEND = pytest.mark.parametrize(
     "bench",
     [
         "memory",
         pytest.param("docker", marks=pytest.mark.engine),
         pytest.param("podman", marks=[pytest.mark.engine, pytest.mark.root]),
+        pytest.param("rootless", marks=[pytest.mark.engine, pytest.mark.root]),
     ],
     indirect=True,
 )
@@ -148,6 +152,30 @@ def podman_host(podman_engine: PrivatePodman) -> str:
     return podman_engine.host
 
 
+@pytest.fixture(scope="session")
+def rootless_engine(engine_host: str) -> Iterator[RootlessEngine]:
+    """A rootless Docker of this run's own, with the smallest image that has Python."""
+    engine = RootlessEngine()
+    try:
+        engine.start()
+        engine.load(IMAGES.debian11, source=engine_host)
+        yield engine
+    finally:
+        engine.remove()
+
+
+@pytest.fixture
+def rootless(rootless_engine: RootlessEngine) -> Iterator[Bench]:
+    """The bench of a rootless Docker, in a folder that its user can reach."""
+    folder = rootless_engine.make_folder()
+    umask = os.umask(0o002)
+    try:
+        yield from benches(DockerBackend(rootless_engine.host), IMAGES.debian11, folder)
+    finally:
+        os.umask(umask)
+        shutil.rmtree(folder)
+
+
 @pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.engine)])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """The bench of each backend in turn."""
@@ -160,6 +188,8 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     elif request.param == "docker":
         backend = DockerBackend(request.getfixturevalue("engine_host"))
         yield from benches(backend, IMAGES.debian12, tmp_path)
+    elif request.param == "rootless":
+        yield request.getfixturevalue("rootless")
     else:
         backend = DockerBackend(request.getfixturevalue("podman_host"))
         yield from benches(backend, f"localhost/{IMAGES.debian11}", tmp_path)

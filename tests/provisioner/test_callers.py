@@ -7,55 +7,19 @@ that user alone.
 from __future__ import annotations
 
 import grp
-import json
 import os
 import pwd
 import secrets
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.rooms import ENGINE_IMAGE, Room
+from tests.callers import Caller
+from tests.rooms import Room
 
 pytestmark = pytest.mark.engine
-
-CHILD = Path(__file__).with_name("child.py")
-
-
-@dataclass
-class Caller:
-    """Somebody who starts a program, in a room of theirs."""
-
-    uid: int
-    gid: int
-    name: str
-    room: Room
-    prefix: list[str] = field(default_factory=list)  # command that runs another one as them
-
-    def run(self, command: list[str], timeout: float = 90) -> str:
-        """Run a program to its end, which must be a good one; return its standard output."""
-        done = subprocess.run(
-            [*self.prefix, *command],
-            cwd=self.room.workspace,
-            env={**self.room.environ(), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def cells(self, *cells: str) -> list[str]:
-        """Run cells in a kernel of the everyday image."""
-        answer = self.run([sys.executable, str(CHILD), ENGINE_IMAGE, *cells])
-        return [str(text) for text in json.loads(answer.splitlines()[-1])]
 
 
 @pytest.fixture(scope="session")
@@ -82,12 +46,7 @@ def caller(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Caller]:
         room = Room("docker", tmp_path, owner=(user.pw_uid, user.pw_gid))
         identity = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups"]
         who = Caller(user.pw_uid, user.pw_gid, user.pw_name, room, ["setpriv", *identity])
-        reads = [sys.executable, "-c", "import jupyter_gpu_containers.config, tests.kernels"]
-        command = [*who.prefix, *reads]
-        if subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode:
-            # The checkout lies in a folder that is closed to others: they may look into it, which
-            # changes nothing about what they own or may write.
-            who.prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        who.let_them_read()
     try:
         yield who
     finally:
