@@ -7,9 +7,11 @@ has no way out.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
+import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,6 +79,15 @@ class RootlessEngine(PrivateEngine):
         """Return the command that runs another one in a folder and where the user is known."""
         assert self._namespaces is not None
         return ("nsenter", f"--target={self._namespaces.pid}", "--mount", f"--wdns={folder}", "--")
+
+    def remove(self) -> None:
+        """Remove also what a crashed engine left to nobody: its containers' shims."""
+        super().remove()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it ended in this moment
+                command = (folder / "cmdline").read_bytes()
+                if f"{self.folder}/".encode() in command and folder.stat().st_uid == UID:
+                    os.kill(int(folder.name), signal.SIGKILL)
 
     def limits(self, *names: str) -> list[int]:
         """Return its own soft and hard limits, named as in ``/proc/PID/limits``."""

@@ -47,9 +47,7 @@ async def test_limits_that_it_cannot_set_are_left_out(
     assert left == [*rootless_engine.limits("Max open files", "Max locked memory")]
 
 
-async def test_it_stops_and_comes_back(
-    rootless: Bench, rootless_engine: RootlessEngine
-) -> None:
+async def test_it_stops_and_comes_back(rootless: Bench, rootless_engine: RootlessEngine) -> None:
     """That is said, and the container can be started again."""
     container_id = await rootless.create("import time; time.sleep(60)")
     end = asyncio.wrap_future(rootless.backend.watch(container_id))
@@ -61,3 +59,30 @@ async def test_it_stops_and_comes_back(
     assert [c.status for c in await rootless.listed()] == [ContainerStatus.EXITED]
     await rootless.backend.start(container_id)
     assert [c.status for c in await rootless.listed()] == [ContainerStatus.RUNNING]
+
+
+async def test_it_crashes_and_comes_back(rootless: Bench, rootless_engine: RootlessEngine) -> None:
+    """What runs on is in a namespace that the next one is not in: that one ends it, as exit 255."""
+    alive = rootless.pipe()
+    container_id = await rootless.create(
+        f"kept = open({str(alive)!r}, 'w'); import time; time.sleep(600)", mounts=rootless.mounts
+    )
+    end = asyncio.wrap_future(rootless.backend.watch(container_id))
+    await rootless.backend.start(container_id)
+    reading = asyncio.ensure_future(alive.read())
+    await asyncio.to_thread(rootless_engine.kill)
+    assert not reading.done()
+    await asyncio.to_thread(rootless_engine.start)
+    exited = await asyncio.wait_for(end, 30)
+    await reading  # the process is gone
+    assert exited.engine_restarted
+    assert not exited.lost
+    assert [c.status for c in await rootless.listed()] == [ContainerStatus.EXITED]
+
+
+async def test_a_program_may_end_so_by_itself(rootless: Bench) -> None:
+    container_id = await rootless.create("import sys; sys.exit(255)")
+    end = asyncio.wrap_future(rootless.backend.watch(container_id))
+    await rootless.backend.start(container_id)
+    exited = await asyncio.wait_for(end, 30)
+    assert (exited.exit_code, exited.engine_restarted) == (255, False)

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 DIED, GONE = ("die", "died"), ("destroy", "remove")
 EVENTS = [*DIED, *GONE, "oom", "start"]
 ENGINES_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)  # exit codes of those it ends
+# that of what it finds and cannot take over again, as after the crash of a rootless one: it ends it
+NOT_RESTORED = 255
 IDLE_TIMEOUT = 30.0  # seconds without an event, after which all are looked at and asked anew
 RETRY_FIRST, RETRY_MAX = 0.1, 2.0  # seconds between attempts while the engine is away
 ENDS_WITHIN = 20.0  # seconds in which an engine that is back ends what it finds; ten to let it end
@@ -257,7 +259,8 @@ class ExitWatcher:
             if started:
                 self._reported[container_id] = started
         ended = replace(ended, usage=self.counters.take(container_id))
-        if ended.exit_code not in ENGINES_SIGNALS or ended.oom_killed or ended.lost:
+        may_be_engines = ended.exit_code in (*ENGINES_SIGNALS, NOT_RESTORED)
+        if not may_be_engines or ended.oom_killed or ended.lost:
             future.set_result(ended)
             return
 
