@@ -11,7 +11,7 @@ from jupyter_gpu_containers.backends.memory import MemoryStore
 from jupyter_gpu_containers.model.kernel.launch import Launch, LaunchRequest, Phase
 from jupyter_gpu_containers.service.queue import queue as queue_module
 from jupyter_gpu_containers.service.queue import waiting as waiting_module
-from jupyter_gpu_containers.service.queue.file import known_queues
+from jupyter_gpu_containers.service.queue.file import QueueFile, known_queues
 from tests.service.launch_desk import IMAGE, Desk
 
 __all__ = [
@@ -70,3 +70,23 @@ def position(desk: Desk, launch: Launch) -> int | None:
 def queue_of(folder: Path) -> list[str]:
     """Return who waits, as the file on disk says it."""
     return [entry.launch.id for queue in known_queues(folder) for entry in queue.launches]
+
+
+def restore(desk: Desk, folder: Path) -> None:
+    """Show who waited in the former life of this server, and keep who waits in its file."""
+    file = QueueFile.take(folder, str(folder))
+    assert file is not None
+    desk.launches.restore(file)
+
+
+def keep(desk: Desk, folder: Path) -> None:
+    """Keep who waits in the file of this server, and go on with who waited."""
+    restore(desk, folder)
+    desk.launches.resume()
+
+
+async def written(desk: Desk) -> None:
+    """Wait until the disk has it."""
+    file = desk.launches._room._file
+    assert file is not None
+    await file.flush()
