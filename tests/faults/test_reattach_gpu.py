@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.doubles.engine import HookEngine
-from tests.doubles.nvml import fake_driver, uuid_of
+from tests.faults.one_gpu import gpu, one_gpu_engine
 from tests.rooms import ENGINE_IMAGE, Room
 from tests.servers import Server
 
@@ -23,32 +22,10 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
 @pytest.fixture
-def engine(
-    engine_room: Room, engine_host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[HookEngine]:
+def engine(engine_room: Room, engine_host: str, tmp_path: Path) -> Iterator[HookEngine]:
     """An engine of this test's own, on a machine with one GPU; its containers outlive a restart."""
-    engine = HookEngine(fake_driver(tmp_path, "h200"))
-    engine.config["live-restore"] = True
-    try:
-        engine.start()
-        engine.load(ENGINE_IMAGE, source=engine_host)
-        monkeypatch.setenv("DOCKER_HOST", engine.host)
-        gpu = {"uuid": uuid_of("h200", "gpu0"), "minor_number": 0}
-        engine_room.configure(fixed_gpus=[gpu])
+    with one_gpu_engine(engine_room, engine_host, tmp_path, **{"live-restore": True}) as engine:
         yield engine
-        assert engine_room.containers() == []
-    finally:
-        monkeypatch.undo()
-        engine.remove()
-
-
-@pytest.fixture
-def servers() -> Iterator[list[Server]]:
-    started: list[Server] = []
-    yield started
-    for server in started:
-        if server.process.poll() is None:
-            server.terminate()
 
 
 def busy(room: Room) -> str:
@@ -64,11 +41,6 @@ def busy(room: Room) -> str:
     with pytest.raises(GpusBusyError) as caught:
         asyncio.run(room.services.claims.claim(GpuRequest(1), spec))
     return caught.value.message
-
-
-def gpu(server: Server) -> Any:
-    [found] = server.ask("GET", "/gpu-containers/gpus")["gpus"]
-    return found
 
 
 def test_claimed_all_the_time(engine: HookEngine, engine_room: Room, servers: list[Server]) -> None:

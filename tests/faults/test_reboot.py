@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.doubles.engine import HookEngine
-from tests.doubles.nvml import fake_driver, uuid_of
+from tests.faults.one_gpu import gpu, one_gpu_engine
 from tests.rooms import ENGINE_IMAGE, Room
 from tests.servers import Server
 
@@ -23,31 +22,10 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @pytest.fixture
-def engine(
-    engine_room: Room, engine_host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[HookEngine]:
+def engine(engine_room: Room, engine_host: str, tmp_path: Path) -> Iterator[HookEngine]:
     """An engine of this test's own, on a machine with one GPU."""
-    engine = HookEngine(fake_driver(tmp_path, "h200"))
-    try:
-        engine.start()
-        engine.load(ENGINE_IMAGE, source=engine_host)
-        monkeypatch.setenv("DOCKER_HOST", engine.host)
-        gpu = {"uuid": uuid_of("h200", "gpu0"), "minor_number": 0}
-        engine_room.configure(fixed_gpus=[gpu], attach_timeout=60)
+    with one_gpu_engine(engine_room, engine_host, tmp_path) as engine:
         yield engine
-        assert engine_room.containers() == []
-    finally:
-        monkeypatch.undo()
-        engine.remove()
-
-
-@pytest.fixture
-def servers() -> Iterator[list[Server]]:
-    started: list[Server] = []
-    yield started
-    for server in started:
-        if server.process.poll() is None:
-            server.terminate()
 
 
 def next_boot(folder: Path) -> Sequence[str]:
@@ -61,11 +39,6 @@ def next_boot(folder: Path) -> Sequence[str]:
 def states(engine: HookEngine) -> list[str]:
     with closing(engine.client()) as client:
         return [row["State"] for row in client.api.containers(all=True)]
-
-
-def gpu(server: Server) -> Any:
-    [found] = server.ask("GET", "/gpu-containers/gpus")["gpus"]
-    return found
 
 
 def test_power_fails_and_comes_back(

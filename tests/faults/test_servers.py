@@ -15,8 +15,7 @@ import pytest
 
 from jupyter_gpu_containers.model.kernel import labels
 from tests.conftest import IMAGES, ROOT
-from tests.doubles.engine import HookEngine
-from tests.doubles.nvml import fake_driver, uuid_of
+from tests.faults.one_gpu import one_gpu_engine
 from tests.rooms import ENGINE_IMAGE, Room
 
 pytestmark = pytest.mark.engine
@@ -84,22 +83,10 @@ async def test_killed(engine_room: Room, programs: list[subprocess.Popen[str]]) 
 
 
 @pytest.fixture
-def one_gpu(
-    engine_room: Room, engine_host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Room]:
+def one_gpu(engine_room: Room, engine_host: str, tmp_path: Path) -> Iterator[Room]:
     """A room on a machine with one GPU."""
-    engine = HookEngine(fake_driver(tmp_path, "h200"))
-    try:
-        engine.start()
-        engine.load(ENGINE_IMAGE, source=engine_host)
-        monkeypatch.setenv("DOCKER_HOST", engine.host)
-        gpu = {"uuid": uuid_of("h200", "gpu0"), "minor_number": 0}
-        engine_room.configure(fixed_gpus=[gpu])
+    with one_gpu_engine(engine_room, engine_host, tmp_path):
         yield engine_room
-        assert engine_room.containers() == []
-    finally:
-        monkeypatch.undo()
-        engine.remove()
 
 
 @pytest.mark.root
