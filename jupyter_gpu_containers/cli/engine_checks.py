@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from jupyter_gpu_containers.errors import EnginePermissionError, GpuContainersError
+from jupyter_gpu_containers.model.kernel.container import EngineInfo
 from jupyter_gpu_containers.model.kernel.ending import format_bytes
 
 from .findings import Facts, Finding, Level, version_of
@@ -87,8 +89,7 @@ def check_limits(facts: Facts) -> Finding:
     """The engine sets every limit of a kernel's container."""
     if isinstance(facts.engine, GpuContainersError):
         return Finding("limits", Level.NOTE, "Not known: the engine does not answer.")
-    left_out = facts.engine.details.get("limits_left_out", "").split(",")
-    words = [LIMITS[name] for name in left_out if name in LIMITS]
+    words = _left_out(facts.engine, "limits_left_out", LIMITS)
     if not words:
         return Finding("limits", Level.OK, "Every limit of a container can be set.")
     return Finding(
@@ -112,11 +113,15 @@ def check_abilities(facts: Facts) -> Finding:
     """The engine does all that kernels use."""
     if isinstance(facts.engine, GpuContainersError):
         return Finding("abilities", Level.NOTE, "Not known: the engine does not answer.")
-    left_out = facts.engine.details.get("degraded", "").split(",")
-    words = [ABILITIES[name] for name in left_out if name in ABILITIES]
+    words = _left_out(facts.engine, "degraded", ABILITIES)
     if not words:
         return Finding("abilities", Level.OK, "The engine does all that kernels use.")
     return Finding("abilities", Level.NOTE, f"With {facts.engine.name}: {'; '.join(words)}.")
+
+
+def _left_out(engine: EngineInfo, key: str, words: Mapping[str, str]) -> list[str]:
+    """Return in words what the engine says that it lacks, in the order in which it says so."""
+    return [words[name] for name in engine.details.get(key, "").split(",") if name in words]
 
 
 def check_disk(facts: Facts) -> Finding:
