@@ -11,7 +11,7 @@ import {
   INewLaunch,
   IProblem,
   IStatus
-} from './wire';
+} from './client/wire';
 import {
   ICatalogueEntry,
   IChanges,
@@ -23,7 +23,7 @@ import {
   ISearchResult,
   ITags,
   JobKind
-} from './wireImages';
+} from './client/wireImages';
 
 /** Translation domain of the extension. */
 export const DOMAIN = 'jupyter_gpu_containers';

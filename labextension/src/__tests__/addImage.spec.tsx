@@ -1,6 +1,6 @@
 // The dialog that finds images: catalogue, search, names, logins.
-import { IImageDetails } from '../wireImages';
-import { AddImage } from '../widgets/addImage';
+import { IImageDetails } from '../client/wireImages';
+import { AddImage } from '../forms/addImage';
 import {
   BUSY,
   FakeServer,

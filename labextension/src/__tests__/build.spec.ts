@@ -1,13 +1,13 @@
 // Builds: what is asked for, what is sent, what is shown of them.
 import { Dialog, Notification } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
-import { addBuildCommand } from '../buildCommand';
-import { CommandIDs } from '../commandIds';
-import { JobsModel } from '../jobsModel';
-import { progressText } from '../jobs';
-import { notifyOfJobs } from '../notifications';
-import { GpuContainersPanel } from '../widgets/panel';
-import { IJob } from '../wireImages';
+import { addBuildCommand } from '../commands/buildCommand';
+import { CommandIDs } from '../commands/commandIds';
+import { JobsModel } from '../model/jobsModel';
+import { progressText } from '../model/jobs';
+import { notifyOfJobs } from '../notices/notifications';
+import { GpuContainersPanel } from '../panel/panel';
+import { IJob } from '../client/wireImages';
 import {
   FakeEvents,
   FakeServer,

@@ -1,5 +1,5 @@
 // The REST client: addresses, and failures in the server's words.
-import { RequestError, toProblem } from '../requests';
+import { RequestError, toProblem } from '../client/requests';
 import { BUSY, FakeServer, json } from './fakes';
 
 describe('GpuContainersClient', () => {

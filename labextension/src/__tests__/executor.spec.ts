@@ -1,7 +1,7 @@
 // Cells that are run during a switch: never dropped, never on the old kernel.
 import { INotebookCellExecutor } from '@jupyterlab/notebook';
 import { PromiseDelegate } from '@lumino/coreutils';
-import { HoldingCellExecutor } from '../executor';
+import { HoldingCellExecutor } from '../model/executor';
 import { IKernelSwitcher } from '../tokens';
 import { FakeContext } from './fakes';
 

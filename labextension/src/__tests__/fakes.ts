@@ -2,12 +2,12 @@
 import { ISessionContext } from '@jupyterlab/apputils';
 import { Event, KernelSpec, ServerConnection } from '@jupyterlab/services';
 import { Signal, Stream } from '@lumino/signaling';
-import { GpuContainersClient } from '../client';
-import { GpuContainersModel, LAUNCH_SCHEMA } from '../model';
-import { JOB_SCHEMA, JobsModel } from '../jobsModel';
-import { RegistriesModel } from '../registriesModel';
-import { ILaunch, IProblem, Phase } from '../wire';
-import { IJob, IVerdict } from '../wireImages';
+import { GpuContainersClient } from '../client/client';
+import { GpuContainersModel, LAUNCH_SCHEMA } from '../model/model';
+import { JOB_SCHEMA, JobsModel } from '../model/jobsModel';
+import { RegistriesModel } from '../model/registriesModel';
+import { ILaunch, IProblem, Phase } from '../client/wire';
+import { IJob, IVerdict } from '../client/wireImages';
 
 /** An answer: a body with status 200, or a whole response. */
 type Answer = object | Response;

@@ -5,8 +5,8 @@ import {
   formatShare,
   imageTitle,
   usualGpus
-} from '../format';
-import { IVerdict } from '../wireImages';
+} from '../model/format';
+import { IVerdict } from '../client/wireImages';
 import { GIB, IMAGE, trans } from './screen';
 
 describe('format', () => {

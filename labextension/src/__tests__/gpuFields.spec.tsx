@@ -1,6 +1,6 @@
 // Which GPUs the form asks for: a number, a size of MIG instances, or a particular one.
-import { gpuKinds } from '../gpuKinds';
-import { LaunchForm } from '../widgets/launchForm';
+import { gpuKinds } from '../model/gpuKinds';
+import { LaunchForm } from '../forms/launchForm';
 import { FakeServer, makeModel } from './fakes';
 import { GPU, HOLDER, IMAGE, rendered, show, trans } from './screen';
 

@@ -1,11 +1,11 @@
 // The commands of images, transfers and registries: what they ask, and what they have done.
 import { Dialog, Notification } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
-import { CommandIDs } from '../commandIds';
-import { addImageCommands } from '../imageCommands';
-import { JobsModel } from '../jobsModel';
-import { notifyOfJobs } from '../notifications';
-import { addTransferCommands } from '../transferCommands';
+import { CommandIDs } from '../commands/commandIds';
+import { addImageCommands } from '../commands/imageCommands';
+import { JobsModel } from '../model/jobsModel';
+import { notifyOfJobs } from '../notices/notifications';
+import { addTransferCommands } from '../commands/transferCommands';
 import {
   BUSY,
   FakeEvents,

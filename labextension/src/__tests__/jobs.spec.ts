@@ -1,5 +1,5 @@
 // Jobs: what an event, an answer and a lost job do to the state, and how they are put into words.
-import { fraction, layersDone, progressText } from '../jobs';
+import { fraction, layersDone, progressText } from '../model/jobs';
 import { BUSY, FakeServer, json, makeJob, makeJobs } from './fakes';
 import { GIB, trans } from './screen';
 

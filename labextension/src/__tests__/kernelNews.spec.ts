@@ -1,9 +1,9 @@
 // What is told of kernels that died or are in trouble.
 import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
-import { KernelNews } from '../kernelNews';
-import { isNews } from '../launches';
-import { ILaunch, IProblem } from '../wire';
+import { KernelNews } from '../notices/kernelNews';
+import { isNews } from '../model/launches';
+import { ILaunch, IProblem } from '../client/wire';
 import { makeLaunch } from './fakes';
 
 const LOST: IProblem = {

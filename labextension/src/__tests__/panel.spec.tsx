@@ -2,9 +2,9 @@
 import { Session } from '@jupyterlab/services';
 import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
-import { formatTime } from '../clock';
-import { CommandIDs } from '../commandIds';
-import { GpuContainersPanel } from '../widgets/panel';
+import { formatTime } from '../model/clock';
+import { CommandIDs } from '../commands/commandIds';
+import { GpuContainersPanel } from '../panel/panel';
 import {
   BUSY,
   FakeEvents,

@@ -1,5 +1,5 @@
 // The dialog that says what went wrong: only its remedy counts as chosen.
-import { showProblem } from '../problemDialog';
+import { showProblem } from '../dialogs/problemDialog';
 import { BUSY } from './fakes';
 import { button, settled, trans } from './screen';
 import { waitForDialog } from './dialogs';

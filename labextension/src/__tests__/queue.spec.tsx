@@ -1,14 +1,14 @@
 // Launches that wait for a GPU: their words, the button, the notification and the dialog.
 import { Notification } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
-import { showProgress } from '../dialogs';
-import { GpuContainersModel } from '../model';
-import { launchLabel, placeDetails, placeLabel } from '../queue';
-import { addQueueCommands } from '../queueCommands';
-import { QueueNotices } from '../queueNotices';
-import { KernelSwitcher } from '../switcher';
+import { showProgress } from '../dialogs/dialogs';
+import { GpuContainersModel } from '../model/model';
+import { launchLabel, placeDetails, placeLabel } from '../model/queue';
+import { addQueueCommands } from '../commands/queueCommands';
+import { QueueNotices } from '../notices/queueNotices';
+import { KernelSwitcher } from '../model/switcher';
 import { EnvironmentButton } from '../widgets/environmentButton';
-import { ILaunch, IQueuePlace } from '../wire';
+import { ILaunch, IQueuePlace } from '../client/wire';
 import {
   FakeContext,
   FakeEvents,

@@ -4,7 +4,7 @@ import {
   registryHost,
   splitReference,
   withTag
-} from '../references';
+} from '../model/references';
 
 describe('splitReference()', () => {
   it.each([

@@ -1,9 +1,9 @@
 // Saving a kernel as an image: what has changed is shown, its name is asked for, a job is begun.
 import { Dialog } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
-import { CommandIDs } from '../commandIds';
-import { addSaveCommand } from '../saveCommand';
-import { IChanges } from '../wireImages';
+import { CommandIDs } from '../commands/commandIds';
+import { addSaveCommand } from '../commands/saveCommand';
+import { IChanges } from '../client/wireImages';
 import { FakeServer, json, makeJob, makeJobs, makeModel } from './fakes';
 import { settled, trans, type } from './screen';
 import { acceptDialog, dismissDialog, waitForDialog } from './dialogs';

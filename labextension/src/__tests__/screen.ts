@@ -4,7 +4,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { DOMAIN } from '../tokens';
-import { IGpu, IImage } from '../wire';
+import { IGpu, IImage } from '../client/wire';
 
 /** Speaks English. */
 export const trans = nullTranslator.load(DOMAIN);

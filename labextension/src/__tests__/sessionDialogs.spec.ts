@@ -1,6 +1,6 @@
 // JupyterLab's kernel dialog: environments are launched, everything else is as ever.
 import { SessionContextDialogs } from '@jupyterlab/apputils';
-import { GpuSessionContextDialogs } from '../sessionDialogs';
+import { GpuSessionContextDialogs } from '../dialogs/sessionDialogs';
 import { IKernelSwitcher } from '../tokens';
 import { FakeContext } from './fakes';
 

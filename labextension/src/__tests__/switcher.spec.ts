@@ -1,7 +1,7 @@
 // Moving a notebook to a launched kernel: the old one stays until the new one runs.
 import { IKernelSwitcher } from '../tokens';
-import { GpuContainersModel } from '../model';
-import { KernelSwitcher } from '../switcher';
+import { GpuContainersModel } from '../model/model';
+import { KernelSwitcher } from '../model/switcher';
 import {
   BUSY,
   FakeContext,

@@ -2,7 +2,7 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { VerdictReasons } from '../widgets/verdict';
-import { IReason, Severity } from '../wireImages';
+import { IReason, Severity } from '../client/wireImages';
 import { show, trans } from './screen';
 
 function reason(severity: Severity, message: string): IReason {

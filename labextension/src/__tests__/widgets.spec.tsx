@@ -1,10 +1,10 @@
 // What people see in the toolbar and in the dialog, for each state of the server.
 import { CommandRegistry } from '@lumino/commands';
-import { GpuContainersModel } from '../model';
-import { KernelSwitcher } from '../switcher';
+import { GpuContainersModel } from '../model/model';
+import { KernelSwitcher } from '../model/switcher';
 import { IKernelSwitcher } from '../tokens';
 import { EnvironmentButton } from '../widgets/environmentButton';
-import { LaunchForm } from '../widgets/launchForm';
+import { LaunchForm } from '../forms/launchForm';
 import {
   FakeContext,
   FakeServer,

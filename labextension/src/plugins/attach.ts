@@ -7,12 +7,12 @@ import {
 import { ISessionContext } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { CommandIDs } from '../commandIds';
-import { KernelNews } from '../kernelNews';
-import { wasCulled } from '../idle';
-import { hasRun, isFinal } from '../launches';
+import { CommandIDs } from '../commands/commandIds';
+import { KernelNews } from '../notices/kernelNews';
+import { wasCulled } from '../model/idle';
+import { hasRun, isFinal } from '../model/launches';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
-import { ILaunch, IProblem } from '../wire';
+import { ILaunch, IProblem } from '../client/wire';
 
 /** Takes up launches of notebooks, and reports failures. */
 export const attach: JupyterFrontEndPlugin<void> = {
@@ -56,7 +56,7 @@ export const attach: JupyterFrontEndPlugin<void> = {
       prefer(sessionContext, { shouldStart });
     };
     switcher.failed.connect((_, failure) => {
-      void import('../dialogs').then(async ({ showFailure }) => {
+      void import('../dialogs/dialogs').then(async ({ showFailure }) => {
         if (await showFailure(trans, failure)) {
           const reference = failure.image;
           await app.commands.execute(CommandIDs.addImage, { reference });
@@ -92,7 +92,7 @@ export const attach: JupyterFrontEndPlugin<void> = {
       }
     };
     const show = async (name: string, problem: IProblem, launch: ILaunch) => {
-      const { showDeath, showStop } = await import('../dialogs');
+      const { showDeath, showStop } = await import('../dialogs/dialogs');
       if (!wasCulled(launch)) {
         await showDeath(trans, name, problem);
       } else if (await showStop(trans, name, problem)) {

@@ -7,9 +7,9 @@ import {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { CommandIDs } from '../commandIds';
-import { addIdleCommands } from '../idleCommands';
-import { IdleNotices } from '../idleNotices';
+import { CommandIDs } from '../commands/commandIds';
+import { addIdleCommands } from '../commands/idleCommands';
+import { IdleNotices } from '../notices/idleNotices';
 import { DOMAIN, IGpuContainersModel } from '../tokens';
 
 /** Tells of kernels that are idle. */

@@ -6,21 +6,21 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { addBuildCommand } from '../buildCommand';
-import { GpuContainersClient } from '../client';
-import { CommandIDs } from '../commandIds';
-import { addImageCommands } from '../imageCommands';
-import { JobsModel } from '../jobsModel';
-import { notifyOfJobs } from '../notifications';
-import { RegistriesModel } from '../registriesModel';
-import { addSaveCommand } from '../saveCommand';
+import { addBuildCommand } from '../commands/buildCommand';
+import { GpuContainersClient } from '../client/client';
+import { CommandIDs } from '../commands/commandIds';
+import { addImageCommands } from '../commands/imageCommands';
+import { JobsModel } from '../model/jobsModel';
+import { notifyOfJobs } from '../notices/notifications';
+import { RegistriesModel } from '../model/registriesModel';
+import { addSaveCommand } from '../commands/saveCommand';
 import {
   DOMAIN,
   IGpuContainersModel,
   IJobsModel,
   IRegistriesModel
 } from '../tokens';
-import { addTransferCommands } from '../transferCommands';
+import { addTransferCommands } from '../commands/transferCommands';
 
 /** Provides the state of pulls and pushes. */
 export const jobs: JupyterFrontEndPlugin<IJobsModel> = {

@@ -5,9 +5,9 @@ import {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { GpuContainersClient } from '../client';
-import { GpuContainersModel } from '../model';
-import { KernelSwitcher } from '../switcher';
+import { GpuContainersClient } from '../client/client';
+import { GpuContainersModel } from '../model/model';
+import { KernelSwitcher } from '../model/switcher';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
 
 /**

@@ -8,8 +8,8 @@ import { ISessionContextDialogs } from '@jupyterlab/apputils';
 import { INotebookCellExecutor, runCell } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { HoldingCellExecutor } from '../executor';
-import { GpuSessionContextDialogs } from '../sessionDialogs';
+import { HoldingCellExecutor } from '../model/executor';
+import { GpuSessionContextDialogs } from '../dialogs/sessionDialogs';
 import { IKernelSwitcher } from '../tokens';
 
 // Both replace a plugin of JupyterLab without disabling it: of two plugins that provide a token,

@@ -5,8 +5,8 @@ import {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { addQueueCommands } from '../queueCommands';
-import { QueueNotices } from '../queueNotices';
+import { addQueueCommands } from '../commands/queueCommands';
+import { QueueNotices } from '../notices/queueNotices';
 import { DOMAIN, IGpuContainersModel } from '../tokens';
 
 /** Tells of launches in the queue. */

@@ -8,8 +8,8 @@ import {
 import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { CommandIDs } from '../commandIds';
-import { addCommands } from '../commands';
+import { CommandIDs } from '../commands/commandIds';
+import { addCommands } from '../commands/commands';
 import {
   DOMAIN,
   IGpuContainersModel,
@@ -18,7 +18,7 @@ import {
   IRegistriesModel
 } from '../tokens';
 import { EnvironmentButton } from '../widgets/environmentButton';
-import { GpuContainersPanel } from '../widgets/panel';
+import { GpuContainersPanel } from '../panel/panel';
 
 /** Adds the commands. */
 export const commands: JupyterFrontEndPlugin<void> = {

@@ -10,10 +10,10 @@ import {
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
-import { CommandIDs } from '../commandIds';
-import { phaseLabel } from '../format';
+import { CommandIDs } from '../commands/commandIds';
+import { phaseLabel } from '../model/format';
 import { chipIcon } from '../icons';
-import { placeDetails, placeLabel } from '../queue';
+import { placeDetails, placeLabel } from '../model/queue';
 import { IGpuContainersModel, IKernelSwitcher } from '../tokens';
 
 /** Shown in the toolbar of every notebook while the server half answers. */

@@ -1,8 +1,8 @@
 // What is known of one image, on this machine or in its registry: facts, and the verdict.
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { formatBytes } from '../format';
-import { IImageDetails } from '../wireImages';
+import { formatBytes } from '../model/format';
+import { IImageDetails } from '../client/wireImages';
 import { Problem } from './problem';
 import { VerdictReasons } from './verdict';
 

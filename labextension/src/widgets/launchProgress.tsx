@@ -3,10 +3,10 @@ import { ISessionContext } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { phaseLabel } from '../format';
-import { placeDetails, placeLabel } from '../queue';
+import { phaseLabel } from '../model/format';
+import { placeDetails, placeLabel } from '../model/queue';
 import { IKernelSwitcher } from '../tokens';
-import { ILaunch } from '../wire';
+import { ILaunch } from '../client/wire';
 
 /** Body of the dialog that follows a launch. */
 export class LaunchProgress extends ReactWidget {

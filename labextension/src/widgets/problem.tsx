@@ -1,6 +1,6 @@
 // A failure in words, with what can be done about it.
 import * as React from 'react';
-import { IProblem } from '../wire';
+import { IProblem } from '../client/wire';
 
 /** Shows a problem, announced by screen readers; or only a fact, such as that there is no driver. */
 export function Problem(props: {

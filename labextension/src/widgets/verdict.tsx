@@ -7,8 +7,8 @@ import {
   severityLabel,
   severitySign,
   verdictTip
-} from '../verdicts';
-import { IReason, IVerdict, Rating, Severity } from '../wireImages';
+} from '../model/verdicts';
+import { IReason, IVerdict, Rating, Severity } from '../client/wireImages';
 
 interface IVerdictProps {
   verdict: IVerdict;

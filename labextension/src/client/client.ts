@@ -1,0 +1,201 @@
+// The REST API of the server half, typed.
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { TranslationBundle, nullTranslator } from '@jupyterlab/translation';
+import { Requests } from './requests';
+import { DOMAIN } from '../tokens';
+import {
+  IEnvironment,
+  IGpus,
+  IImage,
+  ILaunch,
+  INewLaunch,
+  IStatus
+} from './wire';
+import {
+  ICatalogueEntry,
+  IChanges,
+  IImageDetails,
+  IJob,
+  IJobSource,
+  ILogin,
+  INewLogin,
+  ISearchResult,
+  ITags,
+  JobKind
+} from './wireImages';
+
+/** Speaks to `/gpu-containers/`. Every method rejects with a `RequestError`. */
+export class GpuContainersClient {
+  constructor(settings: ServerConnection.ISettings, trans?: TranslationBundle) {
+    this._requests = new Requests(
+      settings,
+      trans ?? nullTranslator.load(DOMAIN)
+    );
+  }
+
+  /** The engine, and whether it answers. */
+  status(): Promise<IStatus> {
+    return this._requests.get<IStatus>('status');
+  }
+
+  /** The GPUs and who holds them. */
+  gpus(): Promise<IGpus> {
+    return this._requests.get<IGpus>('gpus');
+  }
+
+  /** The images on the engine. */
+  async images(): Promise<IImage[]> {
+    const answer = await this._requests.get<{ images: IImage[] }>('images');
+    return answer.images;
+  }
+
+  /** One image, on the engine (then looked into for its kernels) or in its registry. */
+  image(reference: string): Promise<IImageDetails> {
+    return this._requests.get<IImageDetails>(imagePath(reference));
+  }
+
+  /** Give an image another name. */
+  async tag(source: string, reference: string): Promise<void> {
+    await this._requests.post<unknown>('images', { source, reference });
+  }
+
+  /** Take a name off an image, and delete it with its last one; returns what went. */
+  async removeImage(reference: string, force: boolean): Promise<string[]> {
+    const query: Record<string, string> = force ? { force: 'true' } : {};
+    const path = imagePath(reference);
+    const answer = await this._requests.delete<{ removed: string[] }>(
+      path,
+      query
+    );
+    return answer.removed;
+  }
+
+  /** The environments. */
+  async environments(): Promise<IEnvironment[]> {
+    const answer = await this._requests.get<{ environments: IEnvironment[] }>(
+      'environments'
+    );
+    return answer.environments;
+  }
+
+  /** The launches of this server, newest first. */
+  async launches(): Promise<ILaunch[]> {
+    const answer = await this._requests.get<{ launches: ILaunch[] }>(
+      'launches'
+    );
+    return answer.launches;
+  }
+
+  /** What has changed in a running kernel's container. */
+  changes(id: string): Promise<IChanges> {
+    return this._requests.get<IChanges>(
+      URLExt.join('launches', encodeURIComponent(id), 'changes')
+    );
+  }
+
+  /** Ask for a kernel; answers at once. */
+  launch(request: INewLaunch): Promise<ILaunch> {
+    return this._requests.post<ILaunch>('launches', request);
+  }
+
+  /** Start a launch that waits for a GPU now, without one. */
+  startOnCpu(id: string): Promise<ILaunch> {
+    return this._requests.patch<ILaunch>(
+      URLExt.join('launches', encodeURIComponent(id)),
+      { gpus: 0 }
+    );
+  }
+
+  /** Use a running kernel, as far as its idleness goes. */
+  keepAlive(id: string): Promise<ILaunch> {
+    return this._requests.post<ILaunch>(
+      URLExt.join('launches', encodeURIComponent(id), 'keep-alive'),
+      {}
+    );
+  }
+
+  /** Cancel a launch, or end its kernel. */
+  async cancel(id: string): Promise<void> {
+    await this._requests.delete<null>(
+      URLExt.join('launches', encodeURIComponent(id))
+    );
+  }
+
+  /** The pulls and pushes of this server, newest first. */
+  async jobs(): Promise<IJob[]> {
+    return (await this._requests.get<{ jobs: IJob[] }>('jobs')).jobs;
+  }
+
+  /** Begin a job; the same one again is the same job. */
+  startJob(
+    kind: JobKind,
+    reference: string,
+    what: IJobSource = {}
+  ): Promise<IJob> {
+    return this._requests.post<IJob>('jobs', { kind, reference, ...what });
+  }
+
+  /** Cancel a job. */
+  cancelJob(id: string): Promise<IJob> {
+    return this._requests.delete<IJob>(
+      URLExt.join('jobs', encodeURIComponent(id))
+    );
+  }
+
+  /** The images that are recommended. */
+  async catalogue(): Promise<ICatalogueEntry[]> {
+    const answer = await this._requests.get<{ entries: ICatalogueEntry[] }>(
+      'catalogue'
+    );
+    return answer.entries;
+  }
+
+  /** Search Docker Hub. */
+  async search(query: string): Promise<ISearchResult[]> {
+    const answer = await this._requests.get<{ results: ISearchResult[] }>(
+      'search',
+      { q: query }
+    );
+    return answer.results;
+  }
+
+  /** Tags of a repository, newest first; with a text, those that contain it. */
+  tags(host: string, repository: string, contains = ''): Promise<ITags> {
+    const query = { repository, ...(contains ? { contains } : {}) };
+    return this._requests.get<ITags>(
+      URLExt.join('registries', encodeURIComponent(host), 'tags'),
+      query
+    );
+  }
+
+  /** The registries that this user is logged in to. */
+  async logins(): Promise<ILogin[]> {
+    const answer = await this._requests.get<{ registries: ILogin[] }>(
+      'registries'
+    );
+    return answer.registries;
+  }
+
+  /** Log in to a registry, which is asked whether it accepts the secret. */
+  login(host: string, secret: string, username?: string): Promise<INewLogin> {
+    const body = username ? { username, secret } : { secret };
+    return this._requests.post<INewLogin>(loginPath(host), body);
+  }
+
+  /** Forget a login. */
+  async logout(host: string): Promise<void> {
+    await this._requests.delete<null>(loginPath(host));
+  }
+
+  private readonly _requests: Requests;
+}
+
+/** References hold slashes, which stay. */
+function imagePath(reference: string): string {
+  return URLExt.join('images', URLExt.encodeParts(reference));
+}
+
+function loginPath(host: string): string {
+  return URLExt.join('registries', encodeURIComponent(host), 'login');
+}

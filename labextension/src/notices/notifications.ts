@@ -1,0 +1,75 @@
+// Word of pulls, pushes, builds and commits that have ended, wherever in JupyterLab one is.
+import { Notification } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { CommandIDs } from '../commands/commandIds';
+import { wantsLogin } from '../model/jobs';
+import { registryHost } from '../model/references';
+import { IJobsModel } from '../tokens';
+import { IJob } from '../client/wireImages';
+
+/** What is needed to tell of jobs. */
+export interface INotifyOptions {
+  commands: CommandRegistry;
+  jobs: IJobsModel;
+  trans: TranslationBundle;
+}
+
+/** Tell of every job that ends while the page is open. */
+export function notifyOfJobs(options: INotifyOptions): void {
+  options.jobs.ended.connect((_, job) => notify(options, job), options.jobs);
+}
+
+function notify({ commands, jobs, trans }: INotifyOptions, job: IJob): void {
+  const { error, image_id, kind, reference, state } = job;
+  if (state === 'cancelled') {
+    const message = {
+      pull: trans.__('The pull of %1 was cancelled.', reference),
+      push: trans.__('The push of %1 was cancelled.', reference),
+      build: trans.__('The build of %1 was cancelled.', reference),
+      commit: trans.__('The saving of %1 was cancelled.', reference)
+    }[kind];
+    Notification.info(message, { autoClose: 5000 });
+  } else if (state === 'succeeded') {
+    const message = {
+      pull: trans.__('%1 was pulled.', reference),
+      push: trans.__('%1 was pushed.', reference),
+      build: trans.__('%1 was built.', reference),
+      commit: trans.__('%1 was saved.', reference)
+    }[kind];
+    const image = image_id ?? reference;
+    const start = {
+      label: trans.__('Start'),
+      caption: trans.__('Start it for the current notebook'),
+      callback: () => {
+        void commands.execute(CommandIDs.selectEnvironment, { image });
+      }
+    };
+    const actions = kind === 'push' ? [] : [start];
+    Notification.success(message, { autoClose: 10000, actions });
+  } else if (error && !(wantsLogin(error.code) && jobs.isOwn(job.id))) {
+    // who asked for it here is asked for a login in a dialog
+    const login = {
+      label: trans.__('Log In…'),
+      callback: () => {
+        const host = registryHost(reference);
+        void commands.execute(CommandIDs.login, { host });
+      }
+    };
+    const show = {
+      label: trans.__('Show'),
+      callback: () => {
+        void commands.execute(CommandIDs.openPanel);
+      }
+    };
+    const [why] = error.message.split('\n'); // a step's last lines are in the panel
+    const message = {
+      pull: trans.__('%1 was not pulled: %2', reference, why),
+      push: trans.__('%1 was not pushed: %2', reference, why),
+      build: trans.__('%1 was not built: %2', reference, why),
+      commit: trans.__('%1 was not saved: %2', reference, why)
+    }[kind];
+    const actions = [wantsLogin(error.code) ? login : show];
+    Notification.error(message, { autoClose: false, actions });
+  }
+}
