@@ -81,7 +81,7 @@ def take(page: Page, lab: LabServer, driver: FakeDriver) -> None:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     expect(notebook.panel.get_by_label("GPUs", exact=True)).to_contain_text("1 of 4 free")
-    kernels = notebook.panel.get_by_label("Kernels")
+    kernels = notebook.panel.get_by_label("Running")
     expect(kernels).not_to_contain_text("Starting", timeout=START_TIMEOUT)
     driver.edit("gpu0", used_mib="17510")
     driver.edit("gpu1", used_mib="6250")

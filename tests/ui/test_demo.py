@@ -24,7 +24,7 @@ def test_the_panel_says_what_there_is(demo: OpenNotebook) -> None:
     expect(panel.get_by_label("GPUs")).to_contain_text("2 of 2 free")
     expect(panel.get_by_label("GPUs")).to_contain_text("0 of 80 GiB")
     expect(panel.get_by_label("Images")).to_contain_text("PyTorch 25.08")
-    expect(panel.get_by_label("Kernels")).to_contain_text("No kernel runs in a container.")
+    expect(panel.get_by_label("Running")).to_contain_text("No kernel runs in a container.")
 
 
 def test_an_image_is_started_for_a_notebook(demo: OpenNotebook) -> None:
@@ -47,7 +47,7 @@ def test_an_image_is_started_for_a_notebook(demo: OpenNotebook) -> None:
     notebook.expect_output(1, "new")
     notebook.page.get_by_role("tab", name="GPUs and containers").click()
     expect(notebook.panel.get_by_label("GPUs", exact=True)).to_contain_text("0 of 2 free")
-    expect(notebook.panel.get_by_label("Kernels")).to_contain_text("train.ipynb")
+    expect(notebook.panel.get_by_label("Running")).to_contain_text("train.ipynb")
 
 
 def test_two_clicks_switch_and_a_cell_run_meanwhile_runs_on_the_new_kernel(
@@ -102,7 +102,7 @@ def test_the_stock_picker_and_the_launcher_show_environments(demo: OpenNotebook)
     notebook.expect_output(1, "new")
     notebook.expect_environment(PYTORCH)
     notebook.page.get_by_role("tab", name="GPUs and containers").click()
-    kernels = notebook.panel.get_by_label("Kernels").get_by_role("listitem")
+    kernels = notebook.panel.get_by_label("Running").get_by_role("listitem")
     expect(kernels).to_have_text([re.compile(f"train.ipynb{PYTORCH}")])
 
     notebook.page.keyboard.press("Control+Shift+L")
@@ -117,7 +117,7 @@ def test_a_kernel_is_shut_down_from_the_panel(demo: OpenNotebook) -> None:
     notebook.page.get_by_role("tab", name="GPUs and containers").click()
     notebook.panel.get_by_role("button", name="Shut down the kernel of train.ipynb").click()
     expect(notebook.panel.get_by_label("GPUs", exact=True)).to_contain_text("2 of 2 free")
-    expect(notebook.panel.get_by_label("Kernels")).to_contain_text("No kernel runs")
+    expect(notebook.panel.get_by_label("Running")).to_contain_text("No kernel runs")
 
 
 def test_a_page_reloaded_after_the_click_has_one_kernel(demo: OpenNotebook) -> None:

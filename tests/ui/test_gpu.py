@@ -90,7 +90,7 @@ def test_a_notebook_takes_two_gpus_and_gives_them_back(gpus: OpenNotebook) -> No
         expect(row).to_contain_text("A100-SXM4-80GB")
         expect(row.get_by_role("meter")).to_be_visible()
         expect(row).to_contain_text("of 79.4 GiB")
-    expect(notebook.panel.get_by_label("Kernels")).to_contain_text("2 GPUs · GPU ")
+    expect(notebook.panel.get_by_label("Running")).to_contain_text("2 GPUs · GPU ")
 
     start(notebook, "debian12 py311", "CPU only", "3 of 6 free")
     notebook.run(0)

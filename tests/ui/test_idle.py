@@ -99,7 +99,7 @@ def for_a_moment(open_notebook: OpenNotebook, lab: LabServer) -> NotebookPage:
 
 def row(notebook: NotebookPage) -> Locator:
     """The kernel's row in the panel, which is open."""
-    rows = notebook.panel.get_by_label("Kernels").get_by_role("listitem")
+    rows = notebook.panel.get_by_label("Running").get_by_role("listitem")
     return rows.filter(has_text="train.ipynb")
 
 

@@ -38,7 +38,7 @@ def test_an_image_is_found_pulled_and_removed(demo: OpenNotebook, page: Page) ->
     dialog.get_by_role("button", name=re.compile(r"^Pull [\d.]+ [GM]iB$")).click()
 
     expect(notebook.image(R)).to_contain_text("CPU")
-    expect(panel.get_by_label("Transfers")).to_have_count(0)
+    expect(panel.get_by_label("Jobs")).to_have_count(0)
     told = page.get_by_role("alert").filter(has_text=f"{R} was pulled.")
     expect(told.get_by_role("button", name="Start")).to_be_visible()
     seen = page.evaluate("window.seen")
@@ -56,15 +56,15 @@ def test_a_pull_is_cancelled(demo: OpenNotebook, page: Page) -> None:
     notebook = demo()
     panel = notebook.open_panel()
     notebook.find_image(ENDLESS).get_by_role("button", name=re.compile("^Pull ")).click()
-    transfers = panel.get_by_label("Transfers")
-    expect(transfers).to_contain_text(re.compile(r"[\d.]+ of [\d.]+ GiB"))
-    bar = transfers.get_by_role("progressbar", name=f"Pull of {ENDLESS}")
+    jobs = panel.get_by_label("Jobs")
+    expect(jobs).to_contain_text(re.compile(r"[\d.]+ of [\d.]+ GiB"))
+    bar = jobs.get_by_role("progressbar", name=f"Pull of {ENDLESS}")
     expect(bar).to_be_visible()
     notebook.open()  # a page that comes later knows of it, too
     notebook.open_panel()
     expect(bar).to_be_visible()
-    transfers.get_by_title(f"Cancel: Pull of {ENDLESS}").click()
-    expect(transfers).to_have_count(0)
+    jobs.get_by_title(f"Cancel: Pull of {ENDLESS}").click()
+    expect(jobs).to_have_count(0)
     jobs = notebook.lab.request("gpu-containers/jobs")["jobs"]
     assert [job["state"] for job in jobs if job["reference"] == ENDLESS] == ["cancelled"]
     expect(notebook.image("endless")).to_have_count(0)

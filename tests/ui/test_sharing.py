@@ -74,19 +74,19 @@ def test_a_push_that_is_denied_asks_for_a_login(demo: OpenNotebook, page: Page) 
     expect(dialog.get_by_role("alert")).to_contain_text("requested access is denied")
     expect(dialog.get_by_role("alert")).to_contain_text("in a repository of your own")
     dialog.get_by_role("button", name="Cancel").click()
-    transfers = panel.get_by_label("Transfers")
-    expect(transfers.get_by_role("alert")).to_contain_text("requested access is denied")
+    jobs = panel.get_by_label("Jobs")
+    expect(jobs.get_by_role("alert")).to_contain_text("requested access is denied")
     assert THEIRS in names(notebook, SCIPY)  # that much was done
 
-    transfers.get_by_role("button", name="Try again").click()
+    jobs.get_by_role("button", name="Try again").click()
     dialog.get_by_label("API key").fill(WRONG)
     dialog.get_by_role("button", name="Log In").click()
     expect(dialog.get_by_role("alert")).to_contain_text("nvcr.io does not take")
     dialog.get_by_label("API key").fill(SECRET)
     dialog.get_by_role("button", name="Log In").click()
-    expect(transfers.get_by_role("progressbar", name=f"Push of {THEIRS}")).to_be_visible()
+    expect(jobs.get_by_role("progressbar", name=f"Push of {THEIRS}")).to_be_visible()
     expect(page.get_by_role("alert").filter(has_text=f"{THEIRS} was pushed.")).to_be_visible()
-    expect(transfers).to_have_count(0)
+    expect(jobs).to_have_count(0)
 
 
 def test_a_kernel_is_saved_under_a_name_that_can_be_one(demo: OpenNotebook, page: Page) -> None:

@@ -179,13 +179,11 @@ def pull_with_a_bar_that_tells_the_truth(
     slow = team.proxy.add(Fault(BLOBS, rate=RATE))
     sent = team.proxy.sent
     notebook.dialog.get_by_role("button", name=PULL).click()
-    transfers = notebook.panel.get_by_label("Transfers")
-    expect(transfers.get_by_role("progressbar", name=f"Pull of {team.tag(tag)}")).to_be_visible()
-    expect(transfers).to_contain_text(
-        re.compile(r"[\d.]+ of [\d.]+ MiB · [\d.]+ MiB/s · \d+ s left")
-    )
+    jobs = notebook.panel.get_by_label("Jobs")
+    expect(jobs.get_by_role("progressbar", name=f"Pull of {team.tag(tag)}")).to_be_visible()
+    expect(jobs).to_contain_text(re.compile(r"[\d.]+ of [\d.]+ MiB · [\d.]+ MiB/s · \d+ s left"))
     expect(notebook.image(team.tag(tag))).to_be_visible(timeout=START_TIMEOUT)
-    expect(transfers).to_have_count(0)
+    expect(jobs).to_have_count(0)
     team.proxy.faults.remove(slow)
 
     shown: list[float] = notebook.page.evaluate("window.bar")
@@ -209,10 +207,10 @@ def cancel_another_pull(
     sent = team.proxy.sent
     slow = team.proxy.add(Fault(BLOBS, rate=RATE / 40))
     notebook.find_image(team.tag(tag)).get_by_role("button", name=PULL).click()
-    transfers = notebook.panel.get_by_label("Transfers")
-    expect(transfers).to_contain_text(re.compile(r"0\.[1-9] of 5\.7 MiB"))
-    transfers.get_by_title(f"Cancel: Pull of {team.tag(tag)}").click()
-    expect(transfers).to_have_count(0)
+    jobs = notebook.panel.get_by_label("Jobs")
+    expect(jobs).to_contain_text(re.compile(r"0\.[1-9] of 5\.7 MiB"))
+    jobs.get_by_title(f"Cancel: Pull of {team.tag(tag)}").click()
+    expect(jobs).to_have_count(0)
     told = notebook.page.get_by_role("alert").filter(has_text=f"The pull of {team.tag(tag)} was")
     expect(told).to_contain_text("was cancelled")
     team.proxy.wait_until_idle()  # the engine has closed its connections

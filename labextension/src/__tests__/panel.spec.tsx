@@ -255,13 +255,13 @@ describe('GpuContainersPanel', () => {
   it('shows a pull with a bar only where the total is known', async () => {
     const widget = await panel(new FakeServer());
     const { node } = widget;
-    expect(section(node, 'Transfers')).toBeNull();
+    expect(section(node, 'Jobs')).toBeNull();
     events.emitJob(makeJob({ current: GIB }));
     await rendered(widget);
-    const bar = () => section(node, 'Transfers').querySelector('progress')!;
+    const bar = () => section(node, 'Jobs').querySelector('progress')!;
     expect(bar().hasAttribute('value')).toBe(false);
-    expect(section(node, 'Transfers').textContent).toContain('1 GiB');
-    expect(section(node, 'Transfers').textContent).not.toContain('%');
+    expect(section(node, 'Jobs').textContent).toContain('1 GiB');
+    expect(section(node, 'Jobs').textContent).not.toContain('%');
 
     events.emitJob(
       makeJob({ current: GIB, total: 4 * GIB, speed: GIB / 8, eta: 24 })
@@ -269,8 +269,8 @@ describe('GpuContainersPanel', () => {
     await rendered(widget);
     expect(bar().value).toBe(0.25);
     expect(bar().getAttribute('aria-label')).toContain('pytorch:25.08');
-    expect(section(node, 'Transfers').textContent).toContain('25 %');
-    expect(section(node, 'Transfers').textContent).toContain(
+    expect(section(node, 'Jobs').textContent).toContain('25 %');
+    expect(section(node, 'Jobs').textContent).toContain(
       '1 of 4 GiB · 128 MiB/s · 24 s left'
     );
   });
@@ -295,7 +295,7 @@ describe('GpuContainersPanel', () => {
     events.emitJob(makeJob());
     events.emitJob(makeJob({ state: 'failed', error: BUSY }));
     await rendered(widget);
-    const transfers = section(widget.node, 'Transfers');
+    const transfers = section(widget.node, 'Jobs');
     expect(transfers.querySelector('[role=alert]')!.textContent).toContain(
       BUSY.message
     );
@@ -342,7 +342,7 @@ describe('GpuContainersPanel', () => {
     const widget = await panel(server);
     const kernels = () =>
       [
-        ...section(widget.node, 'Kernels').querySelectorAll<HTMLButtonElement>(
+        ...section(widget.node, 'Running').querySelectorAll<HTMLButtonElement>(
           '.jp-GpuContainers-rowButton'
         )
       ].map(row => row.firstChild!.textContent);
@@ -355,7 +355,7 @@ describe('GpuContainersPanel', () => {
     sessions.runningChanged.emit();
     await rendered(widget);
     expect(kernels()).toEqual(['new.ipynb', 'Console 1']);
-    section(widget.node, 'Kernels')
+    section(widget.node, 'Running')
       .querySelectorAll<HTMLElement>('.jp-GpuContainers-rowButton')
       .forEach(row => row.click());
     expect(executed).toEqual([

@@ -23,7 +23,7 @@ interface IJobProps {
   trans: TranslationBundle;
 }
 
-/** The transfers section of the panel. */
+/** The Jobs section of the panel. */
 export function Jobs(
   props: IJobProps & { jobs: readonly IJob[] }
 ): React.JSX.Element {

@@ -1,4 +1,4 @@
-// The panel at the side: GPUs, kernels, transfers, images and registries.
+// The panel at the side: GPUs, what runs, jobs, images and registries.
 import { Session } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import {
@@ -20,7 +20,7 @@ import { IGpuContainersModel, IJobsModel, IRegistriesModel } from '../tokens';
 import { Gpus, freeGpus } from './gpus';
 import { Images } from './images';
 import { Jobs, isShown } from './jobs';
-import { Kernels } from './kernels';
+import { Running } from './running';
 import { Problem } from '../widgets/problem';
 import { Registries } from './registries';
 
@@ -98,7 +98,7 @@ function Panel(props: IPanelProps): React.JSX.Element {
           const shown = jobs.jobs.filter(isShown);
           return (
             shown.length > 0 && (
-              <Section title={trans.__('Transfers')}>
+              <Section title={trans.__('Jobs')}>
                 <Jobs jobs={shown} commands={commands} trans={trans} />
               </Section>
             )
@@ -215,8 +215,8 @@ function Machine(props: IPanelProps): React.JSX.Element {
         </Section>
       )}
       {model.status && (
-        <Section title={trans.__('Kernels')}>
-          <Kernels
+        <Section title={trans.__('Running')}>
+          <Running
             launches={launches}
             gpus={gpus?.gpus ?? []}
             sessions={[...sessions.running()]}

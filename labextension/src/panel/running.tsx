@@ -15,7 +15,7 @@ import { isInProgress, userOf } from '../model/launches';
 import { launchLabel } from '../model/queue';
 import { IGpu, IIdleness, ILaunch } from '../client/wire';
 
-interface IKernelsProps {
+interface IRunningProps {
   gpus: readonly IGpu[];
   /** The sessions of this server: a notebook that was renamed is known to them alone. */
   sessions: readonly Session.IModel[];
@@ -25,9 +25,9 @@ interface IKernelsProps {
   language: string;
 }
 
-/** The kernels section of the panel. */
-export function Kernels(
-  props: IKernelsProps & { launches: readonly ILaunch[] }
+/** The Running section of the panel. */
+export function Running(
+  props: IRunningProps & { launches: readonly ILaunch[] }
 ): React.JSX.Element {
   const { launches, trans } = props;
   if (launches.length === 0) {
@@ -46,7 +46,7 @@ export function Kernels(
   );
 }
 
-function Kernel(props: IKernelsProps & { launch: ILaunch }): React.JSX.Element {
+function Kernel(props: IRunningProps & { launch: ILaunch }): React.JSX.Element {
   const { launch, gpus, sessions, commands, trans } = props;
   const busy = isInProgress(launch);
   const idle = idleness(launch);
@@ -111,7 +111,7 @@ function Kernel(props: IKernelsProps & { launch: ILaunch }): React.JSX.Element {
 
 /** Since when nobody has used a kernel, and the way to keep it. */
 function Idle(
-  props: IKernelsProps & { launch: ILaunch; name: string; idle: IIdleness }
+  props: IRunningProps & { launch: ILaunch; name: string; idle: IIdleness }
 ): React.JSX.Element {
   const { idle, launch, language, name, commands, trans } = props;
   return (
