@@ -34,12 +34,18 @@ export const IGpuContainersModel = new Token<IGpuContainersModel>(
   'The GPUs, images, environments and kernel launches of this server.'
 );
 
+/** What is loaded by itself, and can fail by itself. */
+export type Resource =
+  'status' | 'gpus' | 'images' | 'environments' | 'launches';
+
 /** The state of GPUs, images and launches; it knows no widgets. */
 export interface IGpuContainersModel extends IDisposable {
   /** Whether the server half answers; null until it was asked. */
   readonly available: boolean | null;
   /** Why the last refresh failed, or null. */
   readonly problem: IProblem | null;
+  /** The same for each part of it. */
+  readonly problems: Readonly<Partial<Record<Resource, IProblem>>>;
   /** null until loaded, like the next three. */
   readonly status: IStatus | null;
   readonly gpus: IGpus | null;

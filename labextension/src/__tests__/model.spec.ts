@@ -35,9 +35,11 @@ describe('GpuContainersModel', () => {
       await model.refresh();
       expect(model.gpus).not.toBeNull();
       expect(model.problem).toEqual(BUSY);
+      expect(model.problems).toEqual({ images: BUSY });
       server.answers.set('GET images', { images: [] });
       await model.refresh();
       expect(model.problem).toBeNull();
+      expect(model.problems).toEqual({});
     });
   });
 

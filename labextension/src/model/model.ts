@@ -8,7 +8,7 @@ import { GpuContainersClient } from '../client/client';
 import { LaunchStore } from './launchStore';
 import { isInProgress } from './launches';
 import { RequestError, toProblem } from '../client/requests';
-import { DOMAIN, IGpuContainersModel } from '../tokens';
+import { DOMAIN, IGpuContainersModel, Resource } from '../tokens';
 import {
   IEnvironment,
   IGpus,
@@ -66,6 +66,10 @@ export class GpuContainersModel implements IGpuContainersModel {
     return this._problem;
   }
 
+  get problems(): Readonly<Partial<Record<Resource, IProblem>>> {
+    return this._problems;
+  }
+
   get status(): IStatus | null {
     return this._status;
   }
@@ -112,28 +116,35 @@ export class GpuContainersModel implements IGpuContainersModel {
 
   async refresh(): Promise<void> {
     const client = this._client;
-    const answers = await Promise.allSettled([
-      client.status().then(status => {
+    const loads: Record<Resource, Promise<void>> = {
+      status: client.status().then(status => {
         this._status = status;
       }),
-      client.gpus().then(gpus => {
+      gpus: client.gpus().then(gpus => {
         this._gpus = gpus;
       }),
-      client.images().then(images => {
+      images: client.images().then(images => {
         this._images = images;
       }),
-      client.environments().then(environments => {
+      environments: client.environments().then(environments => {
         this._environments = environments;
       }),
-      this._loadLaunches()
-    ]);
+      launches: this._loadLaunches()
+    };
+    const resources = Object.keys(loads) as Resource[];
+    const answers = await Promise.allSettled(
+      resources.map(each => loads[each])
+    );
     if (this._isDisposed) {
       return;
     }
-    const failure = answers.find(
-      (answer): answer is PromiseRejectedResult => answer.status === 'rejected'
-    );
-    this._problem = failure ? toProblem(failure.reason) : null;
+    this._problems = {};
+    answers.forEach((answer, index) => {
+      if (answer.status === 'rejected') {
+        this._problems[resources[index]] = toProblem(answer.reason);
+      }
+    });
+    this._problem = Object.values(this._problems)[0] ?? null;
     this._changed.emit();
   }
 
@@ -219,6 +230,7 @@ export class GpuContainersModel implements IGpuContainersModel {
       this._available = true;
     } catch (reason) {
       this._problem = toProblem(reason);
+      this._problems = { launches: this._problem };
       this._available = !(
         reason instanceof RequestError && reason.isMissingServer
       );
@@ -276,6 +288,7 @@ export class GpuContainersModel implements IGpuContainersModel {
   private _launchChanged = new Signal<this, ILaunch>(this);
   private _launches: LaunchStore;
   private _problem: IProblem | null = null;
+  private _problems: Partial<Record<Resource, IProblem>> = {};
   private _progressPoll: Poll<void, unknown>;
   private _status: IStatus | null = null;
   private _watchers = 0;
