@@ -39,6 +39,7 @@ const DETAILS: IImageDetails = {
   on_engine: false,
   size: null,
   download: 8.4 * GIB,
+  fetch_seconds: null,
   platforms: ['linux/amd64', 'linux/arm64'],
   verdict: TOO_OLD
 };

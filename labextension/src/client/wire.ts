@@ -86,6 +86,8 @@ export interface IImageKernel {
   name: string;
   display_name: string;
   language: string;
+  /** It is not in the image; a fitting one is mounted into its containers. */
+  carried?: boolean;
 }
 
 /** An image on the engine. */

@@ -58,6 +58,8 @@ export interface IImageDetails extends Omit<IImage, 'size' | 'verdict'> {
   size: number | null;
   /** Bytes still to fetch; 0 when it is on the engine, null = not known. */
   download: number | null;
+  /** Seconds that the download should take, by recent ones; null = nobody can tell. */
+  fetch_seconds: number | null;
   /** "linux/amd64" and the like, all that the registry offers; empty = not known. */
   platforms: string[];
   verdict: IVerdict;
@@ -78,6 +80,8 @@ export interface ICatalogueEntry {
   on_engine: boolean;
   /** In bytes; null = not known. */
   download: number | null;
+  /** Seconds that the download should take, by recent ones; null = nobody can tell. */
+  fetch_seconds: number | null;
   /** References of other versions, newest first. */
   tags: string[];
 }

@@ -29,6 +29,25 @@ export function formatBytes(bytes: number): string {
   return `${round(bytes / 1024 ** exponent)} ${UNITS[exponent]}`;
 }
 
+/** Decimal multiples of a byte, as registries count. */
+const DECIMAL_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/**
+ * The size of a download: "8.9 GB", as registries and networks count.
+ *
+ * @param bytes - a number of bytes
+ */
+export function formatDownload(bytes: number): string {
+  let exponent = 0;
+  while (
+    bytes >= 999.5 * 1000 ** exponent &&
+    exponent < DECIMAL_UNITS.length - 1
+  ) {
+    exponent += 1;
+  }
+  return `${round(bytes / 1000 ** exponent)} ${DECIMAL_UNITS[exponent]}`;
+}
+
 /**
  * A share of memory, in one unit: "12.3 of 80 GiB".
  *
