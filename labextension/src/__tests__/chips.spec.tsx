@@ -11,8 +11,7 @@ import { IMAGE, show, trans } from './screen';
 const GB = 1000 ** 3;
 
 const ENTRY = {
-  name: 'pytorch',
-  title: 'PyTorch',
+  ...{ name: 'pytorch', title: trans.__('PyTorch') },
   description: '',
   reference: 'pytorch/pytorch:2.6.0',
   link: '',
