@@ -12,27 +12,22 @@ from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
 from traitlets.config import Config
 
-from jupyter_gpu_containers.model.kernel.launch import Launch
 from jupyter_gpu_containers.service.queue.file import QueueFile
 from jupyter_gpu_containers.service.recovery.server_id import ServerId
 
 from .config import CONFIG_NAME, build_services, share_services
 from .errors import GpuContainersError
-from .model.job import Job
 from .service.services import Services
 from .settings import GpuContainers
 from .web.adoption import ServerAdopter, can_adopt
+from .web.events import EventBus
 from .web.kernel_manager import CancellingKernelManager, forget_starts
 from .web.restarter import BoundedRestarter
 from .web.routes import handlers
-from .web.serializers import job_model, launch_model
 from .web.server_kernels import ServerKernels
 from .web.session_manager import RememberingSessionManager
 from .web.websocket import PatientWebsocketConnection
 
-EVENTS = Path(__file__).parent / "events"
-LAUNCH_EVENT = "https://events.jupyter-gpu-containers.dev/launch/v1"
-JOB_EVENT = "https://events.jupyter-gpu-containers.dev/job/v1"
 KERNEL_MANAGERS = ("ServerKernelManager", "AsyncIOLoopKernelManager")  # those of one kernel
 MANAGERS = ("AsyncMappingKernelManager", "MappingKernelManager", "AsyncMultiKernelManager")
 RECONCILE_INTERVAL = 30.0  # seconds
@@ -89,14 +84,13 @@ class GpuContainersApp(ExtensionApp):
         )
         services.launches.door = door = ServerKernels(self._server)
         services.launches.on_change(door.follow)
-        services.launches.on_change(self._emit_launch)
-        services.jobs.on_change(self._emit_job)
+        bus = EventBus(self._server.event_logger)
+        services.launches.on_change(bus.launch)
+        services.jobs.on_change(bus.job)
         share_services(services)
         self.services = services
         self._server_id = self._take_name(services)
         self.settings["gpu_containers"] = services
-        for schema in ("launch.v1.yaml", "job.v1.yaml"):
-            self._server.event_logger.register_event_schema(EVENTS / schema)
         self._restore_queue(services)
 
     def _restore_queue(self, services: Services) -> None:
@@ -159,12 +153,6 @@ class GpuContainersApp(ExtensionApp):
         forget_starts(self._server.kernel_manager)
         if self._server_id is not None:
             self._server_id.close()
-
-    def _emit_launch(self, launch: Launch) -> None:
-        self._server.event_logger.emit(schema_id=LAUNCH_EVENT, data=launch_model(launch))
-
-    def _emit_job(self, job: Job) -> None:
-        self._server.event_logger.emit(schema_id=JOB_EVENT, data=job_model(job))
 
 
 async def reconcile_for_ever(services: Services, server: ServerId | None, log: Any) -> None:

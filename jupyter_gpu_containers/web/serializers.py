@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
 from jupyter_gpu_containers import __version__
 from jupyter_gpu_containers.model.fitness.verdict import Verdict, verdict_document
 from jupyter_gpu_containers.model.gpu.device import Gpu, Problem
+from jupyter_gpu_containers.model.gpu.load import GpuLoad
 from jupyter_gpu_containers.model.image.framework import describe
 from jupyter_gpu_containers.model.image.image import Image
 from jupyter_gpu_containers.model.job import Job
@@ -104,6 +106,26 @@ def holder_model(holder: Holder) -> Json:
         "notebook": holder.notebook,
         "owner": holder.owner,
         "mine": holder.mine,
+        "memory_used": holder.memory_used,
+    }
+
+
+def gpu_load_model(loads: Iterable[GpuLoad], at: float) -> Json:
+    """Data of the event ``gpu-load/v1``; ``at`` in seconds since the epoch."""
+    return {
+        "at": time_text(at),
+        "gpus": [
+            {
+                "uuid": load.uuid,
+                "memory_used": load.memory_used,
+                "utilization": load.utilization,
+                "holders": [
+                    {"container_id": holder.container_id, "memory_used": holder.memory_used}
+                    for holder in load.holders
+                ],
+            }
+            for load in loads
+        ],
     }
 
 

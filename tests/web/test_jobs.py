@@ -14,12 +14,12 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jupyter_events.schema import EventSchema
 
 import jupyter_gpu_containers
-from jupyter_gpu_containers.app import JOB_EVENT
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.backends.memory.registry import ENDLESS, PRIVATE, TOO_LARGE
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.job import Job, JobKind, JobState, Step
 from jupyter_gpu_containers.web.contract import document
+from jupyter_gpu_containers.web.events import JOB_EVENT
 from jupyter_gpu_containers.web.serializers import job_model
 
 from .conftest import TIMEOUT, Api

@@ -9,6 +9,7 @@ from enum import Enum
 
 from jupyter_gpu_containers.errors import UnavailableError
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.load import memory_of
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots, holders_of, slot_use, used_by_others
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container
@@ -39,6 +40,7 @@ class Holder:
     notebook: str
     owner: str  # login name
     mine: bool  # driven by this process
+    memory_used: int | None = None  # bytes of its processes on this GPU; None = nobody can say
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _use(
     gpu: Gpu, containers: list[Container], policy: GpuSlots, me: set[str], sight: Sight
 ) -> GpuUse:
     slots = slot_use(gpu, policy, containers)
-    holders = tuple(_holders(containers, me, sight))
+    holders = tuple(_holders(gpu, containers, me, sight))
     foreign = used_by_others(gpu, containers)
     if containers:
         can_be_had = slots.free and not foreign and gpu.problem is None
@@ -129,15 +131,15 @@ def _unknown(gpu: Gpu, problem: Problem) -> GpuUse:
     return GpuUse(gpu, GpuState.UNAVAILABLE, (), gpu.problem or problem)
 
 
-def _holders(containers: list[Container], me: set[str], sight: Sight) -> Iterator[Holder]:
+def _holders(gpu: Gpu, containers: list[Container], me: set[str], sight: Sight) -> Iterator[Holder]:
     for container in containers:
         if sight.sees(container):
-            yield _holder(container, me)
+            yield _holder(gpu, container, me)
         elif sight.show is Show.COUNTS:
             yield Holder("", "", "", "another user’s kernel", "", "", mine=False)
 
 
-def _holder(container: Container, me: set[str]) -> Holder:
+def _holder(gpu: Gpu, container: Container, me: set[str]) -> Holder:
     text = container.labels
     return Holder(
         container_id=container.id,
@@ -147,4 +149,5 @@ def _holder(container: Container, me: set[str]) -> Holder:
         notebook=text.get(labels.NOTEBOOK, ""),
         owner=text.get(labels.USER, ""),
         mine=not me.isdisjoint((text.get(labels.OWNER, ""), text.get(labels.SERVER, ""))),
+        memory_used=memory_of(gpu, container.id),
     )

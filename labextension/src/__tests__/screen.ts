@@ -57,7 +57,8 @@ export const HOLDER = {
   display_name: 'PyTorch 25.08 · 1 GPU',
   notebook: 'work/train.ipynb',
   owner: 'ada',
-  mine: true
+  mine: true,
+  memory_used: null
 };
 
 let shown: Widget[] = [];

@@ -79,7 +79,25 @@ export interface IHolder {
   owner: string;
   /** Whether this server drives it. */
   mine: boolean;
+  /** Bytes that its processes hold on this GPU; null where nobody can say. */
+  memory_used: number | null;
 }
+
+/** What has changed of GPUs since the last such event; data of the event `gpu-load/v1`. */
+export interface IGpuLoads {
+  /** ISO 8601. */
+  at: string;
+  gpus: {
+    uuid: string;
+    memory_used: number;
+    utilization: number | null;
+    holders: Pick<IHolder, 'container_id' | 'memory_used'>[];
+  }[];
+}
+
+/** What is told of by the event `changed/v1`. */
+export type Resource =
+  'status' | 'gpus' | 'images' | 'environments' | 'registries';
 
 /** A kernel inside an image. */
 export interface IImageKernel {
