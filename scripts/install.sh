@@ -115,3 +115,15 @@ install_editable() {
   stamp lab "$key"
   stamp "$1" "$key"
 }
+
+# Beside the environment: what is in it changes every JupyterLab that sees it. The tests that want
+# it name this folder; pip takes what is in .venv already as it is.
+need_collaboration() {
+  local wanted=jupyter-collaboration~=5.0
+  if stamped collaboration "$wanted" && [ -d "$VENV/collaboration" ]; then
+    return
+  fi
+  say "Installing jupyter-collaboration for the tests' notebooks that are open twice"
+  pip_install --prefix "$VENV/collaboration" "$wanted"
+  stamp collaboration "$wanted"
+}

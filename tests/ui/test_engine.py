@@ -93,6 +93,41 @@ def test_a_page_reloaded_during_a_start_takes_it_up(
     assert len([each for each in notebook.lab.launches() if each["phase"] == "running"]) == 1
 
 
+def test_a_start_is_seen_in_two_tabs_and_holds_no_other_notebook_up(
+    engine: OpenNotebook, client: docker.DockerClient
+) -> None:
+    notebook = engine()
+    twin = NotebookPage(notebook.page.context.new_page(), notebook.lab, notebook.path)
+    twin.open()
+    twin.wait_for_kernel()
+    other = NotebookPage(
+        notebook.page.context.new_page(), notebook.lab, notebook.path.replace("train", "other")
+    )
+    other.write(["print('alive')", "print('well')"])
+    other.open()
+    other.wait_for_kernel()
+    notebook.run(0)
+    notebook.expect_prompt(0, "[1]:")
+
+    notebook.choose("waits")
+    expect(twin.button).to_contain_text("Starting")
+    twin.run(1)
+    twin.expect_prompt(1, "[*]:")
+    other.run(0)
+    other.expect_output(0, "alive")
+    other.reload()  # a websocket that is opened now is not kept waiting
+    other.wait_for_kernel()
+    other.run(1)
+    other.expect_output(1, "well")
+    let_go(notebook)
+    twin.expect_output(1, "new")
+    notebook.expect_environment(WAITS)
+    twin.expect_environment(WAITS)
+    assert len(containers_of(client, notebook)) == 1
+    twin.page.close()
+    other.page.close()
+
+
 def test_a_page_closed_during_a_start_leaves_no_container(
     engine: OpenNotebook, client: docker.DockerClient, page: Page
 ) -> None:

@@ -124,6 +124,20 @@ describe('KernelSwitcher', () => {
     });
   });
 
+  it('leaves a kernel that another page has given to the notebook', async () => {
+    const context = new FakeContext();
+    context.changeKernel.mockRejectedValueOnce(new Error('no session'));
+    const isTaken = jest.fn().mockReturnValue(true);
+    const second = new KernelSwitcher({ model, kernelspecs, isTaken });
+    const launch = makeLaunch('running');
+    server.answers.set('POST launches', json(launch, 202));
+    expect(await second.start(context.asContext, {})).toBe(false);
+    expect(isTaken).toHaveBeenCalledWith(launch.kernel_id);
+    const asked = server.requests.map(({ what }) => what);
+    expect(asked.filter(what => what.startsWith('DELETE'))).toEqual([]);
+    second.dispose();
+  });
+
   it('ends the new kernel when the notebook cannot be attached', async () => {
     const context = new FakeContext();
     context.changeKernel.mockRejectedValueOnce(new Error('no session'));

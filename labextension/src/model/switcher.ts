@@ -18,6 +18,7 @@ export class KernelSwitcher implements IKernelSwitcher {
     this._localPath = options.localPath ?? (path => path);
     this._refreshSessions =
       options.refreshSessions ?? (() => Promise.resolve());
+    this._isTaken = options.isTaken ?? (() => false);
     this._model.launchChanged.connect(this._onLaunchChanged, this);
   }
 
@@ -134,7 +135,11 @@ export class KernelSwitcher implements IKernelSwitcher {
     try {
       await context.changeKernel({ id: launch.kernel_id });
     } catch (reason) {
-      await this._model.cancel(launch.id);
+      // another page may show the same notebook, and have given it the kernel
+      await Promise.allSettled([this._refreshSessions()]);
+      if (!this._isTaken(launch.kernel_id)) {
+        await this._model.cancel(launch.id);
+      }
       throw reason;
     }
     return null;
@@ -165,6 +170,7 @@ export class KernelSwitcher implements IKernelSwitcher {
   private _changed = new Signal<this, ISessionContext>(this);
   private _failed = new Signal<this, IKernelSwitcher.IFailure>(this);
   private _isDisposed = false;
+  private _isTaken: (kernelId: string) => boolean;
   private _kernelspecs: KernelSpec.IManager;
   private _localPath: (path: string) => string;
   private _refreshSessions: () => Promise<void>;
@@ -182,6 +188,8 @@ export namespace KernelSwitcher {
     localPath?: (path: string) => string;
     /** Find out which sessions are still there. */
     refreshSessions?: () => Promise<void>;
+    /** Whether a session has this kernel, as far as that was found out. */
+    isTaken?: (kernelId: string) => boolean;
   }
 }
 

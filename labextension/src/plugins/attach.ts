@@ -10,7 +10,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CommandIDs } from '../commands/commandIds';
 import { KernelNews } from '../notices/kernelNews';
 import { wasCulled } from '../model/idle';
-import { hasRun, isFinal } from '../model/launches';
+import { hasRun, isFinal, isInProgress } from '../model/launches';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
 import { ILaunch, IProblem } from '../client/wire';
 
@@ -108,6 +108,14 @@ export const attach: JupyterFrontEndPlugin<void> = {
       const panel = find(launch);
       if (panel && hasRun(launch)) {
         news.tell(panel.sessionContext.name, launch);
+      }
+    }, attach);
+    model.launchChanged.connect((_, launch) => {
+      // asked for in another page, or by another person: Jupyter has not made its kernel yet
+      const isNew = isInProgress(launch) && launch.kernel_id === null;
+      const panel = isNew && find(launch);
+      if (panel && !switcher.pending(panel.sessionContext)) {
+        void takeUp(panel);
       }
     }, attach);
 

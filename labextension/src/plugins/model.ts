@@ -55,7 +55,9 @@ export const switcher: JupyterFrontEndPlugin<IKernelSwitcher> = {
       model,
       kernelspecs,
       localPath: path => contents.localPath(path),
-      refreshSessions: () => sessions.refreshRunning()
+      refreshSessions: () => sessions.refreshRunning(),
+      isTaken: id =>
+        [...sessions.running()].some(({ kernel }) => kernel?.id === id)
     });
   }
 };
