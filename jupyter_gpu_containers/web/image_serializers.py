@@ -24,13 +24,14 @@ def details_model(details: ImageDetails, problem_of: Callable[[Image], Problem |
         assert details.remote is not None  # one of the two told of it
         remote_image = _as_image(details.remote)
         told = image_model(remote_image, problem_of(remote_image), verdict)
-        model = {**told, "references": [], "size": None}
+        model = {**told, "references": [], "digests": [], "size": None}
     remote = details.remote
     return {
         **model,
         "reference": details.reference,
         "on_engine": details.on_engine,
         "download": details.download,
+        "digest": details.digest,
         "platforms": [str(platform) for platform in remote.platforms] if remote else [],
     }
 

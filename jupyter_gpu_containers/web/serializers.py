@@ -10,6 +10,7 @@ from jupyter_gpu_containers import __version__
 from jupyter_gpu_containers.model.fitness.verdict import Verdict, verdict_document
 from jupyter_gpu_containers.model.gpu.device import Gpu, Problem
 from jupyter_gpu_containers.model.gpu.load import GpuLoad
+from jupyter_gpu_containers.model.image.catalogue import familiar
 from jupyter_gpu_containers.model.image.framework import describe
 from jupyter_gpu_containers.model.image.image import Image
 from jupyter_gpu_containers.model.job import Job
@@ -136,6 +137,7 @@ def image_model(image: Image, problem: Problem | None, verdict: Json | None = No
     return {
         "id": image.id,
         "references": list(image.references),
+        "digests": [familiar(digest) for digest in image.repo_digests],
         "size": image.size,
         "created": time_text(image.created),
         "architecture": image.architecture,

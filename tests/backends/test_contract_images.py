@@ -35,6 +35,9 @@ async def test_pull_tells_its_steps_in_order_from_a_foreign_thread(
     await asyncio.wait_for(bench.backend.pull(distant, progress=note), TIMEOUT)
     image = await bench.backend.image(distant)
     assert distant in image.references
+    digest = image.digest_as(distant)  # this content, wherever it is pulled again
+    assert digest
+    assert (await bench.backend.image(f"{distant.rpartition(':')[0]}@{digest}")).id == image.id
     assert threads
     assert threading.get_ident() not in threads
     layers = {step.id for step in steps if step.id}

@@ -74,7 +74,12 @@ def test_a_kernelspec_in_full() -> None:
         "interrupt_mode": "signal",
         "metadata": {
             "debugger": True,
-            "gpu_containers": {"image": "nvcr.io/nvidia/pytorch:25.08-py3", "gpus": 1},
+            "gpu_containers": {
+                "image": "nvcr.io/nvidia/pytorch:25.08-py3",
+                "digest": "sha256:" + "2" * 64,
+                "kernel": "python3",
+                "gpus": 1,
+            },
             "kernel_provisioner": {
                 "provisioner_name": "gpu-container-provisioner",
                 "config": {

@@ -1,5 +1,8 @@
 """Image references: the grammar of distribution/reference, normal form, and what is refused."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +10,9 @@ from hypothesis import strategies as st
 from jupyter_gpu_containers.errors import InvalidImageReferenceError
 from jupyter_gpu_containers.model.image.image import Image, ImageProbe, ImageReference, is_image_id
 
+SAMPLES = Path(__file__).parents[2] / "labextension" / "src" / "__tests__" / "references.json"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+OTHER = "sha256:" + "a" * 64
 
 components = st.from_regex(r"[a-z0-9]{1,8}((\.|_|__|-{1,3})[a-z0-9]{1,8}){0,2}", fullmatch=True)
 labels = st.from_regex(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,6}[a-zA-Z0-9])?", fullmatch=True)
@@ -103,6 +108,15 @@ def test_what_is_not_a_reference(text: str) -> None:
         ImageReference.parse(text)
 
 
+def test_the_front_end_is_tested_with_what_is_a_reference_here() -> None:
+    samples = json.loads(SAMPLES.read_text(encoding="utf-8"))
+    for text in samples["references"]:
+        ImageReference.parse(text)
+    for text in samples["others"]:
+        with pytest.raises(InvalidImageReferenceError):
+            ImageReference.parse(text)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [(DIGEST, True), (DIGEST.upper(), False), (DIGEST + "\n", False), (DIGEST[:-1], False)],
@@ -114,6 +128,26 @@ def test_image_ids(text: str, expected: bool) -> None:
 def test_an_image_is_called_by_its_first_reference_or_its_short_id() -> None:
     assert Image(DIGEST, references=("a:1", "b:2")).name == "a:1"
     assert Image(DIGEST).name == "0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("reference", "digest"),
+    [
+        ("nvcr.io/nvidia/pytorch:25.08-py3", DIGEST),
+        ("nvcr.io/nvidia/pytorch:other", DIGEST),  # it is the repository that has the digest
+        (f"nvcr.io/nvidia/pytorch@{DIGEST}", DIGEST),
+        (f"nvcr.io/nvidia/pytorch@sha256:{'f' * 64}", None),
+        ("pytorch:1", OTHER),
+        ("docker.io/library/pytorch:1", OTHER),
+        ("nvcr.io/nvidia/tensorflow:1", None),
+        ("not a reference", None),
+        (DIGEST, None),
+    ],
+)
+def test_an_image_has_its_digest_where_it_came_from(reference: str, digest: str | None) -> None:
+    names = ("<none>@<none>", f"nvcr.io/nvidia/pytorch@{DIGEST}", f"pytorch@{OTHER}")
+    assert Image(DIGEST, repo_digests=names).digest_as(reference) == digest
+    assert Image(DIGEST).digest_as(reference) is None
 
 
 def test_a_probe_is_added_to_a_copy() -> None:

@@ -39,6 +39,8 @@ async def test_details_of_an_image_on_the_engine(api: Api) -> None:
     assert answer.json["reference"] == TORCH
     assert answer.json["size"] == DEMO_IMAGES[1].size
     assert [kernel["name"] for kernel in answer.json["kernels"]] == ["python3"]
+    assert answer.json["digests"] == list(DEMO_IMAGES[1].repo_digests)
+    assert f"pytorch/pytorch@{answer.json['digest']}" in answer.json["digests"]
 
 
 @pytest.mark.parametrize("spelling", [REMOTE, quote(REMOTE, safe="")])
@@ -49,6 +51,7 @@ async def test_details_of_an_image_in_a_registry(api: Api, spelling: str) -> Non
     assert (told["on_engine"], told["references"], told["size"]) == (False, [], None)
     assert told["reference"] == REMOTE
     assert told["download"] > 1 << 29
+    assert (told["digests"], told["digest"][:7]) == ([], "sha256:")
     assert told["platforms"] == [f"linux/{host_architecture()}"]
     assert told["framework"] == {"name": "PyTorch", "version": "25.01"}
     assert (told["kernels"], told["problem"]) == (None, None)
@@ -87,6 +90,7 @@ async def test_a_name_is_given_and_taken(api: Api) -> None:
     assert tagged.json == {"source": TORCH, "reference": new}
     assert tagged.headers["Location"].endswith(f"/gpu-containers/images/{new}")
     shown = await api("GET", f"/images/{new}")
+    assert shown.json["digest"] is None  # no registry has it under this name
     assert sorted(shown.json["references"]) == sorted([TORCH, new])
     removed = await api("DELETE", f"/images/{new}")
     assert (removed.status, removed.json) == (200, {"removed": [new]})

@@ -22,6 +22,13 @@ class ImageDetails:
     download: int | None = None  # bytes still to fetch; 0 when it is on the engine
 
     @property
+    def digest(self) -> str | None:
+        """What the reference names in its registry, ``sha256:…``: for ever the same content."""
+        if self.image is not None:
+            return self.image.digest_as(self.reference)
+        return self.remote.digest if self.remote is not None else None
+
+    @property
     def on_engine(self) -> bool:
         """Whether a kernel could start in it without fetching anything."""
         return self.image is not None

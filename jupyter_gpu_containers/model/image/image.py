@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from jupyter_gpu_containers.errors import InvalidImageReferenceError
@@ -175,6 +176,37 @@ class Image:
         """The best name for people: the first reference, else the short id."""
         return self.references[0] if self.references else self.id[7:19]
 
+    def digest_as(self, reference: str) -> str | None:
+        """Return the digest that this image has in the repository that a reference names.
+
+        The engine knows it of what it has pulled or pushed; None where it does not, as for an image
+        that was built here, and for an image id.
+
+        Parameters
+        ----------
+        reference : str
+            With or without a tag, ``nvcr.io/nvidia/pytorch:25.08-py3``.
+        """
+        return digest_as(reference, self.repo_digests)
+
     def with_probe(self, probe: ImageProbe) -> Image:
         """Return this image with what a look inside found."""
         return replace(self, probe=probe)
+
+
+def digest_as(reference: str, repo_digests: Iterable[str]) -> str | None:
+    """Return which of these digests is of the repository that a reference names; None: of none."""
+    try:
+        wanted = ImageReference.parse(reference)
+    except InvalidImageReferenceError:
+        return None
+    for text in repo_digests:
+        try:
+            known = ImageReference.parse(text)
+        except InvalidImageReferenceError:  # "<none>@sha256:…" of a repository that is gone
+            continue
+        if (known.registry, known.repository) != (wanted.registry, wanted.repository):
+            continue
+        if wanted.digest in (None, known.digest):
+            return known.digest
+    return None

@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model.gpu.device import GpuRequest
-from jupyter_gpu_containers.model.image.image import ImageKernel
+from jupyter_gpu_containers.model.image.image import ImageKernel, digest_as
 
 from .container import Network
 from .runtime import RuntimeTag
@@ -73,7 +73,13 @@ class Environment:
             "idle_timeout": self.idle_timeout,
         }
         config = {key: value for key, value in config.items() if value is not None}
-        facts = {"image": self.reference, "gpus": self.gpus, "gpu_profile": self.gpu_profile}
+        facts = {
+            "image": self.reference,
+            "digest": digest_as(self.reference, [self.repo_digest] if self.repo_digest else ()),
+            "kernel": self.kernel.name,
+            "gpus": self.gpus,
+            "gpu_profile": self.gpu_profile,
+        }
         return {
             "argv": list(self.kernel.argv),
             "display_name": self.display_name,

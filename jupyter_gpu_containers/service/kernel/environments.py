@@ -30,6 +30,7 @@ from jupyter_gpu_containers.service.image.images import as_problem, kernel_of
 from jupyter_gpu_containers.service.policy import Gate
 
 from .kernelspec_folder import KernelspecFolder, name_taken
+from .logos import logo_of
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class Environments:
             gpu_uuids=request.uuids,
             memory=memory,
             shm_size=shm_size,
-            repo_digest=image.repo_digests[0] if image.repo_digests else None,
+            repo_digest=_repo_digest(image, reference),
             network=Network(network) if network else None,
             idle_timeout=idle_timeout,
         )
@@ -174,7 +175,7 @@ class Environments:
         try:
             if wanted.name in self._finder():
                 raise name_taken(wanted.name)
-            self._folder.write(wanted)
+            self._folder.write(wanted, logo_of(image, found))
         except EnvironmentExistsError:
             if name is not None or wanted.name not in self._finder():
                 raise
@@ -251,6 +252,14 @@ def _name_meant(image: Image, reference: str) -> str | None:
     except InvalidImageReferenceError:
         return None
     return name if name in image.references else None
+
+
+def _repo_digest(image: Image, reference: str) -> str | None:
+    """The image's digest where the reference points to; else any other that it has."""
+    if digest := image.digest_as(reference):
+        name = replace(ImageReference.parse(reference), tag=None, digest=digest)
+        return name.familiar
+    return image.repo_digests[0] if image.repo_digests else None
 
 
 def _label(image: Image, reference: str, kernel: ImageKernel) -> str:

@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 from jupyter_gpu_containers.errors import (
@@ -18,7 +17,8 @@ from jupyter_gpu_containers.errors import (
 )
 from jupyter_gpu_containers.model.kernel.environment import Environment
 
-LOGO = files(__package__).joinpath("logo-svg.svg")  # the name that Jupyter looks for
+from .logos import LOGO
+
 SPEC = "kernel.json"
 
 
@@ -34,8 +34,14 @@ class KernelspecFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def write(self, environment: Environment) -> None:
+    def write(self, environment: Environment, logo: bytes) -> None:
         """Make the folder beside and rename it into its place.
+
+        Parameters
+        ----------
+        environment : Environment
+        logo : bytes
+            Its picture, as SVG.
 
         Raises
         ------
@@ -52,7 +58,7 @@ class KernelspecFolder:
             folder.mkdir(mode=0o755)
             text = json.dumps(environment.to_kernelspec(), indent=2, ensure_ascii=False)
             (folder / SPEC).write_text(text + "\n", encoding="utf-8")
-            (folder / LOGO.name).write_bytes(LOGO.read_bytes())
+            (folder / LOGO).write_bytes(logo)
             try:
                 os.rename(folder, target)
             except OSError as exc:

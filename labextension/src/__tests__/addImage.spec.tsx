@@ -35,6 +35,8 @@ const DETAILS: IImageDetails = {
   ...IMAGE,
   reference: PYTORCH,
   references: [],
+  digests: [],
+  digest: `sha256:${'b'.repeat(64)}`,
   kernels: null,
   on_engine: false,
   size: null,

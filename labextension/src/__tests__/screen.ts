@@ -15,6 +15,7 @@ export const GIB = 1024 ** 3;
 export const IMAGE: IImage = {
   id: 'sha256:1',
   references: ['nvcr.io/nvidia/pytorch:25.08-py3'],
+  digests: [`nvcr.io/nvidia/pytorch@sha256:${'a'.repeat(64)}`],
   size: 12.1 * GIB,
   created: '2026-11-21T05:00:00.000Z',
   architecture: 'amd64',

@@ -112,6 +112,8 @@ export interface IImageKernel {
 export interface IImage {
   id: string;
   references: string[];
+  /** Its names in registries: "repository@sha256:…". */
+  digests: string[];
   /** In bytes. */
   size: number;
   /** ISO 8601. */

@@ -60,6 +60,8 @@ export interface IImageDetails extends Omit<IImage, 'size' | 'verdict'> {
   download: number | null;
   /** Seconds that the download should take, by recent ones; null = nobody can tell. */
   fetch_seconds: number | null;
+  /** What the reference names in its registry, "sha256:…"; null where it was never in one. */
+  digest: string | null;
   /** "linux/amd64" and the like, all that the registry offers; empty = not known. */
   platforms: string[];
   verdict: IVerdict;
