@@ -32,6 +32,7 @@ from jupyter_gpu_containers.service.image.inspection import Inspection
 from jupyter_gpu_containers.service.image.jobs import Jobs
 from jupyter_gpu_containers.service.image.logins import Logins
 from jupyter_gpu_containers.service.image.lookups import Lookups
+from jupyter_gpu_containers.service.image.speeds import Speeds
 from jupyter_gpu_containers.service.image.transfers import Transfers
 from jupyter_gpu_containers.service.image.verdicts import Verdicts
 from jupyter_gpu_containers.service.kernel.claims import Claims
@@ -111,6 +112,7 @@ def build_services(
         signer=signer,
         network=policy.network,
         known=lambda: [tag for entry in catalogue.entries() for tag in entry.tags],
+        mounts=policy.data_mounts,
     )
     sight = Sight(rules_model.shown(rules), caller.name, signer)
     servers = Servers(data / "gpu_containers" / "servers")
@@ -159,6 +161,8 @@ def build_services(
     lookups = Lookups(backend)
     transfers = Transfers(backend, images, registry, credentials, lookups=lookups, log=log)
     jobs = Jobs(transfers, gate=gate, log=log)
+    speeds = Speeds(data / "gpu_containers" / "speeds.json", log=log)
+    jobs.on_change(speeds.note)
     forecast = None
     if (run_time := rules_model.run_time(rules)) is not None:
         forecast = Forecast(
@@ -188,7 +192,9 @@ def build_services(
         registry,
         Logins(registry, credentials),
         verdicts,
-        Inspection(backend, images, environments, registry, verdicts, catalogue, lookups, sight),
+        Inspection(
+            backend, images, environments, registry, verdicts, catalogue, lookups, sight, speeds
+        ),
         jobs,
         Commits(backend, images, jobs),
         Builds(

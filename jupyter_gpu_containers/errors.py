@@ -5,6 +5,7 @@
     GpuContainersError
     ├── InvalidRequestError            what was asked for cannot be understood or is not allowed
     │   ├── InvalidImageReferenceError
+    │   ├── DataMountUnknownError      the configuration has no data mount of this name
     │   └── WorkspaceError             the folder is outside the workspace, or cannot be mounted
     ├── NotFoundError                  what was named does not exist
     │   ├── ImageNotFoundError
@@ -97,6 +98,12 @@ class InvalidImageReferenceError(InvalidRequestError):
     """The text is not an image reference (grammar of ``distribution/reference``)."""
 
     code = "invalid_image_reference"
+
+
+class DataMountUnknownError(InvalidRequestError):
+    """The configuration has no data mount of this name."""
+
+    code = "data_mount_unknown"
 
 
 class WorkspaceError(InvalidRequestError):

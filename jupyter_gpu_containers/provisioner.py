@@ -50,6 +50,7 @@ class ContainerProvisioner(KernelProvisionerBase):
     gpu_uuids = List(Unicode())
     network = Unicode("")
     idle_timeout = AnyTrait(None, allow_none=True)
+    mounts = AnyTrait(None, allow_none=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

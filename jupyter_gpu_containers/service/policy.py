@@ -17,6 +17,7 @@ from jupyter_gpu_containers.model.image.image import Image, is_image_id
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container, Network
 from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import check_mounts
 from jupyter_gpu_containers.model.policy import KernelRequest, Rules, Usage
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.service.image.policy import ImageGate, raise_refusal
@@ -61,6 +62,8 @@ class Gate(ImageGate):
         Of kernels whose environment names none.
     known : callable, optional
         Returns the references of the catalogue.
+    mounts : collection of str, optional
+        Names of the data mounts that there are; None = all names are let through.
     """
 
     def __init__(
@@ -72,15 +75,29 @@ class Gate(ImageGate):
         signer: Signer | None = None,
         network: Network = Network.BRIDGE,
         known: Callable[[], Iterable[str]] = tuple,
+        mounts: Collection[str] | None = None,
     ) -> None:
         super().__init__(rules, backend, known=known)
         self._user = user
         self._signer = signer or Signer()
         self._network = network
+        self._mounts = mounts
         self._lock = threading.Lock()
         self._admitted: dict[str, KernelRequest] = {}  # by kernel, of starts in progress
 
     # --- kernels ------------------------------------------------------------------------------
+
+    @property
+    def max_memory(self) -> int | None:
+        """The most bytes of memory that a kernel may have."""
+        return model.most_memory(self.rules)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks that an environment may choose."""
+        return tuple(
+            network for network in Network if all(network in one.networks for one in self.rules)
+        )
 
     @property
     def max_gpus(self) -> int | None:
@@ -93,9 +110,15 @@ class Gate(ImageGate):
         """Raise `PolicyError` where nobody may start such a kernel, whatever else runs."""
         raise_refusal(model.kernel_refusal(self._request(gpus, memory, network), self.rules))
 
+    def check_mounts(self, names: Iterable[str] | None) -> None:
+        """Raise `DataMountUnknownError` where one of these is no data mount of this server."""
+        if self._mounts is not None:
+            check_mounts(names, self._mounts)
+
     def check_environment(self, environment: Environment, image: Image) -> None:
         """Raise `PolicyError` where kernels of an environment could not be started."""
         self.check_kernel(environment.gpu_request.count, environment.memory, environment.network)
+        self.check_mounts(environment.mounts)
         self.check_image(image)
         if environment.kernel.runtime is not None:
             raise_refusal(self.carry_refusal(image))

@@ -1,4 +1,4 @@
-"""``/gpu-containers/gpus``."""
+"""``/gpu-containers/gpus`` and ``limits``: what there is for kernels, and how much of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from .base import BaseHandler
-from .serializers import gpus_model
+from .serializers import gpus_model, limits_model
 
 
 class GpusHandler(BaseHandler):
@@ -18,3 +18,13 @@ class GpusHandler(BaseHandler):
         """Return all leaf devices and who holds them."""
         usage = await self.services.gpu_usage()
         self.finish(gpus_model(usage, self.services.gate.max_gpus))
+
+
+class LimitsHandler(BaseHandler):
+    """What a kernel gets by default, and may have at most."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return what the configuration and its rules say; nobody else is asked."""
+        self.finish(limits_model(self.services.policy, self.services.gate))

@@ -32,6 +32,7 @@ def details_model(details: ImageDetails, problem_of: Callable[[Image], Problem |
         "on_engine": details.on_engine,
         "download": details.download,
         "digest": details.digest,
+        "fetch_seconds": details.fetch_seconds,
         "platforms": [str(platform) for platform in remote.platforms] if remote else [],
     }
 
@@ -62,6 +63,7 @@ def catalogue_model(row: CatalogueRow) -> Json:
         "verdict": verdict_model(row.verdict),
         "on_engine": row.on_engine,
         "download": row.download,
+        "fetch_seconds": row.fetch_seconds,
         "tags": list(entry.tags),
         "cuda": row.cuda,
         "python": row.python,

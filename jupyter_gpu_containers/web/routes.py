@@ -5,7 +5,7 @@ from __future__ import annotations
 from .base import PREFIX, BaseHandler
 from .catalogue import CatalogueHandler, SearchHandler
 from .environments import EnvironmentHandler, EnvironmentsHandler
-from .gpus import GpusHandler
+from .gpus import GpusHandler, LimitsHandler
 from .images import ImageHandler, ImagesHandler
 from .jobs import JobHandler, JobsHandler
 from .launches import ChangesHandler, KeepAliveHandler, LaunchesHandler, LaunchHandler
@@ -15,6 +15,7 @@ from .status import ContractHandler, StatusHandler, UnknownHandler
 handlers: list[tuple[str, type[BaseHandler]]] = [
     (rf"{PREFIX}/status", StatusHandler),
     (rf"{PREFIX}/gpus", GpusHandler),
+    (rf"{PREFIX}/limits", LimitsHandler),
     (rf"{PREFIX}/images", ImagesHandler),
     (rf"{PREFIX}/images/(?P<reference>.+)", ImageHandler),
     (rf"{PREFIX}/catalogue", CatalogueHandler),

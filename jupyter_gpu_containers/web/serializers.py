@@ -16,9 +16,10 @@ from jupyter_gpu_containers.model.image.image import Image
 from jupyter_gpu_containers.model.job import Job
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.idle import Idleness
-from jupyter_gpu_containers.model.kernel.launch import Launch
+from jupyter_gpu_containers.model.kernel.launch import Launch, Policy
 from jupyter_gpu_containers.model.queue import QueuePlace
 from jupyter_gpu_containers.service.gpu.usage import GpuUsage, GpuUse, Holder
+from jupyter_gpu_containers.service.policy import Gate
 from jupyter_gpu_containers.service.status import Status
 
 Json = dict[str, Any]
@@ -66,6 +67,20 @@ def gpus_model(usage: GpuUsage, most: int | None = None) -> Json:
             {"gpus": list(pair), "name": link.name, "distance": link.distance}
             for pair, link in usage.snapshot.links.items()
         ],
+    }
+
+
+def limits_model(policy: Policy, gate: Gate) -> Json:
+    """Schema ``Limits``: defaults are the policy's, the most is what the rules allow."""
+    return {
+        "memory": {"default": policy.memory, "max": gate.max_memory},
+        "shm_size": {"default": policy.shm_size, "max": gate.max_memory},
+        "gpus": {"max": gate.max_gpus},
+        "mounts": [
+            {"name": name, "path": mount.target, "read_only": mount.read_only, "default": True}
+            for name, mount in policy.data_mounts.items()
+        ],
+        "networks": [network.value for network in gate.networks],
     }
 
 
@@ -179,6 +194,7 @@ def environment_model(environment: Environment, problem: Problem | None) -> Json
         "shm_size": environment.shm_size,
         "network": environment.network.value if environment.network else None,
         "idle_timeout": environment.idle_timeout,
+        "mounts": None if environment.mounts is None else list(environment.mounts),
         "problem": problem_model(problem),
     }
 

@@ -59,6 +59,7 @@ environments = st.builds(
     gpu_profile=st.none() | st.just("1g.10gb"),
     gpu_uuids=st.lists(st.text(min_size=1), max_size=2).map(tuple),
     idle_timeout=st.none() | st.integers(0, 1 << 40) | st.floats(0, 1e12),
+    mounts=st.none() | st.lists(st.text(), max_size=3).map(tuple),
 )
 
 
@@ -125,6 +126,21 @@ def test_a_time_that_is_none_is_damage(time: object) -> None:
     spec["metadata"]["kernel_provisioner"]["config"]["idle_timeout"] = time
     with pytest.raises(InvalidRequestError, match="damaged"):
         Environment.from_kernelspec("torch", spec)
+
+
+@pytest.mark.parametrize("mounts", ["faces", [1], {"faces": "/etc"}])
+def test_what_are_no_names_of_mounts(mounts: object) -> None:
+    spec = PYTORCH.to_kernelspec()
+    spec["metadata"]["kernel_provisioner"]["config"]["mounts"] = mounts
+    with pytest.raises(InvalidRequestError, match="damaged"):
+        Environment.from_kernelspec("torch", spec)
+
+
+def test_other_data_mounts_make_another_environment() -> None:
+    chosen = replace(PYTORCH, mounts=("a", "b"))
+    assert chosen.starts_like(replace(chosen, mounts=("b", "a")))
+    assert not chosen.starts_like(PYTORCH)
+    assert not replace(PYTORCH, mounts=()).starts_like(PYTORCH)
 
 
 @given(st.text(min_size=1), st.text(), st.integers(0, 8))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from jupyter_gpu_containers.errors import DataMountUnknownError
 from jupyter_gpu_containers.model.gpu.device import Gpu
 from jupyter_gpu_containers.model.image.image import ImageKernel
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
@@ -118,6 +119,40 @@ def test_data_mounts_and_the_administrators_variables() -> None:
         env={**PLAIN.env, "HF_HUB_OFFLINE": "1"},  # the caller's TZ and our HOME win
         mounts=(home, workspace, data, run_dir),
     )
+
+
+FACES = Mount("/srv/faces", "/data/faces", read_only=True)
+SCRATCH = Mount("/srv/scratch", "/data/scratch")
+
+
+@pytest.mark.parametrize(
+    ("names", "mounts"),
+    [
+        (None, (FACES, SCRATCH)),
+        ((), ()),
+        (("scratch",), (SCRATCH,)),
+        (("scratch", "faces"), (FACES, SCRATCH)),  # the configuration's order
+    ],
+)
+def test_data_mounts_that_were_chosen(
+    names: tuple[str, ...] | None, mounts: tuple[Mount, ...]
+) -> None:
+    policy = replace(POLICY, data_mounts={"faces": FACES, "scratch": SCRATCH})
+    home, workspace, run_dir = PLAIN.mounts
+    made = make_container_spec(replace(ENVIRONMENT, mounts=names), (), SEAT, policy, "k1")
+    assert made == replace(PLAIN, mounts=(home, workspace, *mounts, run_dir))
+
+
+@pytest.mark.parametrize("name", ["/etc", "faces/..", "Faces", ""])
+def test_only_data_mounts_of_the_configuration(name: str) -> None:
+    policy = replace(POLICY, data_mounts={"faces": FACES})
+    environment = replace(ENVIRONMENT, mounts=("faces", name))
+    with pytest.raises(DataMountUnknownError) as raised:
+        make_container_spec(environment, (), SEAT, policy, "k1")
+    assert raised.value.message == f"There is no data mount “{name}” on this server."
+    assert raised.value.hint == "Choose from: faces."
+    with pytest.raises(DataMountUnknownError, match="None is configured"):
+        make_container_spec(environment, (), SEAT, POLICY, "k1")
 
 
 def test_two_gpus_by_uuid_in_the_request_and_the_label() -> None:

@@ -130,6 +130,26 @@ async def test_data_mounts_are_read_only(engine_room: Room) -> None:
     assert sorted(path.name for path in data.iterdir()) == ["a.csv"]
 
 
+async def test_only_the_data_mounts_that_were_chosen(engine_room: Room) -> None:
+    for name in ("faces", "scratch"):
+        (engine_room.base / name).mkdir()
+        (engine_room.base / name / "a.csv").write_text(name)
+    engine_room.configure(
+        data_mounts={
+            "faces": str(engine_room.base / "faces"),
+            "scratch": f"{engine_room.base / 'scratch'}:rw",
+        }
+    )
+    some = await engine_room.environment(engine_room.image, mounts=["scratch"])
+    none = await engine_room.environment(engine_room.image, mounts=[])
+    look = "import os; print(sorted(os.listdir('/data')) if os.path.isdir('/data') else None)"
+    async with running(some.name) as kernel, running(none.name) as bare:
+        assert await kernel.run(look) == "['scratch']"
+        await kernel.run("open('/data/scratch/b', 'w').write('mine')")
+        assert await bare.run(look) == "None"
+    assert (engine_room.base / "scratch" / "b").read_text() == "mine"
+
+
 @pytest.mark.parametrize("image", ["debian12", "cuda"])
 async def test_a_cpu_kernel_gets_no_gpu(
     engine_room: Room, images: SimpleNamespace, image: str, engine: docker.DockerClient

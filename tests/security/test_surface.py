@@ -74,7 +74,7 @@ def test_a_launch_can_name_no_path_device_user_or_right() -> None:
     assert launch["additionalProperties"] is False
     assert set(launch["properties"]) == {
         *("environment", "image", "kernel", "gpus", "gpu_profile", "gpu_uuids", "memory"),
-        *("shm_size", "path", "replaces", "pull", "wait"),
+        *("shm_size", "mounts", "path", "replaces", "pull", "wait"),
     }
 
 

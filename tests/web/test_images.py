@@ -52,6 +52,7 @@ async def test_details_of_an_image_in_a_registry(api: Api, spelling: str) -> Non
     assert told["reference"] == REMOTE
     assert told["download"] > 1 << 29
     assert (told["digests"], told["digest"][:7]) == ([], "sha256:")
+    assert told["fetch_seconds"] is None  # nothing was ever pulled
     assert told["platforms"] == [f"linux/{host_architecture()}"]
     assert told["framework"] == {"name": "PyTorch", "version": "25.01"}
     assert (told["kernels"], told["problem"]) == (None, None)

@@ -25,6 +25,7 @@ from jupyter_gpu_containers.web.serializers import job_model
 from .conftest import TIMEOUT, Api
 
 REMOTE = "nvcr.io/nvidia/pytorch:25.01-py3"
+SIBLING = "nvcr.io/nvidia/pytorch:23.10-py3"
 EVENT = Path(jupyter_gpu_containers.__file__).parent / "events" / "job.v1.yaml"
 
 
@@ -68,6 +69,9 @@ async def test_a_pull_is_followed_by_events_to_its_end(api: Api, jp_serverapp: A
     assert [one["id"] for one in (await api("GET", "/jobs")).json["jobs"]] == [job_id]
     here = await api("GET", f"/images/{REMOTE}")
     assert (here.json["on_engine"], here.json["id"]) == (True, last["image_id"])
+    assert here.json["fetch_seconds"] is None  # there is nothing to fetch
+    other = await api("GET", f"/images/{SIBLING}")
+    assert 1 <= other.json["fetch_seconds"] < TIMEOUT * other.json["download"] / last["current"]
 
 
 async def test_a_cancelled_pull_leaves_no_image(api: Api) -> None:

@@ -116,6 +116,7 @@ async def test_an_environment_comes_and_goes(api: Api, jp_data_dir: Path) -> Non
         "shm_size": None,
         "network": None,
         "idle_timeout": None,
+        "mounts": None,
         "problem": None,
     }
     name = added.json["name"]

@@ -20,6 +20,7 @@ class ImageDetails:
     image: Image | None = None
     remote: RemoteImage | None = None
     download: int | None = None  # bytes still to fetch; 0 when it is on the engine
+    fetch_seconds: int | None = None  # that this should take; None = nobody can tell
 
     @property
     def digest(self) -> str | None:
@@ -44,4 +45,5 @@ class CatalogueRow:
     download: int | None  # bytes; 0 when it is on the engine; None = not known
     cuda: str | None = None  # toolkit version, where known
     python: str | None = None
+    fetch_seconds: int | None = None  # that the download should take; None = nobody can tell
     runs_here: str | None = None  # the newest of the entry's tags that this machine can run

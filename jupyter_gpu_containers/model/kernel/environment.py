@@ -40,6 +40,7 @@ class Environment:
     gpu_uuids: tuple[str, ...] = ()  # the GPUs are these
     network: Network | None = None  # None = the policy's default
     idle_timeout: float | None = None  # seconds; 0 = for ever, None = the policy's default
+    mounts: tuple[str, ...] | None = None  # names of data mounts; None = the policy's default
 
     @property
     def gpu_request(self) -> GpuRequest:
@@ -53,7 +54,8 @@ class Environment:
     def _container(self) -> tuple[object, ...]:
         kernel = self.kernel
         limits = (self.gpus, self.gpu_profile, self.gpu_uuids, self.memory, self.shm_size)
-        rules = (self.network, self.idle_timeout)
+        mounts = None if self.mounts is None else frozenset(self.mounts)
+        rules = (self.network, self.idle_timeout, mounts)
         return (self.image_id, kernel.argv, kernel.runtime, *rules, *limits)
 
     def to_kernelspec(self) -> dict[str, Any]:
@@ -71,6 +73,7 @@ class Environment:
             "gpu_uuids": list(self.gpu_uuids) or None,
             "network": self.network.value if self.network else None,
             "idle_timeout": self.idle_timeout,
+            "mounts": None if self.mounts is None else list(self.mounts),
         }
         config = {key: value for key, value in config.items() if value is not None}
         facts = {
@@ -131,6 +134,7 @@ class Environment:
                 gpu_uuids=tuple(str(uuid) for uuid in config.get("gpu_uuids") or ()),
                 network=Network(config["network"]) if config.get("network") else None,
                 idle_timeout=_seconds(config.get("idle_timeout")),
+                mounts=_names(config.get("mounts")),
             )
         except (KeyError, TypeError, ValueError, InvalidRequestError) as exc:
             raise InvalidRequestError(
@@ -157,6 +161,14 @@ def _seconds(value: object) -> float | None:
     if not 0 <= number < math.inf:
         raise ValueError(f"{number} is no time")
     return number
+
+
+def _names(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{value!r} are no names of data mounts")
+    return tuple(value)
 
 
 def _optional_tag(value: object) -> str | None:

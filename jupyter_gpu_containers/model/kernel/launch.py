@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from jupyter_gpu_containers.errors import DataMountUnknownError
 from jupyter_gpu_containers.model.gpu.device import Gpu, Problem
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.image.user_packages import user_variables
@@ -55,6 +56,7 @@ class LaunchRequest:
     gpu_uuids: tuple[str, ...] = ()  # these GPUs and no others; their number is that of the GPUs
     memory: int | None = None  # bytes
     shm_size: int | None = None  # bytes
+    mounts: tuple[str, ...] | None = None  # names of data mounts; None = the policy's default
     path: str = ""  # the notebook's, relative to the server's root (Contents API)
     replaces: str | None = None  # kernel id whose GPUs may be handed over
     pull: bool = False  # fetch the image when it is not here
@@ -62,6 +64,8 @@ class LaunchRequest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gpu_uuids", tuple(self.gpu_uuids))  # a list on the wire
+        if self.mounts is not None:
+            object.__setattr__(self, "mounts", tuple(self.mounts))
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,31 @@ class Policy:
     data_mounts: Mapping[str, Mount] = field(default_factory=dict)  # by name
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     gpu_slots: GpuSlots = field(default_factory=GpuSlots)
+
+    def mounts_of(self, names: Iterable[str] | None) -> tuple[Mount, ...]:
+        """Return the data mounts of these names, in the configuration's order; of None all.
+
+        Raises
+        ------
+        DataMountUnknownError
+        """
+        if names is None:
+            return tuple(self.data_mounts.values())
+        wanted = set(names)
+        check_mounts(wanted, self.data_mounts)
+        return tuple(mount for name, mount in self.data_mounts.items() if name in wanted)
+
+
+def check_mounts(names: Iterable[str] | None, known: Collection[str]) -> None:
+    """Raise `DataMountUnknownError` where one of these is no data mount that is known."""
+    for name in names or ():
+        if name not in known:
+            raise DataMountUnknownError(
+                f"There is no data mount “{name[:100]}” on this server.",
+                f"Choose from: {', '.join(sorted(known))}."
+                if known
+                else "None is configured (c.GpuContainers.data_mounts).",
+            )
 
 
 @dataclass(frozen=True)
@@ -169,13 +198,18 @@ def make_container_spec(
         See `user_packages.user_folders`.
     waived : bool
         NVIDIA's runtime is to skip the image's conditions; see `requirement_waiver`.
+
+    Raises
+    ------
+    DataMountUnknownError
+        The environment names one that the policy has not, or no longer.
     """
     caller = seat.caller
     connection_file = f"{seat.run_dir}/{CONNECTION_FILE}"
     mounts = [
         Mount(seat.home_dir, HOME),
         seat.workspace,
-        *policy.data_mounts.values(),
+        *policy.mounts_of(environment.mounts),
         Mount(seat.run_dir, seat.run_dir),
     ]
     network = environment.network or policy.network

@@ -24,6 +24,7 @@ from jupyter_gpu_containers.service.sight import Sight
 from .catalogue import Catalogue
 from .images import Images
 from .lookups import Lookups
+from .speeds import Speeds
 from .verdicts import Verdicts
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class Inspection:
         To be shared with others that look the same images up; by default its own.
     sight : Sight, optional
         What people are told of others' kernels; by default everything.
+    speeds : Speeds, optional
+        How fast images came; by default nobody knows.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Inspection:
         catalogue: Catalogue,
         lookups: Lookups | None = None,
         sight: Sight | None = None,
+        speeds: Speeds | None = None,
     ) -> None:
         self._backend = backend
         self._images = images
@@ -69,6 +73,7 @@ class Inspection:
         self._catalogue = catalogue
         self._lookups = lookups or Lookups(backend)
         self._sight = sight or Sight()
+        self._speeds = speeds or Speeds()
         self._seen: dict[str, RemoteImage] = {}  # by familiar reference, as last asked
         self._learning: asyncio.Task[None] | None = None
 
@@ -185,7 +190,10 @@ class Inspection:
             del self._seen[next(iter(self._seen))]
         download = remote.missing(await self._lookups.layers())
         verdict = await self._verdicts.judge(_remote_claims(remote, reference, download))
-        return ImageDetails(reference, verdict, remote=remote, download=download)
+        seconds = self._speeds.seconds(reference, download)
+        return ImageDetails(
+            reference, verdict, remote=remote, download=download, fetch_seconds=seconds
+        )
 
     async def _rate(self, images: Iterable[Image]) -> dict[str, Verdict]:
         return {
@@ -231,6 +239,7 @@ class Inspection:
                     row,
                     verdict=verdict,
                     download=claims.download,
+                    fetch_seconds=self._speeds.seconds(tag, claims.download),
                     cuda=told.cuda,
                     python=(known and known.python) or told.python,
                 )

@@ -90,6 +90,7 @@ class Environments:
         gpu_uuids: Sequence[str] = (),
         network: str | None = None,
         idle_timeout: float | None = None,
+        mounts: Sequence[str] | None = None,
     ) -> Environment:
         """Return the environment of this image, kernel and limits; write it where there is none.
 
@@ -117,6 +118,8 @@ class Environments:
             A value of `Network`; by default the policy's.
         idle_timeout : float, optional
             Seconds that its kernels may be idle, 0 for ever; by default the policy's.
+        mounts : sequence of str, optional
+            Names of data mounts; by default the policy's.
 
         Raises
         ------
@@ -125,6 +128,7 @@ class Environments:
             The name is given and something else has it.
         InvalidRequestError
             The name is not one of a kernelspec, or the GPUs contradict each other.
+        DataMountUnknownError
         PolicyError
         """
         request = asked_gpus(gpus, gpu_uuids, gpu_profile)
@@ -146,6 +150,7 @@ class Environments:
             repo_digest=_repo_digest(image, reference),
             network=Network(network) if network else None,
             idle_timeout=idle_timeout,
+            mounts=None if mounts is None else tuple(mounts),
         )
         self._gate.check_environment(wanted, image)
         if not KERNEL_NAME.fullmatch(wanted.name):
@@ -192,6 +197,7 @@ class Environments:
                 gpu_uuids=gpu_uuids,
                 network=network,
                 idle_timeout=idle_timeout,
+                mounts=mounts,
             )
         return wanted
 

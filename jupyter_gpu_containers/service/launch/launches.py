@@ -100,6 +100,7 @@ class Launches(LaunchBook):
             There is no environment of the name that was given.
         InvalidRequestError
             The GPUs contradict each other.
+        DataMountUnknownError
         QueueFullError
         PolicyError
             What is asked for is never allowed; what depends on the image or on other kernels of
@@ -109,6 +110,7 @@ class Launches(LaunchBook):
         environment = self._prepare.named(request.environment) if request.environment else None
         if environment is None:
             self._gate.check_kernel(asked.count, request.memory)
+            self._gate.check_mounts(request.mounts)
         else:
             count = len(request.gpu_uuids) or environment.gpu_request.count
             self._gate.check_kernel(count, environment.memory, environment.network)

@@ -69,6 +69,7 @@ class Preparation:
             gpu_profile=request.gpu_profile,
             memory=request.memory,
             shm_size=request.shm_size,
+            mounts=request.mounts,
             reference=reference,
         )
 
@@ -101,6 +102,7 @@ class Preparation:
             kernel=own.kernel.name,
             memory=own.memory,
             shm_size=own.shm_size,
+            mounts=own.mounts,
             reference=own.reference,
             idle_timeout=own.idle_timeout,
         )
