@@ -8,6 +8,7 @@ import {
   IGpus,
   IImage,
   ILaunch,
+  ILimits,
   INewLaunch,
   IProblem,
   IStatus
@@ -51,6 +52,8 @@ export interface IGpuContainersModel extends IDisposable {
   readonly gpus: IGpus | null;
   readonly images: readonly IImage[] | null;
   readonly environments: readonly IEnvironment[] | null;
+  /** What kernels may have; null until `loadLimits`, and where the server does not tell. */
+  readonly limits: ILimits | null;
   /** Newest first. */
   readonly launches: readonly ILaunch[];
   /** Emitted after any change. */
@@ -65,6 +68,8 @@ export interface IGpuContainersModel extends IDisposable {
   watch(): IDisposable;
   /** One image, on the engine (then looked into for its kernels) or in its registry. */
   details(reference: string): Promise<IImageDetails>;
+  /** Load the limits where that was not done yet; never rejects. */
+  loadLimits(): Promise<void>;
   /** What has changed in a running kernel's container. */
   changes(id: string): Promise<IChanges>;
   /** Give an image another name. */

@@ -6,7 +6,7 @@ import { GpuContainersClient } from '../client/client';
 import { GpuContainersModel, LAUNCH_SCHEMA } from '../model/model';
 import { JOB_SCHEMA, JobsModel } from '../model/jobsModel';
 import { RegistriesModel } from '../model/registriesModel';
-import { ILaunch, IProblem, Phase } from '../client/wire';
+import { ILaunch, ILimits, IProblem, Phase } from '../client/wire';
 import { IJob, IVerdict } from '../client/wireImages';
 
 /** An answer: a body with status 200, or a whole response. */
@@ -14,6 +14,17 @@ type Answer = object | Response;
 
 /** What makes an answer when it is wanted, or later. */
 type Answering = () => Answer | Promise<Answer>;
+
+const GIB = 1024 ** 3;
+
+/** What kernels may have, on a machine without rules or data mounts. */
+export const LIMITS: ILimits = {
+  memory: { default: 64 * GIB, max: null },
+  shm_size: { default: 4 * GIB, max: null },
+  gpus: { max: null },
+  mounts: [],
+  networks: ['bridge', 'none']
+};
 
 /** A server that answers by method and path. */
 export class FakeServer {
@@ -39,6 +50,7 @@ export class FakeServer {
     ],
     ['GET images', { images: [] }],
     ['GET environments', { environments: [] }],
+    ['GET limits', LIMITS],
     ['GET launches', { launches: [] }],
     ['GET jobs', { jobs: [] }],
     ['GET registries', { registries: [] }],

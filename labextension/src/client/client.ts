@@ -9,6 +9,7 @@ import {
   IGpus,
   IImage,
   ILaunch,
+  ILimits,
   INewLaunch,
   IStatus
 } from './wire';
@@ -42,6 +43,11 @@ export class GpuContainersClient {
   /** The GPUs and who holds them. */
   gpus(): Promise<IGpus> {
     return this._requests.get<IGpus>('gpus');
+  }
+
+  /** What a kernel gets by default, and may have at most. */
+  limits(): Promise<ILimits> {
+    return this._requests.get<ILimits>('limits');
   }
 
   /** The images on the engine. */

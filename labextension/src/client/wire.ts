@@ -31,6 +31,35 @@ export interface IGpus {
   max_per_kernel: number | null;
 }
 
+/** What a kernel gets by default, and may have at most. */
+export interface ILimits {
+  memory: ILimit;
+  shm_size: ILimit;
+  /** Of a kernel; null where no rule limits them. */
+  gpus: { max: number | null };
+  mounts: IDataMount[];
+  /** That an environment may choose. */
+  networks: ('bridge' | 'none')[];
+}
+
+/** A size's default and maximum. */
+export interface ILimit {
+  /** In bytes; null = no limit. */
+  default: number | null;
+  /** In bytes; null where no rule limits them. */
+  max: number | null;
+}
+
+/** A folder of data that a kernel may have. */
+export interface IDataMount {
+  name: string;
+  /** In the container. */
+  path: string;
+  read_only: boolean;
+  /** Also where nobody names it. */
+  default: boolean;
+}
+
 /** How two GPUs reach each other. */
 export interface IGpuLink {
   /** UUIDs. */
@@ -148,6 +177,8 @@ export interface IEnvironment {
   network: 'bridge' | 'none' | null;
   /** Seconds that its kernels may be idle; 0: for ever; null: what the configuration says. */
   idle_timeout: number | null;
+  /** Names of data mounts; null: those of the configuration. */
+  mounts: string[] | null;
   problem: IProblem | null;
 }
 
@@ -172,6 +203,13 @@ export interface INewLaunch {
   gpu_profile?: string;
   /** These GPUs and no others. */
   gpu_uuids?: string[];
+  /** In bytes, like the next; null: what the configuration says. */
+  memory?: number | null;
+  shm_size?: number | null;
+  /** Names of data mounts; null: those of the configuration. */
+  mounts?: string[] | null;
+  /** Fetch the image when it is not on this machine. */
+  pull?: boolean;
   /** The notebook's, Contents API. */
   path?: string;
   /** Kernel whose GPUs may be handed over. */

@@ -14,6 +14,7 @@ import {
   IGpus,
   IImage,
   ILaunch,
+  ILimits,
   INewLaunch,
   IProblem,
   IStatus
@@ -86,6 +87,10 @@ export class GpuContainersModel implements IGpuContainersModel {
     return this._environments;
   }
 
+  get limits(): ILimits | null {
+    return this._limits;
+  }
+
   get launches(): readonly ILaunch[] {
     return this._launches.all;
   }
@@ -154,6 +159,20 @@ export class GpuContainersModel implements IGpuContainersModel {
     return new DisposableDelegate(() => {
       this._watchers -= 1;
     });
+  }
+
+  async loadLimits(): Promise<void> {
+    if (this._limits) {
+      return;
+    }
+    try {
+      this._limits = await this._client.limits();
+    } catch {
+      return; // nothing is offered that needs them, and the next dialog asks again
+    }
+    if (!this._isDisposed) {
+      this._changed.emit();
+    }
   }
 
   changes(id: string): Promise<IChanges> {
@@ -287,6 +306,7 @@ export class GpuContainersModel implements IGpuContainersModel {
   private _isDisposed = false;
   private _launchChanged = new Signal<this, ILaunch>(this);
   private _launches: LaunchStore;
+  private _limits: ILimits | null = null;
   private _problem: IProblem | null = null;
   private _problems: Partial<Record<Resource, IProblem>> = {};
   private _progressPoll: Poll<void, unknown>;
