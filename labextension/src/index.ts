@@ -5,10 +5,12 @@ import { idle } from './plugins/idle';
 import { images, jobs, registries } from './plugins/images';
 import { model, switcher } from './plugins/model';
 import { cellExecutor, sessionDialogs } from './plugins/notebooks';
+import { preferences } from './plugins/preferences';
 import { queue } from './plugins/queue';
 import { commands, panel, toolbar } from './plugins/ui';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  preferences,
   model,
   switcher,
   cellExecutor,

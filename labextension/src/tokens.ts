@@ -150,6 +150,34 @@ export namespace IKernelSwitcher {
   }
 }
 
+/** What people have set. */
+export const IPreferences = new Token<IPreferences>(
+  'jupyter-gpu-containers:IPreferences',
+  'What people have set of kernels in containers.'
+);
+
+/** The settings, as they are now; until they are loaded, the usual ones. */
+export interface IPreferences extends IDisposable {
+  readonly values: IPreferences.IValues;
+  /** Emitted when one of them has changed. */
+  readonly changed: ISignal<IPreferences, IPreferences.IValues>;
+}
+
+/** Types of the settings. */
+export namespace IPreferences {
+  /** See `schema/commands.json`. */
+  export interface IValues {
+    /** Show a notification while a kernel is started. */
+    readonly launchNotifications: boolean;
+    /** Show the button in the toolbar of notebooks. */
+    readonly toolbarButton: boolean;
+    /** Say what will be lost before a notebook is moved to another container. */
+    readonly confirmLosses: boolean;
+    /** Write down in a notebook's metadata in which image it has run. */
+    readonly rememberInNotebooks: boolean;
+  }
+}
+
 /** Pulls and pushes. */
 export const IJobsModel = new Token<IJobsModel>(
   'jupyter-gpu-containers:IJobsModel',
