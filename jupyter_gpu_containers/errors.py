@@ -44,6 +44,7 @@
         ├── KernelTimeoutError
         ├── KernelExitedError
         ├── OutOfMemoryError
+        ├── SharedMemoryFullError
         └── LaunchCancelledError
 
 Anything else that is raised is a bug and keeps its traceback.
@@ -52,6 +53,8 @@ Anything else that is raised is a bug and keeps its traceback.
 from __future__ import annotations
 
 from typing import ClassVar
+
+from jupyter_gpu_containers.model.quoting import one_line, quoted
 
 
 class GpuContainersError(Exception):
@@ -65,14 +68,20 @@ class GpuContainersError(Exception):
         What the reader can do about it; for commands, text that can be pasted.
     code : str, optional
         Stable identifier in ``snake_case``; by default the class's own.
+    log : str
+        The last lines that the kernel or its container wrote, as they are; they support the
+        sentence, and stand apart from it.
     """
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str, hint: str = "", *, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, code: str | None = None, log: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.log = log
         self._code = code
 
     @property
@@ -81,11 +90,15 @@ class GpuContainersError(Exception):
         return self._code or self.code
 
     def as_dict(self) -> dict[str, str]:
-        """Return ``{"code", "message", "hint"}``, the form of every error on the wire."""
-        return {"code": self.error_code, "message": self.message, "hint": self.hint}
+        """Return ``{"code", "message", "hint"}``, the form of every error on the wire; and its
+        log, where it has one."""
+        words = {"code": self.error_code, "message": self.message, "hint": self.hint}
+        return {**words, "log": self.log} if self.log else words
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        """Return all of it for logs and tracebacks, where no line of it passes for another's."""
+        words = one_line(f"{self.message} {self.hint}".strip())
+        return f"{words} Last lines of its log:\n{quoted(self.log)}" if self.log else words
 
 
 class InvalidRequestError(GpuContainersError):
@@ -339,6 +352,12 @@ class OutOfMemoryError(KernelStartError):
     """The kernel was killed because it reached its memory limit."""
 
     code = "out_of_memory"
+
+
+class SharedMemoryFullError(KernelStartError):
+    """The kernel was ended because its /dev/shm was full."""
+
+    code = "shared_memory_full"
 
 
 class LaunchCancelledError(KernelStartError):

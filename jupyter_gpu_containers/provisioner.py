@@ -152,7 +152,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         )
 
     def _died(self, error: GpuContainersError) -> None:
-        self._death = Problem(error.error_code, error.message, error.hint)
+        self._death = Problem(error.error_code, error.message, error.hint, error.log)
         self._services.launches.fail(self.kernel_id, error)
 
     @property

@@ -16,7 +16,7 @@ from jupyter_gpu_containers.model.image.image import Image
 from jupyter_gpu_containers.model.job import Job
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.idle import Idleness
-from jupyter_gpu_containers.model.kernel.launch import Launch, Policy
+from jupyter_gpu_containers.model.kernel.launch import Launch, Policy, PullProgress
 from jupyter_gpu_containers.model.queue import QueuePlace
 from jupyter_gpu_containers.service.gpu.usage import GpuUsage, GpuUse, Holder
 from jupyter_gpu_containers.service.policy import Gate
@@ -35,7 +35,8 @@ def problem_model(problem: Problem | None) -> Json | None:
     """Schema ``Error``, or null."""
     if problem is None:
         return None
-    return {"code": problem.code, "message": problem.message, "hint": problem.hint}
+    words = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+    return {**words, "log": problem.log} if problem.log else words
 
 
 def status_model(status: Status) -> Json:
@@ -215,6 +216,7 @@ def launch_model(launch: Launch) -> Json:
         "error": problem_model(launch.error),
         "recovered": launch.recovered,
         "queue": queue_model(launch.queue),
+        "pull": pull_model(launch.pull),
         "warnings": [problem_model(warning) for warning in launch.warnings],
         "idle": idle_model(launch.idle),
     }
@@ -225,6 +227,19 @@ def idle_model(idle: Idleness | None) -> Json | None:
     if idle is None:
         return None
     return {"since": time_text(idle.since), "stop_at": time_text(idle.stop_at)}
+
+
+def pull_model(pull: PullProgress | None) -> Json | None:
+    """Schema ``PullProgress``, or null."""
+    if pull is None:
+        return None
+    return {
+        "job": pull.job,
+        "current": pull.current,
+        "total": pull.total,
+        "speed": None if pull.speed is None else round(pull.speed),
+        "eta": None if pull.eta is None else round(pull.eta),
+    }
 
 
 def queue_model(place: QueuePlace | None) -> Json | None:

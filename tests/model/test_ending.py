@@ -10,6 +10,7 @@ from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.gpu.health import GpuEvent, GpuEventKind, GpuFailure
 from jupyter_gpu_containers.model.kernel.container import ContainerExit
 from jupyter_gpu_containers.model.kernel.ending import (
+    LOG_LIMIT,
     Circumstances,
     FullDisk,
     child_killed,
@@ -25,6 +26,14 @@ RESTART = "Restart the kernel; its variables are lost."
 MORE_MEMORY = "Use less memory, or add an environment with a higher limit (--memory)."
 FALLEN = GpuFailure(3, GpuEvent(GpuEventKind.XID, "GPU-3", 5.0, 79))
 FULL = (FullDisk("/srv/work", 0), FullDisk("/var/lib/docker", 4096))
+MORE_SHARED_MEMORY = (
+    "Start it with more shared memory (--shm-size), or use less: fewer or smaller batches in data "
+    "loaders (num_workers)."
+)
+NO_SHARED_MEMORY = (
+    "RuntimeError: DataLoader worker (pid 71) is killed by signal: Bus error. It is possible that "
+    "dataloader's workers are out of shared memory.\n"
+)
 ENOSPC = "OSError: [Errno 28] No space left on device\n"
 
 
@@ -114,8 +123,9 @@ CAUSES = {
         Circumstances(log_tail="no licence\n"),
         Problem(
             "kernel_exited",
-            "The kernel ended by itself with exit code 3. Last lines of its log:\nno licence\n",
+            "The kernel ended by itself with exit code 3.",
             RESTART,
+            "no licence\n",
         ),
     ),
     "exit code after a child was killed": (
@@ -168,9 +178,9 @@ CAUSES = {
         Problem(
             "gpu_lost",
             "GPU 3 failed (Xid 79: the GPU has fallen off the bus) while the kernel used it, and "
-            "work on it is lost; the kernel ended by itself with exit code 1. Last lines of its "
-            "log:\nCUDA error\n",
+            "work on it is lost; the kernel ended by itself with exit code 1.",
             "Start the kernel again: it gets another GPU, where one is free.",
+            "CUDA error\n",
         ),
     ),
     "pid limit": (
@@ -184,14 +194,36 @@ CAUSES = {
             "c.GpuContainers.pids_limit.",
         ),
     ),
+    "shared memory full": (
+        ContainerExit(135, usage=counters(memory_peak=GIB)),
+        Circumstances(memory=8 * GIB, shm_size=GIB),
+        Problem(
+            "shared_memory_full",
+            "The kernel was ended by signal 7 (SIGBUS), which Linux gives where shared memory is "
+            "full: its /dev/shm has 1 GiB.",
+            MORE_SHARED_MEMORY,
+        ),
+    ),
+    "shared memory full, nobody counted, and its log tells": (
+        ContainerExit(1),
+        Circumstances(shm_size=64 << 20, log_tail=NO_SHARED_MEMORY),
+        Problem(
+            "shared_memory_full",
+            "The kernel ended by itself with exit code 1 after a bus error, which Linux gives "
+            "where shared memory is full: its /dev/shm has 64 MiB.",
+            MORE_SHARED_MEMORY,
+            NO_SHARED_MEMORY,
+        ),
+    ),
     "disk full": (
         ContainerExit(1),
         Circumstances(full_disks=FULL, log_tail=ENOSPC),
         Problem(
             "disk_full",
             "The disk is full: /srv/work has 0 B free, /var/lib/docker has 4 KiB free; the kernel "
-            f"ended by itself with exit code 1. Last lines of its log:\n{ENOSPC}",
+            "ended by itself with exit code 1.",
             "Delete what you no longer need: `docker system df`, `docker image prune`.",
+            ENOSPC,
         ),
     ),
     "evicted": (
@@ -246,6 +278,50 @@ def test_a_log_alone_is_no_proof() -> None:
 
 def test_a_full_disk_alone_is_no_proof() -> None:
     assert explained(ContainerExit(1), Circumstances(full_disks=FULL)).code == "kernel_exited"
+
+
+@pytest.mark.parametrize(
+    ("ending", "known"),
+    [
+        # what is in /dev/shm counts as memory, and there never was as much of it
+        (ContainerExit(135, usage=counters(memory_peak=GIB)), Circumstances(shm_size=4 * GIB)),
+        (
+            ContainerExit(1, usage=counters(memory_peak=GIB)),
+            Circumstances(shm_size=4 * GIB, log_tail=NO_SHARED_MEMORY),
+        ),
+        # SIGBUS has other causes, too
+        (ContainerExit(135), Circumstances(shm_size=GIB)),
+        (ContainerExit(135), Circumstances(shm_size=GIB, log_tail="Bus error\n")),
+        (ContainerExit(135, usage=counters(memory_peak=GIB)), Circumstances()),
+        (ContainerExit(1), Circumstances(shm_size=GIB, log_tail="out of shared memory\n")),
+        (ContainerExit(0), Circumstances(shm_size=GIB, log_tail=NO_SHARED_MEMORY)),
+        (
+            dataclasses.replace(
+                ContainerExit(135),
+                usage=dataclasses.replace(counters(memory_peak=8 * GIB), final=False),
+            ),
+            Circumstances(shm_size=GIB),
+        ),
+    ],
+)
+def test_shared_memory_that_is_not_known_to_be_full(
+    ending: ContainerExit, known: Circumstances
+) -> None:
+    assert explained(ending, known).code in ("kernel_exited", "kernel_signalled")
+
+
+def test_the_end_of_a_long_log() -> None:
+    long = "x" * 80 + "\n"
+    log = explained(ContainerExit(1), Circumstances(log_tail=long * 100 + "the end\n")).log
+    assert len(log) <= LOG_LIMIT
+    assert log == long * (len(log) // 81) + "the end\n"
+    one_line = explained(ContainerExit(1), Circumstances(log_tail="y" * 9999)).log
+    assert one_line == "y" * LOG_LIMIT
+
+
+def test_who_was_ended_on_purpose_needs_no_log() -> None:
+    known = Circumstances(reason=stopped_by("alice"), log_tail="bye\n")
+    assert explained(ContainerExit(0), known).log == ""
 
 
 @pytest.mark.parametrize("refused", [None, 0])

@@ -48,6 +48,19 @@ def test_the_form_on_the_wire(cls: type[GpuContainersError]) -> None:
     assert str(error) == "It failed. Do this."
 
 
+def test_the_log_stands_apart_and_is_quoted_where_lines_count() -> None:
+    error = GpusBusyError("No GPU\nis free.", "Wait.", log="[I ServerApp] fine\x1b[2J\nbye\n")
+    assert error.as_dict() == {
+        "code": "gpus_busy",
+        "message": "No GPU\nis free.",
+        "hint": "Wait.",
+        "log": "[I ServerApp] fine\x1b[2J\nbye\n",
+    }
+    assert str(error) == (
+        "No GPU\\nis free. Wait. Last lines of its log:\n  | [I ServerApp] fine\\x1b[2J\n  | bye"
+    )
+
+
 def test_a_code_of_its_own_and_no_hint() -> None:
     error = GpusBusyError("No GPU is free.", code="gpus_busy_by_others")
     assert error.as_dict() == {

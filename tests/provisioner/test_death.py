@@ -47,7 +47,27 @@ async def test_its_last_words(engine_room: Room) -> None:
     async with running(environment.name) as kernel:
         write = "print('out of licences', file=open('/proc/1/fd/2', 'w'), flush=True)"
         await end(kernel, f"{write}; import os; os._exit(3)")
-        assert reason(engine_room).message.endswith("out of licences\n")
+        why = reason(engine_room)
+        assert why.log.endswith("out of licences\n")
+        assert "licences" not in why.message
+
+
+@pytest.mark.engine
+async def test_shared_memory_is_full(engine_room: Room) -> None:
+    """What is written to /dev/shm beyond its size is answered by SIGBUS, as in data loaders."""
+    environment = await engine_room.environment(engine_room.image, shm_size=64 << 20)
+    fill = (
+        "import mmap\n"
+        "file = open('/dev/shm/batch', 'w+b'); file.truncate(1 << 30)\n"
+        "room = mmap.mmap(file.fileno(), 1 << 30)\n"
+        "for page in range(0, 1 << 30, 4096): room[page] = 1"
+    )
+    async with running(environment.name) as kernel:
+        assert await end(kernel, fill) == 128 + signal.SIGBUS
+        why = reason(engine_room)
+        assert why.code == "shared_memory_full"
+        assert "its /dev/shm has 64 MiB" in why.message
+        assert "--shm-size" in why.hint
 
 
 async def test_killed_from_inside(any_room: Room) -> None:

@@ -88,6 +88,36 @@ async def test_an_image_is_pulled_by_a_job(desk: Desk) -> None:
     await desk.launches.close()
 
 
+async def test_how_the_pull_gets_on(desk: Desk) -> None:
+    """As far as the job is, from its beginning on; nothing of it stands with the next phase."""
+    launch = desk.launches.submit(LaunchRequest(image=REMOTE, pull=True))
+    running = await desk.reached(launch.id, Phase.RUNNING)
+    (job,) = desk.jobs.list()
+    pulls = [told.pull for told in desk.seen if told.phase is Phase.PULLING]
+    assert pulls[0] is not None
+    assert (pulls[0].job, pulls[0].current) == (job.id, 0)
+    assert pulls[-1] is not None
+    assert (pulls[-1].current, pulls[-1].total) == (job.current, job.total)
+    assert len(pulls) > 2
+    assert running.pull is None
+    assert [time.phase for time in running.phases].count(Phase.PULLING) == 1
+    await desk.launches.close()
+
+
+async def test_two_launches_share_a_pull(desk: Desk) -> None:
+    """The one that is cancelled leaves it to the other; with the last one it ends."""
+    ask = LaunchRequest(image=memory_registry.ENDLESS, pull=True)
+    first, second = desk.launches.submit(ask), desk.launches.submit(ask)
+    for launch in (first, second):
+        await desk.reached(launch.id, Phase.PULLING)
+    (job,) = desk.jobs.list()
+    await desk.launches.cancel(first.id)
+    assert not desk.jobs.get(job.id).state.final
+    assert desk.launches.get(second.id).pull is not None
+    await desk.launches.cancel(second.id)
+    assert desk.jobs.get(job.id).state is JobState.CANCELLED
+
+
 async def test_cancelling_a_launch_ends_its_own_pull_only(desk: Desk) -> None:
     own = desk.launches.submit(LaunchRequest(image=memory_registry.ENDLESS, pull=True))
     await desk.reached(own.id, Phase.PULLING)

@@ -12,7 +12,7 @@ from jupyter_events.schema import EventSchema
 import jupyter_gpu_containers
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.kernel.idle import Idleness
-from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase, PullProgress
 from jupyter_gpu_containers.model.queue import QueuePlace
 from jupyter_gpu_containers.web.contract import document
 from jupyter_gpu_containers.web.serializers import launch_model, time_text
@@ -66,9 +66,37 @@ def test_a_launch_in_full() -> None:
         "error": {"code": "out_of_memory", "message": "Killed.", "hint": "Use less."},
         "recovered": False,
         "queue": None,
+        "pull": None,
         "warnings": [],
         "idle": None,
     }
+
+
+def test_the_last_lines_of_a_log() -> None:
+    problem = Problem("kernel_exited", "It ended.", "Look.", "no licence\n")
+    failed = replace(FAILED, error=problem)
+    assert launch_model(failed)["error"] == {
+        "code": "kernel_exited",
+        "message": "It ended.",
+        "hint": "Look.",
+        "log": "no licence\n",
+    }
+    test_a_launch_fits_the_contract_and_the_event(failed)
+
+
+def test_a_pull() -> None:
+    pull = PullProgress(ID, 3_100_000_000, 8_900_000_000, 24_166_666.7, 240.4)
+    fetching = replace(NEW.advance(Phase.PULLING, 1_700_000_000.0), pull=pull)
+    assert launch_model(fetching)["pull"] == {
+        "job": ID,
+        "current": 3_100_000_000,
+        "total": 8_900_000_000,
+        "speed": 24_166_667,
+        "eta": 240,
+    }
+    test_a_launch_fits_the_contract_and_the_event(fetching)
+    begun = replace(fetching, pull=PullProgress(ID))
+    test_a_launch_fits_the_contract_and_the_event(begun)
 
 
 def test_warnings() -> None:

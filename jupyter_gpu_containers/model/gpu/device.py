@@ -17,6 +17,7 @@ class Problem:
     code: str
     message: str
     hint: str = ""
+    log: str = ""  # the last lines of the kernel or container that it is about
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,12 @@ import re
 import signal
 from dataclasses import dataclass
 
-from jupyter_gpu_containers.errors import GpuContainersError, KernelExitedError, OutOfMemoryError
+from jupyter_gpu_containers.errors import (
+    GpuContainersError,
+    KernelExitedError,
+    OutOfMemoryError,
+    SharedMemoryFullError,
+)
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.gpu.health import GpuFailure
 
@@ -19,8 +24,12 @@ from .container import ContainerExit
 from .usage import ContainerUsage, UsageSource
 
 SIGKILL_EXIT = 128 + signal.SIGKILL
+SIGBUS_EXIT = 128 + signal.SIGBUS  # Linux's answer to a write where /dev/shm has no room
+LOG_LIMIT = 3000  # characters of a log that are told with an error
 SHORT = 0.9  # of the limit: below that peak it was not the limit for which a kernel was killed
 RESTART = "Restart the kernel; its variables are lost."
+_BUS_ERROR = re.compile(r"\bbus error\b|\bSIGBUS\b", re.I)
+_SHARED_MEMORY = re.compile(r"\bshared memory\b|/dev/shm\b", re.I)
 _DISK_FULL = re.compile(r"No space left on device|\bENOSPC\b|Disk quota exceeded|\bEDQUOT\b")
 
 
@@ -51,6 +60,7 @@ class Circumstances:
     """What is known about a kernel's end beside the engine's own record."""
 
     memory: int | None = None  # bytes, the limit
+    shm_size: int | None = None  # bytes of its /dev/shm
     pids_limit: int | None = None
     usage: ContainerUsage | None = None  # the last sample, where the end itself was not seen
     log_tail: str = ""  # the last lines that it wrote
@@ -67,10 +77,33 @@ def explain_exit(ending: ContainerExit, known: Circumstances) -> GpuContainersEr
     ----------
     ending : ContainerExit
     known : Circumstances
+
+    Returns
+    -------
+    GpuContainersError
+        With the last lines of the log, unless it was ended on purpose.
     """
     if known.reason is not None:
         reason = known.reason
         return KernelExitedError(reason.message, reason.hint, code=reason.code)
+    error = _cause(ending, known)
+    error.log = last_words(known.log_tail)
+    return error
+
+
+def last_words(log_tail: str) -> str:
+    """Return the end of a log, in whole lines, as much as an error carries.
+
+    >>> last_words("a\\n" + "b" * 4000 + "\\nc\\n")
+    'c\\n'
+    """
+    if len(log_tail) <= LOG_LIMIT:
+        return log_tail
+    end = log_tail[-LOG_LIMIT:]
+    return end.partition("\n")[2] or end  # of one long line its end
+
+
+def _cause(ending: ContainerExit, known: Circumstances) -> GpuContainersError:
     if ending.evicted:
         return KernelExitedError(
             f"The kernel was evicted: {ending.evicted}", RESTART, code="evicted"
@@ -95,6 +128,8 @@ def explain_exit(ending: ContainerExit, known: Circumstances) -> GpuContainersEr
         return _gpu_lost(ending, known)
     if known.full_disks and tells_of_full_disk(known.log_tail):
         return _disk_full(ending, known)
+    if known.shm_size and _shared_memory_full(ending, known, counted):
+        return _out_of_shared_memory(ending, known.shm_size)
     if ending.exit_code and ending.usage is not None and ending.usage.forks_refused:
         return _pids_limit(ending, ending.usage, known)
     return _plain(ending, known, counted)
@@ -181,7 +216,7 @@ def _gpu_lost(ending: ContainerExit, known: Circumstances) -> GpuContainersError
     failed = "; ".join(failure.words for failure in known.gpu_failures)
     return KernelExitedError(
         f"{failed} while the kernel used it, and work on it is lost; the kernel "
-        f"{_ending_words(ending)}.{_tail(known)}",
+        f"{_ending_words(ending)}.",
         "Start the kernel again: it gets another GPU, where one is free.",
         code="gpu_lost",
     )
@@ -190,9 +225,37 @@ def _gpu_lost(ending: ContainerExit, known: Circumstances) -> GpuContainersError
 def _disk_full(ending: ContainerExit, known: Circumstances) -> GpuContainersError:
     places = ", ".join(f"{d.path} has {format_bytes(d.free)} free" for d in known.full_disks)
     return KernelExitedError(
-        f"The disk is full: {places}; the kernel {_ending_words(ending)}.{_tail(known)}",
+        f"The disk is full: {places}; the kernel {_ending_words(ending)}.",
         "Delete what you no longer need: `docker system df`, `docker image prune`.",
         code="disk_full",
+    )
+
+
+def _shared_memory_full(
+    ending: ContainerExit, known: Circumstances, counted: ContainerUsage | None
+) -> bool:
+    """Tell whether a kernel ended for want of room in /dev/shm.
+
+    Linux tells a process so by SIGBUS, for which there are other causes. What is in /dev/shm counts
+    as the container's memory: where the peak of that was lower, it cannot have been full.
+    """
+    assert known.shm_size
+    by_signal = ending.exit_code == SIGBUS_EXIT
+    if not ending.exit_code or not (by_signal or _BUS_ERROR.search(known.log_tail)):
+        return False
+    peak = counted.memory_peak if counted else None
+    if counted is not None and counted.final and peak is not None:
+        return peak >= SHORT * known.shm_size
+    return _SHARED_MEMORY.search(known.log_tail) is not None
+
+
+def _out_of_shared_memory(ending: ContainerExit, size: int) -> GpuContainersError:
+    after = "" if ending.exit_code == SIGBUS_EXIT else " after a bus error"
+    return SharedMemoryFullError(
+        f"The kernel {_ending_words(ending)}{after}, which Linux gives where shared memory is "
+        f"full: its /dev/shm has {format_bytes(size)}.",
+        "Start it with more shared memory (--shm-size), or use less: fewer or smaller batches in "
+        "data loaders (num_workers).",
     )
 
 
@@ -205,7 +268,7 @@ def _pids_limit(
     times = "once" if refused == 1 else f"{refused} times"
     return KernelExitedError(
         f"The kernel {_ending_words(ending)}, after its container had reached the limit{of} "
-        f"processes and threads: Linux refused it a further one {times}.{_tail(known)}",
+        f"processes and threads: Linux refused it a further one {times}.",
         "Start fewer workers (OMP_NUM_THREADS, num_workers), or raise c.GpuContainers.pids_limit.",
         code="pids_limit",
     )
@@ -220,7 +283,7 @@ def _plain(
         what += f", after a process in its container had been killed for memory{words}"
     if not known.answered:
         return KernelExitedError(
-            f"The container {what} before its kernel answered.{_tail(known)}",
+            f"The container {what} before its kernel answered.",
             "Check that the image's kernel starts: its command may be missing or broken.",
             code="kernel_signalled" if _signal_of(ending.exit_code) else None,
         )
@@ -233,14 +296,10 @@ def _plain(
             code="kernel_signalled",
         )
     return KernelExitedError(
-        f"The kernel {what}.{_tail(known)}",
+        f"The kernel {what}.",
         RESTART,
         code="kernel_signalled" if _signal_of(ending.exit_code) else None,
     )
-
-
-def _tail(known: Circumstances) -> str:
-    return f" Last lines of its log:\n{known.log_tail}" if known.log_tail else ""
 
 
 def _signal_of(exit_code: int) -> signal.Signals | None:

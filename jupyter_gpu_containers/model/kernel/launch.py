@@ -69,6 +69,17 @@ class LaunchRequest:
 
 
 @dataclass(frozen=True)
+class PullProgress:
+    """How the fetching of a launch's image gets on."""
+
+    job: str  # id
+    current: int = 0  # bytes transferred
+    total: int | None = None  # bytes; None = not known
+    speed: float | None = None  # bytes per second
+    eta: float | None = None  # seconds
+
+
+@dataclass(frozen=True)
 class PhaseTime:
     """When a phase began."""
 
@@ -92,6 +103,7 @@ class Launch:
     error: Problem | None = None
     recovered: bool = False  # the server was started anew while the kernel ran
     queue: QueuePlace | None = None  # while it waits for GPUs
+    pull: PullProgress | None = None  # while its image is fetched
     warnings: tuple[Problem, ...] = ()  # what a user should know of a kernel that runs on
     idle: Idleness | None = None  # it will be stopped, unless somebody uses it
 

@@ -7,6 +7,7 @@ that runs out of memory after a minute would be restarted for ever.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jupyter_gpu_containers.model.gpu.device import Problem
 
@@ -47,11 +48,5 @@ def why_not(death: Problem | None, restarts: Sequence[float], now: float) -> str
 
 def not_restarted(death: Problem | None, why: str) -> Problem:
     """Return what a user is told: why the kernel ended, and why it stays so."""
-    code, message, hint = (
-        (death.code, death.message, death.hint)
-        if death is not None
-        else ("kernel_exited", "The kernel ended.", "")
-    )
-    # before the log's last lines, which end a message
-    head, mark, tail = message.partition(" Last lines of its log:")
-    return Problem(code, f"{head} It was not restarted automatically: {why}.{mark}{tail}", hint)
+    death = death or Problem("kernel_exited", "The kernel ended.")
+    return replace(death, message=f"{death.message} It was not restarted automatically: {why}.")

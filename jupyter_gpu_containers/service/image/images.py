@@ -233,7 +233,7 @@ def _no_kernel(name: str) -> KernelNotInImageError:
 
 def as_problem(error: GpuContainersError) -> Problem:
     """Return an error as a value."""
-    return Problem(error.error_code, error.message, error.hint)
+    return Problem(error.error_code, error.message, error.hint, error.log)
 
 
 def _merge(image: Image, known: Image | None) -> Image:

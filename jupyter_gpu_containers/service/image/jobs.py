@@ -69,6 +69,8 @@ class Jobs:
         self._ended: dict[str, None] = {}  # in the order of their ends, which is another one
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._listeners: list[Callable[[Job], None]] = []
+        self._wanted: set[str] = set()  # by somebody who asked for the job itself
+        self._sharing: dict[str, list[Callable[[Job], None]]] = {}  # who waits, by job
 
     def on_change(self, listener: Callable[[Job], None]) -> None:
         """Call the listener with the first and last state of every job, and some between."""
@@ -94,6 +96,40 @@ class Jobs:
         ------
         InvalidImageReferenceError, PolicyError
         """
+        job = self._job(kind, reference)
+        self._wanted.add(job.id)
+        return job
+
+    async def share(self, kind: JobKind, reference: str, told: Callable[[Job], None]) -> Job:
+        """Wait for the end of such a job, which is begun where there is none: and return it.
+
+        Who gives this wait up gives the job up with it, unless somebody else wants it: by `submit`,
+        or by a wait of the same kind.
+
+        Parameters
+        ----------
+        kind : JobKind
+        reference : str
+        told : callable
+            Called with the job as it is, and with every later state.
+
+        Raises
+        ------
+        InvalidImageReferenceError, PolicyError
+        """
+        job = self._job(kind, reference)
+        waiting = self._sharing.setdefault(job.id, [])
+        waiting.append(told)
+        told(job)
+        try:
+            return await self.finished(job.id)
+        except asyncio.CancelledError:
+            waiting.remove(told)
+            if not waiting and job.id not in self._wanted:
+                await self.cancel(job.id)
+            raise
+
+    def _job(self, kind: JobKind, reference: str) -> Job:
         parse = ImageReference.parse if kind is JobKind.PULL else ImageReference.parse_name
         parsed = parse(reference)
         self.gate.check_reference(parsed)
@@ -232,8 +268,11 @@ class Jobs:
             while len(self._ended) > KEPT:
                 oldest = next(iter(self._ended))
                 del self._ended[oldest], self._jobs[oldest]
-        for listener in self._listeners:
+        for listener in (*self._listeners, *self._sharing.get(job.id, ())):
             listener(job)
+        if job.state.final:
+            self._sharing.pop(job.id, None)
+            self._wanted.discard(job.id)
 
 
 def _stalled(job: Job, seconds: float) -> TransferStalledError:

@@ -36,6 +36,8 @@ class Endings:
     backend : ContainerBackend
     pids_limit : int, optional
         Of each container, in processes and threads.
+    shm_size : int, optional
+        Bytes of each container's /dev/shm, where its environment says nothing else.
     """
 
     def __init__(
@@ -43,10 +45,12 @@ class Endings:
         backend: ContainerBackend,
         *,
         pids_limit: int | None = None,
+        shm_size: int | None = None,
         log: logging.Logger | None = None,
     ) -> None:
         self._backend = backend
         self._pids_limit = pids_limit
+        self._shm_size = shm_size
         self._log = log or logging.getLogger(__name__)
         self._reasons: dict[str, Problem] = {}  # by kernel id
         self._samples: dict[str, ContainerUsage] = {}  # by container id
@@ -101,6 +105,7 @@ class Endings:
             kernel.ended.result(),
             Circumstances(
                 memory=kernel.memory,
+                shm_size=kernel.environment.shm_size or self._shm_size,
                 pids_limit=self._pids_limit,
                 usage=self._samples.get(kernel.container_id),
                 log_tail=tail,

@@ -22,6 +22,7 @@ from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, Problem
 from jupyter_gpu_containers.model.image.user_packages import user_folders
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerExit
+from jupyter_gpu_containers.model.kernel.ending import last_words
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Phase, Policy, Seat, make_container_spec
 from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore
@@ -94,7 +95,9 @@ class Kernels:
         self._claims = claims
         self.seats = seats
         self._policy = policy
-        self.endings = Endings(backend, pids_limit=policy.pids_limit, log=log)
+        self.endings = Endings(
+            backend, pids_limit=policy.pids_limit, shm_size=policy.shm_size, log=log
+        )
         self._start_timeout = start_timeout
         self._log = log or logging.getLogger(__name__)
         self._starting: dict[str, asyncio.Task[KernelContainer]] = {}
@@ -375,10 +378,11 @@ class Kernels:
 
     async def _silent(self, kernel: KernelContainer) -> KernelTimeoutError:
         tail = await self._backend.logs(kernel.container_id)
-        words = f" Last lines of its log:\n{tail}" if tail else " It wrote nothing to its log."
+        words = "" if tail else " It wrote nothing to its log."
         return KernelTimeoutError(
             f"The kernel did not answer within {self._start_timeout:g} seconds.{words}",
             "If the image only starts slowly, raise c.GpuContainers.start_timeout.",
+            log=last_words(tail),
         )
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from jupyter_gpu_containers.errors import KernelNotRunningError, LaunchNotFoundError
 from jupyter_gpu_containers.model.gpu.device import Problem
+from jupyter_gpu_containers.model.job import Job
 from jupyter_gpu_containers.model.kernel.idle import Idleness
-from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase, PullProgress
 from jupyter_gpu_containers.model.queue import QueuePlace
 
 KEPT = 200  # finished launches that are remembered
@@ -71,11 +72,23 @@ class LaunchBook:
         else:
             self.advance(launch_id, Phase.WAITING, queue=place)
 
+    def pulling(self, launch_id: str, job: Job) -> None:
+        """Note that a launch's image is fetched by a job, and how far that is."""
+        launch = self._launches.get(launch_id)
+        if launch is None or launch.phase.final or job.state.final:
+            return
+        pull = PullProgress(job.id, job.current, job.total, job.speed, job.eta)
+        if launch.phase is not Phase.PULLING:
+            self.advance(launch_id, Phase.PULLING, pull=pull)
+        elif launch.pull != pull:
+            self._change(launch_id, pull=pull)
+
     def advance(self, launch_id: str, phase: Phase, /, **changes: Any) -> None:
         """Note the next phase of a kernel's start."""
         launch = self._launches.get(launch_id)
         if launch is not None and launch.phase is not phase:
             changes.setdefault("queue", None)
+            changes.setdefault("pull", None)
             changes.setdefault("idle", None)
             if phase is Phase.STARTING:  # also a restart: what was warned of is over
                 changes.setdefault("warnings", ())

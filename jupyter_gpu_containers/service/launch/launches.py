@@ -190,7 +190,9 @@ class Launches(LaunchBook):
         self.advance(
             kernel_id,
             Phase.CANCELLED if cancelled else Phase.FAILED,
-            error=None if cancelled else Problem(error.error_code, error.message, error.hint),
+            error=None
+            if cancelled
+            else Problem(error.error_code, error.message, error.hint, error.log),
         )
 
     def end(self, kernel_id: str) -> None:
@@ -324,7 +326,7 @@ class Launches(LaunchBook):
         try:
             if waited_for is None:
                 environment = await self._prepare.environment(
-                    request, lambda: self.advance(launch_id, Phase.PULLING)
+                    request, lambda job: self.pulling(launch_id, job)
                 )
             else:
                 await next_turn()

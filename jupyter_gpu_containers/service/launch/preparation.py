@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from jupyter_gpu_containers.errors import (
@@ -11,7 +10,7 @@ from jupyter_gpu_containers.errors import (
     ImageNotFoundError,
     LaunchCancelledError,
 )
-from jupyter_gpu_containers.model.job import JobKind, JobState
+from jupyter_gpu_containers.model.job import Job, JobKind, JobState
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import LaunchRequest
 from jupyter_gpu_containers.service.image.images import Images
@@ -32,14 +31,16 @@ class Preparation:
         """Return an environment. Raises `EnvironmentNotFoundError`."""
         return self._environments.get(name)
 
-    async def environment(self, request: LaunchRequest, pulling: Callable[[], None]) -> Environment:
+    async def environment(
+        self, request: LaunchRequest, pulling: Callable[[Job], None]
+    ) -> Environment:
         """Return the environment of a request: the named one, or one for its image.
 
         Parameters
         ----------
         request : LaunchRequest
         pulling : callable
-            Called before the image is fetched, where the request allows that.
+            Called with every state of the job that fetches the image, where one does.
 
         Raises
         ------
@@ -58,8 +59,7 @@ class Preparation:
         except ImageNotFoundError:
             if not request.pull:
                 raise
-            pulling()
-            await self._pull(reference)
+            await self._pull(reference, pulling)
             image = await self._images.get(reference)
         await next_turn()
         return self._environments.add(
@@ -107,17 +107,11 @@ class Preparation:
             idle_timeout=own.idle_timeout,
         )
 
-    async def _pull(self, reference: str) -> None:
+    async def _pull(self, reference: str, told: Callable[[Job], None]) -> None:
         """Fetch an image by a job, which everybody can see, and who asks for the same shares."""
-        job = self._jobs.submit(JobKind.PULL, reference)
-        ours = job.state is JobState.QUEUED  # else somebody else waits for it, too
-        try:
-            job = await self._jobs.finished(job.id)
-        except asyncio.CancelledError:
-            if ours:
-                await self._jobs.cancel(job.id)
-            raise
+        job = await self._jobs.share(JobKind.PULL, reference, told)
         if job.error is not None:
-            raise GpuContainersError(job.error.message, job.error.hint, code=job.error.code)
+            error = job.error
+            raise GpuContainersError(error.message, error.hint, code=error.code, log=error.log)
         if job.state is JobState.CANCELLED:
             raise LaunchCancelledError("The pull of the launch's image was cancelled.")

@@ -3,7 +3,7 @@ import { MainAreaWidget } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 import { NotebookBanner } from '../widgets/banner';
-import { button, rendered, trans } from './screen';
+import { button, settled, trans } from './screen';
 
 describe('NotebookBanner', () => {
   const CONTENT: NotebookBanner.IContent = {
@@ -20,7 +20,7 @@ describe('NotebookBanner', () => {
 
   async function say(content: NotebookBanner.IContent | null): Promise<void> {
     banner.content = content;
-    await rendered(banner);
+    await settled();
   }
 
   beforeEach(() => {
@@ -65,10 +65,10 @@ describe('NotebookBanner', () => {
 
   it('shows the log on demand, and another banner begins with it closed', async () => {
     await say(CONTENT);
-    const log = () => banner.node.querySelector('pre')!;
+    const log = () => banner.node.querySelector('pre')!.parentElement!;
     expect(log().hidden).toBe(true);
     button(banner.node, 'Show log').click();
-    await rendered(banner);
+    await settled();
     expect(log().hidden).toBe(false);
     expect(log().textContent).toBe('line 1\nline 2');
     const toggle = button(banner.node, 'Hide log');
@@ -84,7 +84,7 @@ describe('NotebookBanner', () => {
     const onDismiss = jest.fn();
     await say({ ...CONTENT, onDismiss });
     button(banner.node, 'Dismiss').click();
-    await rendered(banner);
+    await settled();
     expect(onDismiss).toHaveBeenCalledTimes(1);
     expect(banner.isHidden).toBe(true);
   });

@@ -219,6 +219,7 @@ export function makeLaunch(phase: Phase, more: Partial<ILaunch> = {}): ILaunch {
     phases: passed.map(phase => ({ phase, at: '2026-11-21T05:00:00.000Z' })),
     error: null,
     queue: null,
+    pull: null,
     idle: null,
     recovered: false,
     warnings: [],

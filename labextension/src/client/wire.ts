@@ -9,6 +9,8 @@ export interface IProblem {
   message: string;
   /** What the reader can do about it; may be empty. */
   hint: string;
+  /** Of a launch: the last lines that its kernel or container wrote. */
+  log?: string;
 }
 
 /** Which engine stands behind, and whether it answers. */
@@ -230,6 +232,20 @@ export interface IQueuePlace {
   holders: string[];
 }
 
+/** How the fetching of a launch's image gets on. */
+export interface IPullProgress {
+  /** Id of the job that fetches it. */
+  job: string;
+  /** In bytes, like the next one. */
+  current: number;
+  /** null = not known yet. */
+  total: number | null;
+  /** Bytes per second. */
+  speed: number | null;
+  /** Seconds to go. */
+  eta: number | null;
+}
+
 /** A kernel that nobody uses, and that will be stopped for it. */
 export interface IIdleness {
   /** When it was used last; ISO 8601, like the other. */
@@ -255,6 +271,8 @@ export interface ILaunch {
   error: IProblem | null;
   /** While the phase is `waiting`. */
   queue: IQueuePlace | null;
+  /** While the phase is `pulling`. */
+  pull: IPullProgress | null;
   /** Set from the warning on that the kernel will be stopped; null once it is used again. */
   idle: IIdleness | null;
   /** The server was started anew while the kernel ran, and took it over. */

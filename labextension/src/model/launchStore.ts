@@ -103,6 +103,7 @@ export class LaunchStore implements IDisposable {
       phase: 'failed',
       phases: [...launch.phases, { phase: 'failed', at }],
       queue: null,
+      pull: null,
       idle: null,
       error: {
         code: 'launch_lost',

@@ -11,6 +11,7 @@ import { CommandRegistry } from '@lumino/commands';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
+import { Log } from './problem';
 
 /**
  * Stands in the `contentHeader` of a notebook (or of any other document), above those that were
@@ -193,16 +194,9 @@ function Banner(props: {
         </button>
       </div>
       {log && (
-        <pre
-          aria-label={trans.__('Last lines of the log')}
-          className="jp-GpuContainers-bannerLog"
-          hidden={!isOpen}
-          id={logId}
-          role="region"
-          tabIndex={0}
-        >
-          {log}
-        </pre>
+        <div className="jp-GpuContainers-bannerLog" hidden={!isOpen} id={logId}>
+          <Log text={log} label={trans.__('Last lines of the log')} />
+        </div>
       )}
     </section>
   );
