@@ -101,7 +101,7 @@ async def test_how_the_pull_gets_on(desk: Desk) -> None:
         if not job.state.final
     ]
     pulls = [told.pull for told in desk.seen if told.phase is Phase.PULLING]
-    assert pulls == [pull for pull, _ in groupby(under_way)]
+    assert [pull for pull, _ in groupby(pulls)] == [pull for pull, _ in groupby(under_way)]
     assert pulls
     assert running.pull is None
     assert [time.phase for time in running.phases].count(Phase.PULLING) == 1
