@@ -84,9 +84,7 @@ class GpuContainersApp(ExtensionApp):
         )
         services.launches.door = door = ServerKernels(self._server)
         services.launches.on_change(door.follow)
-        bus = EventBus(self._server.event_logger)
-        services.launches.on_change(bus.launch)
-        services.jobs.on_change(bus.job)
+        EventBus(self._server.event_logger).join(services)
         share_services(services)
         self.services = services
         self._server_id = self._take_name(services)
@@ -129,6 +127,7 @@ class GpuContainersApp(ExtensionApp):
         if self._server_id is not None:
             self.services.reattach.begin(ServerAdopter(self._server))
         self.services.launches.resume(self.services.reattach.cleared)
+        self.services.watch_changes()
         self._watching = asyncio.ensure_future(self.services.kernel_watch.run())
         self._culling = asyncio.ensure_future(self.services.idle.run())
         self._reconciling = asyncio.ensure_future(
@@ -139,6 +138,8 @@ class GpuContainersApp(ExtensionApp):
         """Give up what is in progress, so that the server ends."""
         if self.services is None:
             return
+        self.services.changes.close()
+        await self.services.loads.close()
         await self.services.jobs.close()  # and with them the engine's transfers
         await self.services.inspection.close()
         await self.services.launches.close()

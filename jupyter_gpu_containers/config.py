@@ -23,7 +23,9 @@ from traitlets.config.application import Application
 
 from jupyter_gpu_containers.model.kernel.idle import IdleRules
 from jupyter_gpu_containers.model.kernel.launch import Caller
+from jupyter_gpu_containers.service.changes import Changes
 from jupyter_gpu_containers.service.gpu.health import GpuHealth, boot_id
+from jupyter_gpu_containers.service.gpu.loads import GpuLoads
 from jupyter_gpu_containers.service.image.builds import Builds
 from jupyter_gpu_containers.service.image.catalogue import Catalogue
 from jupyter_gpu_containers.service.image.commits import Commits
@@ -211,6 +213,8 @@ def build_services(
             backend, kernels, launches, inventory, sources=_gpu_events(traits, inventory), log=log
         ),
         Idle(_idle_rules(traits, rules), kernels, launches, inventory, log=log),
+        GpuLoads(inventory, log=log),
+        Changes(),
     )
 
 

@@ -12,6 +12,7 @@ import concurrent.futures
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from jupyter_gpu_containers.model.change import EngineChange
 from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
 from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer
 from jupyter_gpu_containers.model.image.build import BuildPlan
@@ -136,6 +137,14 @@ class ContainerBackend(ABC):
 
     def on_reconnect(self, listener: Callable[[], None]) -> None:  # noqa: B027  no gaps by default
         """Call the listener, from a foreign thread, after each gap in what the engine tells."""
+
+    @abstractmethod
+    def on_change(self, listener: Callable[[EngineChange], None]) -> None:
+        """Call the listener, from a foreign thread, when somebody has changed something.
+
+        It is a hint to look again: it may come late, twice, and for a change that was none. From
+        the first listener on the engine's events are followed.
+        """
 
     @abstractmethod
     async def create(self, spec: ContainerSpec) -> str:

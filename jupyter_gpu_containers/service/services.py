@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jupyter_gpu_containers.model.change import Resource
 from jupyter_gpu_containers.model.kernel.launch import Policy
-from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory, Registry
+from jupyter_gpu_containers.ports import ContainerBackend, Registry
+from jupyter_gpu_containers.service.changes import Changes
+from jupyter_gpu_containers.service.gpu.health import GpuHealth
+from jupyter_gpu_containers.service.gpu.loads import GpuLoads
 from jupyter_gpu_containers.service.gpu.usage import GpuUsage, gpu_usage
 from jupyter_gpu_containers.service.image.builds import Builds
 from jupyter_gpu_containers.service.image.commits import Commits
@@ -33,7 +37,7 @@ class Services:
     """Built by `config.build_services`; one per process."""
 
     backend: ContainerBackend
-    inventory: GpuInventory
+    inventory: GpuHealth
     policy: Policy
     gate: Gate
     claims: Claims
@@ -53,6 +57,8 @@ class Services:
     reattach: Reattach
     kernel_watch: KernelWatch
     idle: Idle
+    loads: GpuLoads
+    changes: Changes
 
     async def gpu_usage(self) -> GpuUsage:
         """Return all GPUs and who holds them, as this process may tell it."""
@@ -64,6 +70,17 @@ class Services:
             server=self.kernels.seats.server,
             sight=self.claims.sight,
         )
+
+    def watch_changes(self) -> None:
+        """Tell from now on, in this loop, which resources have changed; see `Changes`."""
+        note = self.changes.note
+        self.environments.on_change(lambda: note(Resource.ENVIRONMENTS))
+        self.logins.on_change(lambda: note(Resource.REGISTRIES))
+        self.images.on_change(lambda: note(Resource.IMAGES))
+        self.jobs.on_change(lambda job: note(Resource.IMAGES) if job.image_id else None)
+        self.loads.on_state(lambda: note(Resource.GPUS))
+        self.inventory.on_failure(lambda: note(Resource.GPUS))
+        self.changes.begin(self.backend)
 
     def close(self) -> None:
         """Release threads and connections; containers stay as they are."""

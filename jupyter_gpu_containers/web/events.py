@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jupyter_gpu_containers.model.change import Resource
 from jupyter_gpu_containers.model.gpu.load import GpuLoad
 from jupyter_gpu_containers.model.job import Job
 from jupyter_gpu_containers.model.kernel.launch import Launch
+from jupyter_gpu_containers.service.services import Services
 
 from .serializers import gpu_load_model, job_model, launch_model
 
@@ -39,18 +41,21 @@ class EventBus:
         for schema in SCHEMAS:
             logger.register_event_schema(EVENTS / schema)
 
-    def launch(self, launch: Launch) -> None:
-        """A launch is new, or has changed."""
+    def join(self, services: Services) -> None:
+        """Tell from now on what happens to the services."""
+        services.launches.on_change(self._launch)
+        services.jobs.on_change(self._job)
+        services.loads.on_change(self._gpu_load)
+        services.changes.on_change(self._changed)
+
+    def _launch(self, launch: Launch) -> None:
         self._logger.emit(schema_id=LAUNCH_EVENT, data=launch_model(launch))
 
-    def job(self, job: Job) -> None:
-        """A job has begun, gone on or ended."""
+    def _job(self, job: Job) -> None:
         self._logger.emit(schema_id=JOB_EVENT, data=job_model(job))
 
-    def gpu_load(self, loads: Iterable[GpuLoad]) -> None:
-        """The load of these GPUs is another one now."""
+    def _gpu_load(self, loads: Iterable[GpuLoad]) -> None:
         self._logger.emit(schema_id=GPU_LOAD_EVENT, data=gpu_load_model(loads, time.time()))
 
-    def changed(self, resource: str) -> None:
-        """Something of a resource has changed."""
-        self._logger.emit(schema_id=CHANGED_EVENT, data={"resource": resource})
+    def _changed(self, resource: Resource) -> None:
+        self._logger.emit(schema_id=CHANGED_EVENT, data={"resource": resource.value})

@@ -17,6 +17,7 @@ class GpusHandler(BaseHandler):
     async def get(self) -> None:
         """Return all leaf devices and who holds them."""
         usage = await self.services.gpu_usage()
+        self.services.loads.asked(usage)
         self.finish(gpus_model(usage, self.services.gate.max_gpus))
 
 

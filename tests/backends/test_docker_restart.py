@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.errors import EngineUnreachableError
+from jupyter_gpu_containers.model.change import EngineChange
 from jupyter_gpu_containers.model.kernel.container import ContainerExit, ContainerStatus
 from tests.backends.conftest import TIMEOUT, Bench
 from tests.engines import PrivateEngine
@@ -76,6 +77,21 @@ async def test_engine_is_stopped_and_comes_back(rig: Bench, engine: PrivateEngin
     assert [(c.id, c.status) for c in await rig.listed()] == [
         (container_id, ContainerStatus.EXITED)
     ]
+
+
+async def test_that_it_went_and_came_back_is_told(rig: Bench, engine: PrivateEngine) -> None:
+    loop, told = asyncio.get_running_loop(), asyncio.Queue[EngineChange]()
+
+    def tell(change: EngineChange) -> None:
+        loop.call_soon_threadsafe(told.put_nowait, change)
+
+    rig.backend.on_change(tell)
+    _, end = await started(rig, "pass")  # from now on the events are read
+    await asyncio.wait_for(end, TIMEOUT)
+    for act in (engine.stop, engine.start):
+        await asyncio.to_thread(act)
+        while await asyncio.wait_for(told.get(), TIMEOUT) is not EngineChange.CONNECTION:
+            continue
 
 
 async def test_engine_crashes_and_comes_back(rig: Bench, engine: PrivateEngine) -> None:

@@ -22,6 +22,7 @@ from jupyter_gpu_containers.errors import (
     GpuContainersError,
     KernelTimeoutError,
 )
+from jupyter_gpu_containers.model.change import EngineChange
 from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer
 from jupyter_gpu_containers.model.image.build import BuildPlan
 from jupyter_gpu_containers.model.image.container_diff import ContainerDiff
@@ -250,6 +251,10 @@ class DockerBackend(ContainerBackend):
     def on_reconnect(self, listener: Callable[[], None]) -> None:
         """Call the listener after each gap in the stream of events."""
         self._watcher.on_reconnect(listener)
+
+    def on_change(self, listener: Callable[[EngineChange], None]) -> None:
+        """Call the listener with what the engine's events tell, and when it goes or is back."""
+        self._watcher.on_change(listener)
 
     async def create(self, spec: ContainerSpec) -> str:
         """Create a container and return its id.

@@ -142,7 +142,7 @@ class EngineClient(docker.APIClient):
             return _last_bytes(response.iter_content(64 * 1024), limit)
 
     def event_stream(self, since: float, types: list[str], *, idle_timeout: float) -> JsonStream:
-        """Open the stream of container events of these types.
+        """Open the stream of events of these types, of containers and images.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class EngineClient(docker.APIClient):
         idle_timeout : float
             Seconds without an event after which reading raises.
         """
-        filters = json.dumps({"type": ["container"], "event": types})
+        filters = json.dumps({"type": ["container", "image"], "event": types})
         response = self._send(
             "GET",
             "/events",

@@ -1,4 +1,4 @@
-"""Learns from one event stream how watched containers end.
+"""Learns from one event stream how watched containers end, and that pages show something old.
 
 One daemon thread reads the engine's events. An event is only a hint to look: what became of a
 container is always read from the engine itself, so that an event which was missed, repeated or
@@ -28,19 +28,21 @@ from jupyter_gpu_containers.errors import (
     EngineUnreachableError,
     GpuContainersError,
 )
+from jupyter_gpu_containers.model.change import EngineChange
 from jupyter_gpu_containers.model.kernel.container import ContainerExit
 from jupyter_gpu_containers.runtime.cgroup import LastCounters
 
 from . import alive
 from .alive import takes_connections
+from .change import GONE, MADE, OF_IMAGES, change_of
 from .client import JsonStream, Request
 from .facts import OVER, container_status, seconds
 
 log = logging.getLogger(__name__)
 
 # Podman's own names come second: its filter wants them, whatever name the event then bears.
-DIED, GONE = ("die", "died"), ("destroy", "remove")
-EVENTS = [*DIED, *GONE, "oom", "start"]
+DIED = ("die", "died")
+EVENTS = sorted({*DIED, *MADE, *GONE, *OF_IMAGES, "oom", "start"})
 ENGINES_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)  # exit codes of those it ends
 # that of what it finds and cannot take over again, as after the crash of a rootless one: it ends it
 NOT_RESTORED = 255
@@ -74,6 +76,8 @@ class ExitWatcher:
         self._oom: set[str] = set()
         self._reconnect_listeners: list[Callable[[], None]] = []
         self._oom_listeners: list[Callable[[str], None]] = []
+        self._change_listeners: list[Callable[[EngineChange], None]] = []
+        self._newest = 0  # `timeNano` of the last event: a stream that is opened anew repeats it
         self._gap = (0.0, 0.0)  # epoch: the last time when the stream broke, and was back
         self.counters = LastCounters()
         self._recheck: set[str] = set()  # looked at in vain; again at the next event or timeout
@@ -94,13 +98,15 @@ class ExitWatcher:
             future = Future()
             future.set_running_or_notify_cancel()  # several may wait: nobody can cancel it
             self._pending[container_id] = future
-            if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(
-                    target=self._follow, name="gpu-containers-events", daemon=True
-                )
-                self._thread.start()
+            self._begin()
         self._submit(lambda: self._look(container_id))
         return future
+
+    def on_change(self, listener: Callable[[EngineChange], None]) -> None:
+        """Call the listener, in this thread, when somebody changed something that is shown."""
+        with self._lock:
+            self._change_listeners.append(listener)
+            self._begin()
 
     def on_memory_kill(self, listener: Callable[[str], None]) -> None:
         """Call the listener, in this thread, when a process of a watched container is killed."""
@@ -129,6 +135,20 @@ class ExitWatcher:
 
     # -- the thread -------------------------------------------------------------------------
 
+    def _begin(self) -> None:
+        """Follow the events, if nobody does yet; with the lock held."""
+        if self._thread is None and not self._closed.is_set():
+            self._thread = threading.Thread(
+                target=self._follow, name="gpu-containers-events", daemon=True
+            )
+            self._thread.start()
+
+    def _tell(self, change: EngineChange) -> None:
+        with self._lock:
+            listeners = list(self._change_listeners)
+        for listener in listeners:
+            listener(change)
+
     def _follow(self) -> None:
         since = time.time() - CLOCK_MARGIN
         pause = RETRY_FIRST
@@ -156,6 +176,8 @@ class ExitWatcher:
                 back = bool(self._gap[0] and not self._gap[1])
                 self._gap = (self._gap[0], time.time() if self._gap[0] else 0.0)
                 listeners = list(self._reconnect_listeners) if back else []
+            if back:
+                self._tell(EngineChange.CONNECTION)
             self._look_at_all()
             for listener in listeners:
                 listener()
@@ -177,10 +199,20 @@ class ExitWatcher:
     def _broke(self) -> None:
         """Note that the engine may have gone away, unless it has not been seen since the last."""
         with self._lock:
-            if self._gap[1] or not self._gap[0]:
-                self._gap = (time.time(), 0.0)
+            is_known = self._gap[0] and not self._gap[1]
+            if is_known or self._closed.is_set():
+                return
+            self._gap = (time.time(), 0.0)
+        self._tell(EngineChange.CONNECTION)
 
     def _on_event(self, event: Mapping[str, Any]) -> None:
+        at = int(event.get("timeNano") or 0)
+        change = change_of(event)
+        if change is not None and at > self._newest:
+            self._tell(change)
+        self._newest = max(self._newest, at)
+        if event.get("Type") == "image":
+            return
         container_id = str(event.get("id") or (event.get("Actor") or {}).get("ID") or "")
         action = str(event.get("status") or event.get("Action") or "")
         with self._lock:

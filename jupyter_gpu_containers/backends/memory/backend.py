@@ -25,6 +25,7 @@ from jupyter_gpu_containers.errors import (
     KernelTimeoutError,
     WorkspaceError,
 )
+from jupyter_gpu_containers.model.change import EngineChange
 from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer
 from jupyter_gpu_containers.model.image.build import BuildPlan
 from jupyter_gpu_containers.model.image.container_diff import ContainerDiff
@@ -74,6 +75,7 @@ class MemoryBackend(ContainerBackend):
         self._transfer_seconds = transfer_seconds
         self._store = store or MemoryStore(images)
         self._closed = False
+        self._listeners: list[Callable[[EngineChange], None]] = []  # those of this backend
         with self._store.lock:
             self._store.users += 1
 
@@ -183,6 +185,12 @@ class MemoryBackend(ContainerBackend):
         """List none: nobody else is here."""
         return []
 
+    def on_change(self, listener: Callable[[EngineChange], None]) -> None:
+        """Call the listener with what any backend of the store has changed."""
+        with self._store.lock:
+            self._listeners.append(listener)
+            self._store.listeners.append(listener)
+
     async def create(self, spec: ContainerSpec) -> str:
         """Write a container down. Raises as the Docker backend does."""
         await self.image(spec.image)
@@ -192,6 +200,7 @@ class MemoryBackend(ContainerBackend):
                 raise EngineError(f"The container name {spec.name} is in use.")
             container_id = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
             self._store.records[container_id] = Record(container_id, spec, time.time())
+            self._store.tell_of(spec)
             return container_id
 
     async def start(self, container_id: str) -> None:
@@ -318,6 +327,7 @@ class MemoryBackend(ContainerBackend):
         with self._store.lock:
             if record is None or self._store.records.pop(record.id, None) is None:
                 return
+            self._store.tell_of(record.spec)
             waiting = record.take()
         if waiting is not None:
             waiting.set_result(_LOST)
@@ -327,6 +337,9 @@ class MemoryBackend(ContainerBackend):
         with self._store.lock:
             self._store.users -= not self._closed
             self._closed = True
+            for listener in self._listeners:
+                self._store.listeners.remove(listener)
+            self._listeners.clear()
             last = self._store.users == 0
         if last:
             self._store.kill_all()

@@ -11,6 +11,7 @@ from jupyter_gpu_containers.errors import (
     ImageNotFoundError,
     InvalidImageReferenceError,
 )
+from jupyter_gpu_containers.model.change import EngineChange
 from jupyter_gpu_containers.model.image.image import Image, ImageReference, is_image_id
 from jupyter_gpu_containers.model.job import Step
 from jupyter_gpu_containers.model.kernel.container import ContainerStatus
@@ -129,10 +130,17 @@ def give_name(store: MemoryStore, image: Image, name: str) -> None:
             store.images[other.id] = replace(other, references=names)
     references = tuple(sorted({*image.references, name}))
     store.images[image.id] = replace(image, references=references)
+    store.tell(EngineChange.IMAGES)
 
 
 def remove(store: MemoryStore, reference: str, force: bool) -> list[str]:
     """Take a name away, and with the last one the image, as Docker does."""
+    removed = _remove(store, reference, force)
+    store.tell(EngineChange.IMAGES)
+    return removed
+
+
+def _remove(store: MemoryStore, reference: str, force: bool) -> list[str]:
     with store.lock:
         image = find(store, reference)
         users = [record for record in store.records.values() if record.spec.image == image.id]

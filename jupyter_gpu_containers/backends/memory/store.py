@@ -6,11 +6,13 @@ import atexit
 import signal
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from jupyter_gpu_containers.model.change import EngineChange
 from jupyter_gpu_containers.model.image.image import Image
+from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import (
     Container,
     ContainerExit,
@@ -68,12 +70,25 @@ class MemoryStore:
         self.lock = threading.RLock()
         self.records: dict[str, Record] = {}
         self.users = 0  # backends that are open
+        self.listeners: list[Callable[[EngineChange], None]] = []
         _stores.add(self)
 
     def find(self, id_or_name: str) -> Record | None:
         """Return a container by its id or, as with an engine, by its name."""
         by_name = (r for r in self.records.values() if r.spec.name == id_or_name)
         return self.records.get(id_or_name) or next(by_name, None)
+
+    def tell(self, change: EngineChange) -> None:
+        """Tell the listeners of a change."""
+        with self.lock:
+            listeners = list(self.listeners)
+        for listener in listeners:
+            listener(change)
+
+    def tell_of(self, spec: ContainerSpec) -> None:
+        """Tell that a container like this was made or removed, if it has GPUs of ours."""
+        if spec.labels.get(labels.GPUS):
+            self.tell(EngineChange.CONTAINERS)
 
     def kill_all(self) -> None:
         """End every process; the records stay."""

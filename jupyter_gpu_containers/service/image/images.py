@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 from jupyter_gpu_containers.errors import (
@@ -66,6 +67,11 @@ class Images:
         self._architecture: str | None = None  # of the engine; that does not change
         self._lock = threading.Lock()
         self._probing: dict[str, concurrent.futures.Future[None]] = {}  # by image id
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call the listener, from any thread, when somebody has looked inside an image."""
+        self._listeners.append(listener)
 
     async def get(self, reference: str) -> Image:
         """Return an image that can be started here, with config, architecture and probe.
@@ -184,6 +190,8 @@ class Images:
                     return known
                 found = await self._look_inside(image.id)
                 await asyncio.to_thread(self._facts.put, image.with_probe(found))
+                for listener in self._listeners:
+                    listener()
                 return found
             finally:
                 with self._lock:

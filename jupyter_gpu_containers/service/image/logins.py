@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model.image.registry import Credential
@@ -16,6 +17,11 @@ class Logins:
     def __init__(self, registry: Registry, store: CredentialStore) -> None:
         self._registry = registry
         self._store = store
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call the listener when somebody has logged in or out here."""
+        self._listeners.append(listener)
 
     async def login(self, host: str, username: str | None, secret: str) -> str:
         """Check a login with the registry and keep it; return where it is kept, in words.
@@ -50,12 +56,20 @@ class Logins:
             )
         credential = Credential(name, secret)
         await self._registry.check_login(host, credential)
-        return await asyncio.to_thread(self._store.put, host, credential)
+        kept_in = await asyncio.to_thread(self._store.put, host, credential)
+        self._tell()
+        return kept_in
 
     async def logout(self, host: str) -> bool:
         """Forget a login; False where there was none. The registry is not asked."""
-        return await asyncio.to_thread(self._store.erase, parse_registry_host(host))
+        was_there = await asyncio.to_thread(self._store.erase, parse_registry_host(host))
+        self._tell()
+        return was_there
 
     async def hosts(self) -> dict[str, str]:
         """Return the registries with a login: host -> user name."""
         return await asyncio.to_thread(self._store.hosts)
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()

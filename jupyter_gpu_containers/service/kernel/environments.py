@@ -60,6 +60,10 @@ class Environments:
         self._folder = KernelspecFolder(directory)
         self._finder = finder
 
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call the listener when one was added or removed here."""
+        self._folder.on_change(listener)
+
     def get(self, name: str) -> Environment:
         """Return one environment.
 

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jupyter_gpu_containers.errors import (
@@ -33,6 +33,11 @@ class KernelspecFolder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call the listener when something was written or removed here."""
+        self._listeners.append(listener)
 
     def write(self, environment: Environment, logo: bytes) -> None:
         """Make the folder beside and rename it into its place.
@@ -65,6 +70,7 @@ class KernelspecFolder:
                 if target.exists():  # another process was quicker
                     raise name_taken(environment.name) from exc
                 raise
+        self._tell()
 
     def remove(self, folder: Path) -> None:
         """Remove a kernelspec; one that is gone meanwhile is fine.
@@ -84,6 +90,11 @@ class KernelspecFolder:
         # Renamed first: nobody lists half a kernelspec, and a second removal finds nothing.
         with self._nest() as nest, contextlib.suppress(FileNotFoundError):
             os.rename(folder, nest / folder.name)
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     @contextlib.contextmanager
     def _nest(self) -> Iterator[Path]:
