@@ -43,6 +43,7 @@ from jupyter_gpu_containers.service.kernel.kernels import Kernels
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.service.kernel.runtimes import KernelRuntimes
 from jupyter_gpu_containers.service.kernel.seats import Seats
+from jupyter_gpu_containers.service.kernel.shells import Shells
 from jupyter_gpu_containers.service.kernel.waivers import Waivers
 from jupyter_gpu_containers.service.kernel.watch import EventSource, KernelWatch
 from jupyter_gpu_containers.service.launch.idle import Idle
@@ -215,6 +216,7 @@ def build_services(
         Idle(_idle_rules(traits, rules), kernels, launches, inventory, log=log),
         GpuLoads(inventory, log=log),
         Changes(),
+        Shells(backend, signer),
     )
 
 

@@ -29,6 +29,7 @@
     │   ├── EnginePermissionError
     │   ├── EngineError                the engine refused or failed
     │   │   └── ProfileMismatchError   a container is not the one that was asked for
+    │   ├── TerminalsUnavailableError  this Jupyter server offers no terminals
     │   ├── RuntimeUnavailableError    the kernel to be carried into an image cannot be had
     │   └── RegistryError              (code registry_error: anything else that a registry said)
     │       ├── RegistryUnreachableError
@@ -261,6 +262,12 @@ class RuntimeUnavailableError(UnavailableError):
     """The kernel runtime that an image needs is not prepared, and cannot be fetched."""
 
     code = "runtime_unavailable"
+
+
+class TerminalsUnavailableError(UnavailableError):
+    """This Jupyter server offers no terminals."""
+
+    code = "terminals_unavailable"
 
 
 class RegistryError(UnavailableError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import concurrent.futures
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 
 from jupyter_gpu_containers.model.change import EngineChange
 from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
@@ -30,6 +30,7 @@ from jupyter_gpu_containers.model.kernel.container import (
     ContainerSpec,
     EngineInfo,
 )
+from jupyter_gpu_containers.model.kernel.shell import Program, TerminalSize
 from jupyter_gpu_containers.model.kernel.usage import ContainerUsage
 
 from .model.job import Step
@@ -38,10 +39,45 @@ from .model.job import Step
 Progress = Callable[[Step], None]
 
 
+class Execution(ABC):
+    """A program in a container, beside its kernel. Methods block; each may have its own thread."""
+
+    @abstractmethod
+    def read(self) -> tuple[bool, bytes]:
+        """Wait for output: whether it is standard error, and what; nothing (b"") at its end.
+
+        On a terminal both streams are one.
+        """
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Give input, at the pace at which the program takes it; none when it has ended."""
+
+    @abstractmethod
+    def end_input(self) -> None:
+        """Tell that there is no more input; a program on a terminal is told by Ctrl-D instead."""
+
+    @abstractmethod
+    def resize(self, size: TerminalSize) -> None:
+        """Change the size of the program's terminal; nothing happens when it has ended."""
+
+    @abstractmethod
+    def exit_code(self) -> int | None:
+        """Return how it ended, once there is no more output; None where nobody knows any more."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Hang up: a program that runs still is ended as when its terminal is closed.
+
+        To be called in any case, also for a program that has ended.
+        """
+
+
 class ContainerBackend(ABC):
     """A container engine: containers and images by the Docker Engine API's meanings."""
 
     demo: bool = False  # True: containers are records only, and the UI says so
+    address: str | None = None  # the engine's URL, where one was named
 
     @abstractmethod
     async def info(self) -> EngineInfo:
@@ -207,6 +243,49 @@ class ContainerBackend(ABC):
     @abstractmethod
     async def logs(self, container_id: str, *, tail: int = 20) -> str:
         """Return the last lines that the container wrote; "" when it is gone."""
+
+    @abstractmethod
+    def follow_logs(self, container_id: str, *, tail: int = 20) -> AsyncGenerator[str, None]:
+        """Yield the last lines, then what the container writes, until its present run ends.
+
+        Without terminal escapes; invalid UTF-8 is replaced. Who reads slowly holds little in
+        memory. One that does not run yields what there is; of one that is gone that is nothing.
+        """
+
+    @abstractmethod
+    async def execute(
+        self,
+        container_id: str,
+        command: Sequence[str] = (),
+        *,
+        terminal: TerminalSize | None = None,
+        term: str | None = None,
+    ) -> Execution:
+        """Run a program, by default a shell, as the kernel's user, with its rights and variables.
+
+        It ends with the container, when it is closed, and when this process ends in any way.
+
+        Parameters
+        ----------
+        container_id : str
+        command : sequence of str
+            The whole argument vector; never seen by a shell.
+        terminal : TerminalSize, optional
+            Give it a terminal.
+        term : str, optional
+            Kind of the terminal, as in TERM.
+
+        Raises
+        ------
+        ContainerNotFoundError, KernelNotRunningError
+        """
+
+    def local_shell(self, container_id: str) -> Program | None:
+        """Return the process that is a shell in a container which only this process knows.
+
+        None: any process gets one by `execute`.
+        """
+        return None
 
     @abstractmethod
     async def remove(self, container_id: str) -> None:

@@ -49,6 +49,10 @@ def check_answer(
     if "content" not in found:
         assert body == b"", body[:200]
         return None
+    if "text/plain" in found["content"]:
+        assert headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        return body.decode()
     return check_json(found["content"]["application/json"]["schema"], headers, body)
 
 

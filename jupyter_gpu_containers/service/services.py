@@ -22,6 +22,7 @@ from jupyter_gpu_containers.service.kernel.claims import Claims
 from jupyter_gpu_containers.service.kernel.environments import Environments
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
 from jupyter_gpu_containers.service.kernel.owner import Owner
+from jupyter_gpu_containers.service.kernel.shells import Shells
 from jupyter_gpu_containers.service.kernel.watch import KernelWatch
 from jupyter_gpu_containers.service.launch.idle import Idle
 from jupyter_gpu_containers.service.launch.launches import Launches
@@ -59,6 +60,7 @@ class Services:
     idle: Idle
     loads: GpuLoads
     changes: Changes
+    shells: Shells
 
     async def gpu_usage(self) -> GpuUsage:
         """Return all GPUs and who holds them, as this process may tell it."""

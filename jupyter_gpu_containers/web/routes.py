@@ -10,6 +10,7 @@ from .images import ImageHandler, ImagesHandler
 from .jobs import JobHandler, JobsHandler
 from .launches import ChangesHandler, KeepAliveHandler, LaunchesHandler, LaunchHandler
 from .registries import LoginHandler, RegistriesHandler, TagsHandler
+from .shells import LogHandler, TerminalsHandler
 from .status import ContractHandler, StatusHandler, UnknownHandler
 
 handlers: list[tuple[str, type[BaseHandler]]] = [
@@ -31,6 +32,8 @@ handlers: list[tuple[str, type[BaseHandler]]] = [
     (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)", LaunchHandler),
     (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)/keep-alive", KeepAliveHandler),
     (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)/changes", ChangesHandler),
+    (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)/terminals", TerminalsHandler),
+    (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)/log", LogHandler),
     (rf"{PREFIX}/openapi\.yaml", ContractHandler),
     (rf"{PREFIX}(?P<_path>/.*)?", UnknownHandler),
 ]

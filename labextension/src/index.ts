@@ -7,6 +7,7 @@ import { model, switcher } from './plugins/model';
 import { cellExecutor, sessionDialogs } from './plugins/notebooks';
 import { preferences } from './plugins/preferences';
 import { queue } from './plugins/queue';
+import { shells } from './plugins/shells';
 import { commands, panel, toolbar } from './plugins/ui';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -22,6 +23,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   jobs,
   registries,
   images,
+  shells,
   panel,
   toolbar
 ];

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -34,11 +34,12 @@ from jupyter_gpu_containers.model.kernel.container import (
     ContainerSpec,
     EngineInfo,
 )
+from jupyter_gpu_containers.model.kernel.shell import TerminalSize
 from jupyter_gpu_containers.model.kernel.usage import ContainerUsage
-from jupyter_gpu_containers.ports import ContainerBackend, Progress
+from jupyter_gpu_containers.ports import ContainerBackend, Execution, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import access, build, commit, diff, gpus, images, requests
+from . import access, build, commit, diff, gpus, images, logs, requests, shell
 from .client import EngineClient, JsonStream, connect, find_engine
 from .errors import translated
 from .events import ExitWatcher
@@ -81,7 +82,7 @@ class DockerBackend(ContainerBackend):
         injection: requests.InjectionSetting = "auto",
         timeout: int = 60,
     ) -> None:
-        self._url = url
+        self._url = self.address = url
         self._injection = injection
         self._timeout = timeout
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="gpu-containers-engine")
@@ -365,6 +366,21 @@ class DockerBackend(ContainerBackend):
         except ContainerNotFoundError:
             return ""
         return plain_text(data)
+
+    def follow_logs(self, container_id: str, *, tail: int = 20) -> AsyncGenerator[str, None]:
+        """Yield the last lines, and what is written while its run goes on."""
+        return logs.follow(self._ask, container_id, tail)
+
+    async def execute(
+        self,
+        container_id: str,
+        command: Sequence[str] = (),
+        *,
+        terminal: TerminalSize | None = None,
+        term: str | None = None,
+    ) -> Execution:
+        """Run a program; see `ContainerBackend.execute`."""
+        return await shell.execute(self._pool, self._request, container_id, command, terminal, term)
 
     async def remove(self, container_id: str) -> None:
         """Kill and remove; returns when the engine confirmed that the container is gone."""

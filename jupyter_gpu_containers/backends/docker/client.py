@@ -24,6 +24,7 @@ from .transport import EngineAdapter, connect_socket
 log = logging.getLogger(__name__)
 
 FRAME_HEADER = 8  # bytes
+STDERR = 2  # first byte of a frame's header
 SYSTEM_SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
 PROBE_TIMEOUT = 10.0  # seconds
 CONNECTIONS = 16  # kept open at most
@@ -141,6 +142,23 @@ class EngineClient(docker.APIClient):
         with self._send("GET", path, params=query, stream=True) as response:
             return _last_bytes(response.iter_content(64 * 1024), limit)
 
+    def log_stream(self, container_id: str, *, tail: int) -> LogStream:
+        """Open the log of a container without a terminal, from its last lines on."""
+        query = {"stdout": 1, "stderr": 1, "follow": 1, "tail": str(tail)}
+        timeout = (self.timeout, None)  # a kernel may be silent for as long as it likes
+        path = f"/containers/{container_id}/logs"
+        return LogStream(self._send("GET", path, params=query, stream=True, timeout=timeout))
+
+    def attach_exec(self, exec_id: str, *, tty: bool) -> requests.Response:
+        """Start a program in a container; the response's connection carries input and output."""
+        return self._send(
+            "POST",
+            f"/exec/{exec_id}/start",
+            json={"Detach": False, "Tty": tty},
+            headers={"Connection": "Upgrade", "Upgrade": "tcp"},
+            stream=True,
+        )
+
     def event_stream(self, since: float, types: list[str], *, idle_timeout: float) -> JsonStream:
         """Open the stream of events of these types, of containers and images.
 
@@ -209,19 +227,32 @@ class EngineClient(docker.APIClient):
         return JsonStream(response)
 
 
-def _last_bytes(chunks: Iterable[bytes], limit: int) -> bytes:
-    """Take the frames of an attach stream apart: 8 bytes of header, of which 4 are a length."""
-    kept, buffer = bytearray(), bytearray()
-    for chunk in chunks:
+class Frames:
+    """Takes an attach stream apart: each frame has 8 bytes of header, of which 4 are a length."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[bool, bytes]]:
+        """Yield what is complete: whether it is standard error, and the data."""
+        buffer = self._buffer
         buffer += chunk
         start = 0
         while len(buffer) - start >= FRAME_HEADER:
             end = start + FRAME_HEADER + int.from_bytes(buffer[start + 4 : start + 8], "big")
             if end > len(buffer):
                 break
-            kept += buffer[start + FRAME_HEADER : end]
+            yield buffer[start] == STDERR, bytes(buffer[start + FRAME_HEADER : end])
             start = end
         del buffer[:start]
+
+
+def _last_bytes(chunks: Iterable[bytes], limit: int) -> bytes:
+    """Return the end of what an attach stream carries, of both streams."""
+    kept, frames = bytearray(), Frames()
+    for chunk in chunks:
+        for _, data in frames.feed(chunk):
+            kept += data
         del kept[: max(0, len(kept) - limit)]
     return bytes(kept)
 
@@ -257,6 +288,17 @@ class JsonStream:
         except (OSError, AttributeError):
             log.debug("The stream was closed already.")
         self._response.close()
+
+
+class LogStream(JsonStream):
+    """A container's log that goes on until its run ends."""
+
+    def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
+        frames = Frames()
+        for chunk in self._response.iter_content(64 * 1024):
+            data = b"".join(part for _, part in frames.feed(chunk))
+            if data:
+                yield data
 
 
 # Makes a request with a connected client and translates errors; may be called in any thread.

@@ -14,8 +14,9 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import aclosing
 
 from jupyter_gpu_containers.backends.output import plain_text
 from jupyter_gpu_containers.errors import (
@@ -38,11 +39,12 @@ from jupyter_gpu_containers.model.kernel.container import (
     ContainerStatus,
     EngineInfo,
 )
+from jupyter_gpu_containers.model.kernel.shell import Program, TerminalSize
 from jupyter_gpu_containers.model.kernel.usage import ContainerUsage
-from jupyter_gpu_containers.ports import ContainerBackend, Progress
+from jupyter_gpu_containers.ports import ContainerBackend, Execution, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import build, commit, library
+from . import build, commit, library, shell
 from .images import DEMO_IMAGES, host_architecture
 from .process import Process
 from .store import MemoryStore, Record
@@ -223,6 +225,7 @@ class MemoryBackend(ContainerBackend):
     def _ended(self, record: Record, end: ContainerExit) -> None:
         with self._store.lock:
             record.process = None
+            record.log.end_run()
             record.exit = end
             if record.status is not ContainerStatus.REMOVING:
                 record.status = ContainerStatus.EXITED
@@ -310,6 +313,34 @@ class MemoryBackend(ContainerBackend):
         if record is None or tail <= 0:
             return ""
         return "".join(plain_text(record.log.read()).splitlines(keepends=True)[-tail:])
+
+    async def follow_logs(self, container_id: str, *, tail: int = 20) -> AsyncGenerator[str, None]:
+        """Yield the last lines, and what is written while its run goes on."""
+        with self._store.lock:
+            record = self._store.find(container_id)
+            running = record is not None and record.process is not None
+        if record is not None:
+            async with aclosing(shell.follow(record.log, tail, running=running)) as reading:
+                async for part in reading:
+                    yield part
+
+    async def execute(
+        self,
+        container_id: str,
+        command: Sequence[str] = (),
+        *,
+        terminal: TerminalSize | None = None,
+        term: str | None = None,
+    ) -> Execution:
+        """Run a program beside the container's process, with the server's own rights."""
+        with self._store.lock:
+            program = shell.program(self._record(container_id), command)
+        return await asyncio.to_thread(shell.LocalExecution, program, terminal, term)
+
+    def local_shell(self, container_id: str) -> Program | None:
+        """Return the process that is a shell beside the container's."""
+        with self._store.lock:
+            return shell.program(self._record(container_id))
 
     async def remove(self, container_id: str) -> None:
         """Kill the process, wait for its end, and forget the container."""

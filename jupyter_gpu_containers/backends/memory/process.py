@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import selectors
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO
 
 from jupyter_gpu_containers.errors import WorkspaceError
@@ -27,7 +28,10 @@ class Log:
     def __init__(self) -> None:
         self._parts: deque[tuple[bool, bytes]] = deque()  # (is standard error, data)
         self._size = 0
+        self._dropped = 0  # parts
+        self._runs = 0
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
 
     def write(self, data: bytes, *, stderr: bool) -> None:
         """Append."""
@@ -36,6 +40,50 @@ class Log:
             self._size += len(data)
             while self._size - len(self._parts[0][1]) >= LOG_LIMIT:
                 self._size -= len(self._parts.popleft()[1])
+                self._dropped += 1
+            self._changed.notify_all()
+
+    def end_run(self) -> None:
+        """Tell who follows that the present run has ended."""
+        with self._lock:
+            self._runs += 1
+            self._changed.notify_all()
+
+    def follow(self, tail: int, *, running: bool, left: threading.Event) -> Iterator[bytes]:
+        """Yield the last lines, then what is written until the present run ends; blocks.
+
+        Parameters
+        ----------
+        tail : int
+            Lines.
+        running : bool
+            Whether there is a present run.
+        left : threading.Event
+            Nobody follows any more; see `wake`.
+        """
+        with self._lock:
+            data = b"".join(part for _, part in self._parts)
+            position, run = self._dropped + len(self._parts), self._runs
+        yield b"".join(data.splitlines(keepends=True)[-tail:] if tail > 0 else ())
+        while running and not left.is_set():
+            with self._lock:
+                self._changed.wait_for(
+                    lambda: (
+                        left.is_set()
+                        or self._runs > run
+                        or self._dropped + len(self._parts) > position  # noqa: B023
+                    )
+                )
+                running = self._runs == run
+                start = max(0, position - self._dropped)
+                new = b"".join(part for _, part in itertools.islice(self._parts, start, None))
+                position = self._dropped + len(self._parts)
+            yield new
+
+    def wake(self) -> None:
+        """Have those look who follow: one of them has left."""
+        with self._lock:
+            self._changed.notify_all()
 
     def read(self, *, stderr: bool = True) -> bytes:
         """Return standard output, and standard error too where wanted, in order of arrival."""
@@ -66,7 +114,10 @@ def _argv(spec: ContainerSpec, host: Translation) -> list[str]:
     return [program, *map(host, spec.command[1:])]
 
 
-def _environ(spec: ContainerSpec, host: Translation, environ: Mapping[str, str]) -> dict[str, str]:
+def stand_in_environment(
+    spec: ContainerSpec, host: Translation, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the variables of a process that stands in for a container's."""
     env = {key: environ[key] for key in PASSED_ON if key in environ}
     # folders of a container's own there are none: what is installed goes where it would anyway
     env |= {key: host(value) for key, value in spec.env.items() if value not in spec.folders}
@@ -103,7 +154,7 @@ class Process:
             self._popen = subprocess.Popen(
                 _argv(spec, host),
                 cwd=folder,
-                env=_environ(spec, host, os.environ),
+                env=stand_in_environment(spec, host, os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -119,6 +170,11 @@ class Process:
             self._pid = self._popen.pid
             self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        """Number of the process; 0 when it has ended."""
+        return self._pid
 
     def signal(self, signum: int) -> None:
         """Send a signal to the process group; nothing happens when it has ended."""

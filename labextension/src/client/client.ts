@@ -26,6 +26,16 @@ import {
   JobKind
 } from './wireImages';
 
+/** How much of a log is wanted. */
+export interface ILogOptions {
+  /** Lines to begin with. */
+  tail: number;
+  /** Whether the answer goes on until the container ends. */
+  follow: boolean;
+  /** Gives it up. */
+  signal?: AbortSignal;
+}
+
 /** Speaks to `/gpu-containers/`. Every method rejects with a `RequestError`. */
 export class GpuContainersClient {
   constructor(settings: ServerConnection.ISettings, trans?: TranslationBundle) {
@@ -97,6 +107,22 @@ export class GpuContainersClient {
   changes(id: string): Promise<IChanges> {
     return this._requests.get<IChanges>(
       URLExt.join('launches', encodeURIComponent(id), 'changes')
+    );
+  }
+
+  /** Open a shell in a running kernel's container; returns the name of Jupyter's terminal. */
+  async openTerminal(id: string): Promise<string> {
+    const path = URLExt.join('launches', encodeURIComponent(id), 'terminals');
+    return (await this._requests.post<{ name: string }>(path, {})).name;
+  }
+
+  /** What a kernel's container has written, and with `follow` what it writes until it ends. */
+  log(id: string, options: ILogOptions): AsyncIterable<string> {
+    const { tail, follow, signal } = options;
+    return this._requests.stream(
+      URLExt.join('launches', encodeURIComponent(id), 'log'),
+      { tail: String(tail), follow: follow ? '1' : '0' },
+      signal
     );
   }
 

@@ -66,32 +66,76 @@ export class Requests {
     return this._request<T>(path, 'DELETE', query);
   }
 
+  /**
+   * Ask for text, and yield its parts as they come: first an empty one, when the server answers.
+   * It ends without an error where it is given up.
+   */
+  async *stream(
+    path: string,
+    query: Query,
+    signal?: AbortSignal
+  ): AsyncGenerator<string, void, void> {
+    try {
+      const response = await this._fetch(path, query, { signal });
+      if (!response.ok) {
+        const answer: unknown = await parseJson(response);
+        const problem = this._problem(response, answer);
+        throw new RequestError(problem, response.status);
+      }
+      yield '';
+      const reader = response.body?.getReader();
+      const decoder = new TextDecoder();
+      for (;;) {
+        const part = await reader?.read();
+        if (!part || part.done) {
+          return;
+        }
+        yield decoder.decode(part.value, { stream: true });
+      }
+    } catch (reason) {
+      if (signal?.aborted) {
+        return;
+      }
+      throw reason instanceof TypeError ? this._noAnswer() : reason;
+    }
+  }
+
   private async _request<T>(
     path: string,
     method: string,
     query: Query,
     body?: string
   ): Promise<T> {
-    const url =
-      URLExt.join(this._settings.baseUrl, 'gpu-containers', path) +
-      URLExt.objectToQueryString(query);
-    let response: Response;
-    try {
-      const init = { method, body };
-      response = await ServerConnection.makeRequest(url, init, this._settings);
-    } catch (reason) {
-      if (!(reason instanceof ServerConnection.NetworkError)) {
-        throw reason;
-      }
-      const message = this._trans.__('Jupyter Server does not answer.');
-      const hint = this._trans.__('Is it still running?');
-      throw new RequestError({ code: 'no_answer', message, hint }, 0);
-    }
+    const response = await this._fetch(path, query, { method, body });
     const answer: unknown = await parseJson(response);
     if (!response.ok) {
       throw new RequestError(this._problem(response, answer), response.status);
     }
     return answer as T;
+  }
+
+  private async _fetch(
+    path: string,
+    query: Query,
+    init: RequestInit
+  ): Promise<Response> {
+    const url =
+      URLExt.join(this._settings.baseUrl, 'gpu-containers', path) +
+      URLExt.objectToQueryString(query);
+    try {
+      return await ServerConnection.makeRequest(url, init, this._settings);
+    } catch (reason) {
+      if (!(reason instanceof ServerConnection.NetworkError)) {
+        throw reason;
+      }
+      throw this._noAnswer();
+    }
+  }
+
+  private _noAnswer(): RequestError {
+    const message = this._trans.__('Jupyter Server does not answer.');
+    const hint = this._trans.__('Is it still running?');
+    return new RequestError({ code: 'no_answer', message, hint }, 0);
   }
 
   private _problem(response: Response, body: unknown): IProblem {

@@ -42,4 +42,8 @@ export namespace CommandIDs {
   export const login = 'gpu-containers:login';
   /** Log out of a registry. */
   export const logout = 'gpu-containers:logout';
+  /** Open a terminal in a kernel's container. */
+  export const openTerminal = 'gpu-containers:open-terminal';
+  /** Show what a kernel's container writes. */
+  export const showLog = 'gpu-containers:show-log';
 }
