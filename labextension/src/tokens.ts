@@ -66,6 +66,8 @@ export interface IGpuContainersModel extends IDisposable {
   refresh(): Promise<void>;
   /** Keep the state fresh until the returned object is disposed of. */
   watch(): IDisposable;
+  /** Say that something has changed: it is loaded again once somebody looks. */
+  outdated(resource: Resource): void;
   /** One image, on the engine (then looked into for its kernels) or in its registry. */
   details(reference: string): Promise<IImageDetails>;
   /** Load the limits where that was not done yet; never rejects. */

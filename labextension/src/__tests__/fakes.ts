@@ -3,10 +3,24 @@ import { ISessionContext } from '@jupyterlab/apputils';
 import { Event, KernelSpec, ServerConnection } from '@jupyterlab/services';
 import { Signal, Stream } from '@lumino/signaling';
 import { GpuContainersClient } from '../client/client';
-import { GpuContainersModel, LAUNCH_SCHEMA } from '../model/model';
-import { JOB_SCHEMA, JobsModel } from '../model/jobsModel';
+import {
+  CHANGED_SCHEMA,
+  GPU_LOAD_SCHEMA,
+  JOB_SCHEMA,
+  LAUNCH_SCHEMA
+} from '../client/events';
+import { JobsModel } from '../model/jobsModel';
+import { GpuContainersModel } from '../model/model';
 import { RegistriesModel } from '../model/registriesModel';
-import { ILaunch, ILimits, IProblem, Phase } from '../client/wire';
+import { IVisibility } from '../model/visibility';
+import {
+  ChangedResource,
+  IGpuLoads,
+  ILaunch,
+  ILimits,
+  IProblem,
+  Phase
+} from '../client/wire';
 import { IJob, IVerdict } from '../client/wireImages';
 
 /** An answer: a body with status 200, or a whole response. */
@@ -58,6 +72,8 @@ export class FakeServer {
   ]);
   /** What was asked: "POST launches" with its body. */
   readonly requests: { what: string; body: unknown }[] = [];
+  /** When that was, in milliseconds since the epoch. */
+  readonly times: number[] = [];
 
   /** A client of this server. */
   client(): GpuContainersClient {
@@ -76,6 +92,7 @@ export class FakeServer {
     const path = pathname.replace('/gpu-containers/', '');
     const what = `${request.method} ${path}${query}`;
     const text = await request.text();
+    this.times.push(Date.now());
     this.requests.push({ what, body: text ? JSON.parse(text) : null });
     const found = this.answers.get(what);
     const answer: Answer | undefined = isFunction(found)
@@ -116,10 +133,44 @@ export class FakeEvents {
     const data = job as unknown as Omit<Event.Emission, 'schema_id'>;
     this.stream.emit({ schema_id: JOB_SCHEMA, ...data });
   }
+
+  /** Tell of the load of GPUs. */
+  emitLoads(gpus: IGpuLoads['gpus']): void {
+    const at = '2026-11-22T08:00:00.000Z';
+    this.stream.emit({ schema_id: GPU_LOAD_SCHEMA, at, gpus });
+  }
+
+  /** Tell that something has changed. */
+  emitChanged(resource: ChangedResource): void {
+    this.stream.emit({ schema_id: CHANGED_SCHEMA, resource });
+  }
+}
+
+/** A page that a test hides and shows. */
+export class FakeVisibility implements IVisibility {
+  isHidden = false;
+  isDisposed = false;
+  readonly returned = new Signal<this, void>(this);
+
+  /** Put another tab before it, or bring it back. */
+  hide(isHidden: boolean): void {
+    this.isHidden = isHidden;
+    if (!isHidden) {
+      this.returned.emit();
+    }
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+    Signal.clearData(this);
+  }
 }
 
 /** A model over a server and an event bus. */
-export async function makeModel(server = new FakeServer()): Promise<{
+export async function makeModel(
+  server = new FakeServer(),
+  visibility = new FakeVisibility()
+): Promise<{
   model: GpuContainersModel;
   server: FakeServer;
   events: FakeEvents;
@@ -127,14 +178,18 @@ export async function makeModel(server = new FakeServer()): Promise<{
   const events = new FakeEvents();
   const model = new GpuContainersModel({
     client: server.client(),
-    events: events as unknown as Event.IManager
+    events: events as unknown as Event.IManager,
+    visibility
   });
   await model.ready;
   return { model, server, events };
 }
 
 /** The state of jobs and registries, over a server and an event bus. */
-export async function makeJobs(server = new FakeServer()): Promise<{
+export async function makeJobs(
+  server = new FakeServer(),
+  visibility = new FakeVisibility()
+): Promise<{
   jobs: JobsModel;
   registries: RegistriesModel;
   server: FakeServer;
@@ -144,10 +199,16 @@ export async function makeJobs(server = new FakeServer()): Promise<{
   const client = server.client();
   const jobs = new JobsModel({
     client,
-    events: events as unknown as Event.IManager
+    events: events as unknown as Event.IManager,
+    visibility
+  });
+  const registries = new RegistriesModel({
+    client,
+    events: events as unknown as Event.IManager,
+    visibility
   });
   await jobs.ready;
-  return { jobs, registries: new RegistriesModel(client), server, events };
+  return { jobs, registries, server, events };
 }
 
 /** A pull in progress, or what is left of it. */

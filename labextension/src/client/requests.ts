@@ -22,7 +22,7 @@ export class RequestError extends Error implements IProblem {
 
   /** Whether Jupyter Server answers, but without our server extension. */
   get isMissingServer(): boolean {
-    return this.status === 404 && this.code === 'http_404';
+    return isMissingServer(this);
   }
 }
 
@@ -34,6 +34,11 @@ export function toProblem(reason: unknown): IProblem {
   }
   const message = reason instanceof Error ? reason.message : String(reason);
   return { code: 'unexpected', message, hint: '' };
+}
+
+/** Whether a problem is that Jupyter Server answers, but without our server extension. */
+export function isMissingServer({ code }: IProblem): boolean {
+  return code === 'http_404';
 }
 
 /** What goes behind the path's question mark. */

@@ -127,7 +127,7 @@ export interface IGpuLoads {
 }
 
 /** What is told of by the event `changed/v1`. */
-export type Resource =
+export type ChangedResource =
   'status' | 'gpus' | 'images' | 'environments' | 'registries';
 
 /** A kernel inside an image. */

@@ -1,19 +1,16 @@
 // The state of pulls and pushes: asked for once by REST, then told by Jupyter's events.
 import { Event } from '@jupyterlab/services';
 import { TranslationBundle, nullTranslator } from '@jupyterlab/translation';
-import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 import { GpuContainersClient } from '../client/client';
+import { handleEvent } from '../client/events';
 import { byAge, hasEnded, isFresher } from './jobs';
-import { RequestError } from '../client/requests';
+import { ProgressWatch } from './progressWatch';
+import { Reloader } from './reloader';
+import { RequestError, isMissingServer } from '../client/requests';
+import { IVisibility, PageVisibility } from './visibility';
 import { DOMAIN, IJobsModel } from '../tokens';
 import { IJob, IJobSource, JobKind } from '../client/wireImages';
-
-/** Schema of the events that carry jobs. */
-export const JOB_SCHEMA = 'https://events.jupyter-gpu-containers.dev/job/v1';
-
-/** Milliseconds between two looks at jobs in progress, should an event get lost. */
-const PROGRESS_INTERVAL = 5000;
 
 /** See {@link IJobsModel}. */
 export class JobsModel implements IJobsModel {
@@ -21,14 +18,19 @@ export class JobsModel implements IJobsModel {
     this._client = options.client;
     this._events = options.events;
     this._trans = options.trans ?? nullTranslator.load(DOMAIN);
-    this._events?.stream.connect(this._onEvent, this);
-    this._poll = new Poll({
+    this._visibility = options.visibility ?? new PageVisibility();
+    this._reloader = new Reloader(
+      () => this._load(),
+      () => !this._visibility.isHidden
+    );
+    this._progress = new ProgressWatch({
       name: 'jupyter-gpu-containers:jobs',
-      auto: false,
-      factory: () => this._load(),
-      frequency: { interval: PROGRESS_INTERVAL, backoff: true, max: 30000 },
-      standby: () => this._isLoaded && this.jobs.every(hasEnded)
+      ask: () => this._refresh(),
+      isInProgress: () => !this._isLoaded || !this.jobs.every(hasEnded),
+      hasEvents: options.events !== undefined,
+      visibility: this._visibility
     });
+    this._events?.stream.connect(this._onEvent, this);
     this.ready = this._start();
   }
 
@@ -57,7 +59,9 @@ export class JobsModel implements IJobsModel {
     }
     this._isDisposed = true;
     this._events?.stream.disconnect(this._onEvent, this);
-    this._poll.dispose();
+    this._visibility.dispose();
+    this._progress.dispose();
+    this._reloader.dispose();
     Signal.clearData(this);
   }
 
@@ -67,6 +71,7 @@ export class JobsModel implements IJobsModel {
     what?: IJobSource
   ): Promise<IJob> {
     this._starting += 1;
+    const before = this._progress.eventsHeard;
     try {
       const job = await this._client.startJob(kind, reference, what);
       // an earlier failure of the same kind is no news any more
@@ -80,6 +85,7 @@ export class JobsModel implements IJobsModel {
       if (isFresher(this._jobs.get(job.id), job)) {
         this._accept(job);
       }
+      this._progress.expectMoreThan(before);
       return job;
     } finally {
       this._starting -= 1;
@@ -96,7 +102,7 @@ export class JobsModel implements IJobsModel {
       if (!(reason instanceof RequestError && reason.status === 404)) {
         throw reason;
       }
-      await this._load();
+      await this._refresh();
     }
   }
 
@@ -131,21 +137,28 @@ export class JobsModel implements IJobsModel {
 
   /** Find out what is in progress; a server half that is missing is not asked again. */
   private async _start(): Promise<void> {
-    try {
-      await this._load();
-    } catch (reason) {
-      if (reason instanceof RequestError && reason.isMissingServer) {
-        return;
-      }
-    }
-    if (!this._isDisposed) {
-      void this._poll.start();
+    await this._reloader.load();
+    const { problem } = this._reloader;
+    if (!this._isDisposed && !(problem && isMissingServer(problem))) {
+      this._progress.start();
+      this._visibility.returned.connect(() => this._reloader.outdated(), this);
     }
   }
 
-  private async _load(): Promise<void> {
+  /** Ask for all; resolves with whether there was news in the answer, and never rejects. */
+  private async _refresh(): Promise<boolean> {
+    this._hasNews = false;
+    await this._reloader.load();
+    return this._hasNews;
+  }
+
+  private async _load(): Promise<() => void> {
     const asked = [...this._jobs.keys()];
     const jobs = await this._client.jobs();
+    return () => this._acceptAll(jobs, asked);
+  }
+
+  private _acceptAll(jobs: readonly IJob[], asked: readonly string[]): void {
     const present = new Set(jobs.map(({ id }) => id));
     for (const job of jobs) {
       // what had ended before the page was opened was told to others
@@ -161,17 +174,17 @@ export class JobsModel implements IJobsModel {
   }
 
   private _onEvent(_: Event.IManager, event: Event.Emission): void {
-    const { schema_id, ...data } = event;
-    if (schema_id !== JOB_SCHEMA) {
-      return;
-    }
-    const job = data as unknown as IJob;
-    if (this._starting > 0 && !this._jobs.has(job.id)) {
-      // of the one being started, perhaps: the answer tells whether it is our own
-      this._early.push(job);
-    } else {
-      this._accept(job);
-    }
+    handleEvent(event, {
+      heard: () => this._progress.heard(),
+      job: job => {
+        if (this._starting > 0 && !this._jobs.has(job.id)) {
+          // of the one being started, perhaps: the answer tells whether it is our own
+          this._early.push(job);
+        } else {
+          this._accept(job);
+        }
+      }
+    });
   }
 
   /** Take a job in; one that has ended does not begin again. */
@@ -181,6 +194,7 @@ export class JobsModel implements IJobsModel {
     if (this._isDisposed || isOver) {
       return;
     }
+    this._hasNews ||= JSON.stringify(known) !== JSON.stringify(job);
     this._jobs.set(job.id, job);
     this._changed.emit();
     if (hasEnded(job)) {
@@ -215,13 +229,16 @@ export class JobsModel implements IJobsModel {
   private _early: IJob[] = [];
   private _ended = new Signal<this, IJob>(this);
   private _events: Event.IManager | undefined;
+  private _hasNews = false;
   private _isDisposed = false;
   private _isLoaded = false;
   private _jobs = new Map<string, IJob>();
   private _own = new Set<string>();
-  private _poll: Poll<void, unknown>;
+  private _progress: ProgressWatch;
+  private _reloader: Reloader;
   private _starting = 0;
   private _trans: TranslationBundle;
+  private _visibility: IVisibility;
 }
 
 /** Options of the model. */
@@ -231,6 +248,8 @@ export namespace JobsModel {
     client: GpuContainersClient;
     /** Jupyter's event bus; without it, jobs are polled. */
     events?: Event.IManager;
+    /** Whether the page can be seen; by default that of the browser. */
+    visibility?: IVisibility;
     trans?: TranslationBundle;
   }
 }

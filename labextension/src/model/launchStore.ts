@@ -38,36 +38,39 @@ export class LaunchStore implements IDisposable {
     Signal.clearData(this);
   }
 
-  /** Take a launch in, unless what is known of it is newer. */
-  accept(launch: ILaunch): void {
+  /** Take a launch in, unless what is known of it is newer; returns whether it was news. */
+  accept(launch: ILaunch): boolean {
     if (this._isDisposed || !isNews(this._launches.get(launch.id), launch)) {
-      return;
+      return false;
     }
     this._launches.set(launch.id, launch);
     this._changed.emit(launch);
+    return true;
   }
 
   /**
    * Take the server's list in.
    *
    * @param asked - what was known when the server was asked; what it left out of that is lost
+   * @returns whether there was news in it
    */
   acceptAll(
     launches: readonly ILaunch[],
     asked: ReadonlyMap<string, ILaunch>
-  ): void {
+  ): boolean {
     const present = new Set(launches.map(({ id }) => id));
+    let hasNews = false;
     for (const launch of launches) {
       // what came while the list was on its way is newer, unless the list has got to another phase
       const now = this._launches.get(launch.id);
       const overtaken = now !== undefined && now !== asked.get(launch.id);
       if (!overtaken || launch.phases.length > now.phases.length) {
-        this.accept(launch);
+        hasNews = this.accept(launch) || hasNews;
       }
     }
-    [...asked.keys()]
-      .filter(id => !present.has(id))
-      .forEach(id => this._lose(id));
+    const lost = [...asked.keys()].filter(id => !present.has(id));
+    lost.forEach(id => this._lose(id));
+    return hasNews || lost.length > 0;
   }
 
   /** Resolves with the launch once it is running, failed or cancelled. */

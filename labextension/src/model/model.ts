@@ -5,9 +5,11 @@ import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 import { GpuContainersClient } from '../client/client';
-import { LaunchStore } from './launchStore';
-import { isInProgress } from './launches';
-import { RequestError, toProblem } from '../client/requests';
+import { handleEvent } from '../client/events';
+import { LaunchKeeper } from './launchKeeper';
+import { RESOURCES, Resources } from './resources';
+import { isMissingServer } from '../client/requests';
+import { IVisibility, PageVisibility } from './visibility';
 import { DOMAIN, IGpuContainersModel, Resource } from '../tokens';
 import {
   IEnvironment,
@@ -21,39 +23,38 @@ import {
 } from '../client/wire';
 import { IChanges, IImageDetails } from '../client/wireImages';
 
-/** Schema of the events that carry launches. */
-export const LAUNCH_SCHEMA =
-  'https://events.jupyter-gpu-containers.dev/launch/v1';
-
-/** Milliseconds between two refreshes while somebody looks. */
+/** Milliseconds between two questions while somebody looks; every other one is for the GPUs. */
 const WATCH_INTERVAL = 5000;
-/** Milliseconds between two looks at launches in progress, should an event get lost. */
-const PROGRESS_INTERVAL = 1500;
 
 /** See {@link IGpuContainersModel}. */
 export class GpuContainersModel implements IGpuContainersModel {
   constructor(options: GpuContainersModel.IOptions) {
-    this._client = options.client;
-    this._events = options.events;
-    this._launches = new LaunchStore(
-      options.trans ?? nullTranslator.load(DOMAIN)
-    );
+    const { client, events, trans } = options;
+    this._client = client;
+    this._events = events;
+    this._visibility = options.visibility ?? new PageVisibility();
+    const mayAsk = () => this._watchers > 0 && !this._visibility.isHidden;
+    this._launches = new LaunchKeeper({
+      client,
+      hasEvents: events !== undefined,
+      mayAsk,
+      trans: trans ?? nullTranslator.load(DOMAIN),
+      visibility: this._visibility
+    });
     this._launches.changed.connect(this._onLaunch, this);
-    this._events?.stream.connect(this._onEvent, this);
+    this._launches.refreshed.connect(() => this._changed.emit(), this);
+    const launches = this._launches.reloader;
+    this._resources = new Resources({ client, launches, mayAsk });
+    this._resources.changed.connect(() => this._changed.emit(), this);
     this._watchPoll = new Poll({
       name: 'jupyter-gpu-containers:watch',
       auto: false,
-      factory: () => this.refresh(),
+      factory: () => this._askForOne(),
       frequency: { interval: WATCH_INTERVAL, backoff: false },
-      standby: () => this._watchers === 0 || 'when-hidden'
+      standby: () => !mayAsk()
     });
-    this._progressPoll = new Poll({
-      name: 'jupyter-gpu-containers:progress',
-      auto: false,
-      factory: () => this._refreshLaunches(),
-      frequency: { interval: PROGRESS_INTERVAL, backoff: true, max: 15000 },
-      standby: () => !this._inProgress
-    });
+    this._events?.stream.connect(this._onEvent, this);
+    this._visibility.returned.connect(this._onReturned, this);
     this.ready = this._start();
   }
 
@@ -64,27 +65,27 @@ export class GpuContainersModel implements IGpuContainersModel {
   }
 
   get problem(): IProblem | null {
-    return this._problem;
+    return Object.values(this.problems)[0] ?? null;
   }
 
   get problems(): Readonly<Partial<Record<Resource, IProblem>>> {
-    return this._problems;
+    return this._resources.problems;
   }
 
   get status(): IStatus | null {
-    return this._status;
+    return this._resources.status;
   }
 
   get gpus(): IGpus | null {
-    return this._gpus;
+    return this._resources.gpus;
   }
 
   get images(): readonly IImage[] | null {
-    return this._images;
+    return this._resources.images;
   }
 
   get environments(): readonly IEnvironment[] | null {
-    return this._environments;
+    return this._resources.environments;
   }
 
   get limits(): ILimits | null {
@@ -113,49 +114,25 @@ export class GpuContainersModel implements IGpuContainersModel {
     }
     this._isDisposed = true;
     this._events?.stream.disconnect(this._onEvent, this);
+    this._visibility.dispose();
     this._watchPoll.dispose();
-    this._progressPoll.dispose();
+    this._resources.dispose();
     this._launches.dispose();
     Signal.clearData(this);
   }
 
   async refresh(): Promise<void> {
-    const client = this._client;
-    const loads: Record<Resource, Promise<void>> = {
-      status: client.status().then(status => {
-        this._status = status;
-      }),
-      gpus: client.gpus().then(gpus => {
-        this._gpus = gpus;
-      }),
-      images: client.images().then(images => {
-        this._images = images;
-      }),
-      environments: client.environments().then(environments => {
-        this._environments = environments;
-      }),
-      launches: this._loadLaunches()
-    };
-    const resources = Object.keys(loads) as Resource[];
-    const answers = await Promise.allSettled(
-      resources.map(each => loads[each])
-    );
-    if (this._isDisposed) {
-      return;
-    }
-    this._problems = {};
-    answers.forEach((answer, index) => {
-      if (answer.status === 'rejected') {
-        this._problems[resources[index]] = toProblem(answer.reason);
-      }
-    });
-    this._problem = Object.values(this._problems)[0] ?? null;
+    await this._resources.load(...RESOURCES);
     this._changed.emit();
+  }
+
+  outdated(resource: Resource): void {
+    this._resources.outdated(resource);
   }
 
   watch(): IDisposable {
     this._watchers += 1;
-    void this._watchPoll.refresh();
+    this._resources.outdated(...RESOURCES);
     return new DisposableDelegate(() => {
       this._watchers -= 1;
     });
@@ -181,8 +158,8 @@ export class GpuContainersModel implements IGpuContainersModel {
 
   async details(reference: string): Promise<IImageDetails> {
     const details = await this._client.image(reference);
-    this._images =
-      this._images?.map(image =>
+    this._resources.images =
+      this._resources.images?.map(image =>
         image.id === details.id
           ? { ...image, ...details, size: image.size }
           : image
@@ -202,40 +179,20 @@ export class GpuContainersModel implements IGpuContainersModel {
     return removed;
   }
 
-  async launch(request: INewLaunch): Promise<ILaunch> {
-    const launch = await this._client.launch(request);
-    this._launches.accept(launch);
-    // an event may have been faster than the answer
-    return this._launches.get(launch.id) ?? launch;
+  launch(request: INewLaunch): Promise<ILaunch> {
+    return this._launches.launch(request);
   }
 
-  async cancel(id: string): Promise<void> {
-    try {
-      await this._client.cancel(id);
-    } catch (reason) {
-      if (!(reason instanceof RequestError && reason.status === 404)) {
-        throw reason;
-      }
-    }
-    await this._refreshLaunches();
+  cancel(id: string): Promise<void> {
+    return this._launches.cancel(id);
   }
 
-  async startOnCpu(id: string): Promise<ILaunch> {
-    const launch = await this._client.startOnCpu(id);
-    this._launches.accept(launch);
-    return launch;
+  startOnCpu(id: string): Promise<ILaunch> {
+    return this._launches.startOnCpu(id);
   }
 
-  async keepAlive(id: string): Promise<ILaunch> {
-    try {
-      const launch = await this._client.keepAlive(id);
-      this._launches.accept(launch);
-      return launch;
-    } catch (reason) {
-      // mostly it has ended meanwhile, and what is shown of it is out of date
-      await Promise.allSettled([this._refreshLaunches()]);
-      throw reason;
-    }
+  keepAlive(id: string): Promise<ILaunch> {
+    return this._launches.keepAlive(id);
   }
 
   settled(id: string): Promise<ILaunch> {
@@ -244,54 +201,57 @@ export class GpuContainersModel implements IGpuContainersModel {
 
   /** Find out whether the server half is there, and what it is starting. */
   private async _start(): Promise<void> {
-    try {
-      await this._loadLaunches();
-      this._available = true;
-    } catch (reason) {
-      this._problem = toProblem(reason);
-      this._problems = { launches: this._problem };
-      this._available = !(
-        reason instanceof RequestError && reason.isMissingServer
-      );
-    }
+    await this._resources.load('launches');
+    const problem = this._resources.problems.launches;
+    this._available = !problem || !isMissingServer(problem);
     if (!this._isDisposed && this._available) {
       void this._watchPoll.start();
-      void this._progressPoll.start();
+      this._launches.start();
     }
     this._changed.emit();
-  }
-
-  private get _inProgress(): boolean {
-    return this._launches.all.some(isInProgress);
   }
 
   private async _refreshImages(): Promise<void> {
-    this._images = await this._client.images();
+    await this._resources.load('images');
     this._changed.emit();
   }
 
-  private async _refreshLaunches(): Promise<void> {
-    await this._loadLaunches();
-    this._changed.emit();
-  }
-
-  private async _loadLaunches(): Promise<void> {
-    const asked = this._launches.known;
-    this._launches.acceptAll(await this._client.launches(), asked);
+  /** Ask for one resource: the GPUs, whose load is then told of, and the others in turn. */
+  private _askForOne(): Promise<void> {
+    const isEven = this._tick % 2 === 0;
+    const others = RESOURCES.filter(name => name !== 'gpus');
+    const turn = others[((this._tick - 1) / 2) % others.length];
+    this._tick += 1;
+    this._resources.outdated(isEven ? 'gpus' : turn);
+    return Promise.resolve();
   }
 
   private _onEvent(_: Event.IManager, event: Event.Emission): void {
-    const { schema_id, ...data } = event;
-    if (schema_id !== LAUNCH_SCHEMA) {
+    handleEvent(event, {
+      heard: () => this._launches.heard(),
+      launch: launch => this._launches.accept(launch),
+      gpuLoad: loads => this._resources.takeLoads(loads),
+      changed: resource => {
+        if (resource !== 'registries') {
+          this._resources.outdated(resource);
+        }
+      }
+    });
+  }
+
+  /** The page can be seen again, and much may have happened. */
+  private _onReturned(): void {
+    if (!this._available) {
       return;
     }
-    this._launches.accept(data as unknown as ILaunch);
     if (this._watchers > 0) {
-      void this._watchPoll.refresh();
+      this._resources.outdated(...RESOURCES);
+    } else {
+      void this._launches.refresh();
     }
   }
 
-  private _onLaunch(_: LaunchStore, launch: ILaunch): void {
+  private _onLaunch(_: unknown, launch: ILaunch): void {
     this._launchChanged.emit(launch);
     this._changed.emit();
   }
@@ -299,18 +259,14 @@ export class GpuContainersModel implements IGpuContainersModel {
   private _available: boolean | null = null;
   private _changed = new Signal<this, void>(this);
   private _client: GpuContainersClient;
-  private _environments: IEnvironment[] | null = null;
   private _events: Event.IManager | undefined;
-  private _gpus: IGpus | null = null;
-  private _images: IImage[] | null = null;
   private _isDisposed = false;
   private _launchChanged = new Signal<this, ILaunch>(this);
-  private _launches: LaunchStore;
+  private _launches: LaunchKeeper;
   private _limits: ILimits | null = null;
-  private _problem: IProblem | null = null;
-  private _problems: Partial<Record<Resource, IProblem>> = {};
-  private _progressPoll: Poll<void, unknown>;
-  private _status: IStatus | null = null;
+  private _resources: Resources;
+  private _tick = 0;
+  private _visibility: IVisibility;
   private _watchers = 0;
   private _watchPoll: Poll<void, unknown>;
 }
@@ -322,6 +278,8 @@ export namespace GpuContainersModel {
     client: GpuContainersClient;
     /** Jupyter's event bus; without it, launches are polled. */
     events?: Event.IManager;
+    /** Whether the page can be seen; by default that of the browser. */
+    visibility?: IVisibility;
     trans?: TranslationBundle;
   }
 }

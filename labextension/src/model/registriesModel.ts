@@ -1,8 +1,11 @@
 // Registries: which ones this user is logged in to, and what is asked of them.
+import { Event } from '@jupyterlab/services';
 import { ISignal, Signal } from '@lumino/signaling';
 import { GpuContainersClient } from '../client/client';
+import { handleEvent } from '../client/events';
 import { splitReference } from './references';
-import { toProblem } from '../client/requests';
+import { Reloader } from './reloader';
+import { IVisibility, PageVisibility } from './visibility';
 import { IRegistriesModel } from '../tokens';
 import { IProblem } from '../client/wire';
 import {
@@ -15,14 +18,25 @@ import {
 
 /** See {@link IRegistriesModel}. Secrets pass through and are not kept. */
 export class RegistriesModel implements IRegistriesModel {
-  constructor(private readonly _client: GpuContainersClient) {}
+  constructor(options: RegistriesModel.IOptions) {
+    this._client = options.client;
+    this._events = options.events;
+    this._visibility = options.visibility ?? new PageVisibility();
+    this._reloader = new Reloader(
+      () => this._load(),
+      () => !this._visibility.isHidden
+    );
+    this._reloader.loaded.connect(() => this._changed.emit(), this);
+    this._events?.stream.connect(this._onEvent, this);
+    this._visibility.returned.connect(this._onReturned, this);
+  }
 
   get logins(): readonly ILogin[] | null {
     return this._logins;
   }
 
   get problem(): IProblem | null {
-    return this._problem;
+    return this._reloader.problem;
   }
 
   get changed(): ISignal<this, void> {
@@ -35,16 +49,14 @@ export class RegistriesModel implements IRegistriesModel {
 
   dispose(): void {
     this._isDisposed = true;
+    this._events?.stream.disconnect(this._onEvent, this);
+    this._visibility.dispose();
+    this._reloader.dispose();
     Signal.clearData(this);
   }
 
   async refresh(): Promise<void> {
-    try {
-      this._logins = await this._client.logins();
-      this._problem = null;
-    } catch (reason) {
-      this._problem = toProblem(reason);
-    }
+    await this._reloader.load();
     this._changed.emit();
   }
 
@@ -76,8 +88,46 @@ export class RegistriesModel implements IRegistriesModel {
     return this._client.tags(host, repository);
   }
 
+  private async _load(): Promise<() => void> {
+    const logins = await this._client.logins();
+    return () => {
+      this._logins = logins;
+    };
+  }
+
+  private _onEvent(_: Event.IManager, event: Event.Emission): void {
+    handleEvent(event, {
+      changed: resource => {
+        if (resource === 'registries' && this._logins) {
+          this._reloader.outdated();
+        }
+      }
+    });
+  }
+
+  private _onReturned(): void {
+    if (this._reloader.isOutdated) {
+      this._reloader.outdated();
+    }
+  }
+
   private _changed = new Signal<this, void>(this);
+  private _client: GpuContainersClient;
+  private _events: Event.IManager | undefined;
   private _isDisposed = false;
   private _logins: ILogin[] | null = null;
-  private _problem: IProblem | null = null;
+  private _reloader: Reloader;
+  private _visibility: IVisibility;
+}
+
+/** Options of the registries. */
+export namespace RegistriesModel {
+  /** What they are made of. */
+  export interface IOptions {
+    client: GpuContainersClient;
+    /** Jupyter's event bus; without it, only logins of this page are known. */
+    events?: Event.IManager;
+    /** Whether the page can be seen; by default that of the browser. */
+    visibility?: IVisibility;
+  }
 }

@@ -39,7 +39,8 @@ export const jobs: JupyterFrontEndPlugin<IJobsModel> = {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const client = new GpuContainersClient(serverSettings, trans);
     const jobs = new JobsModel({ client, events, trans });
-    jobs.ended.connect(() => void model.refresh(), model);
+    // also told by the server, where events arrive
+    jobs.ended.connect(() => model.outdated('images'), model);
     return jobs;
   }
 };
@@ -55,9 +56,10 @@ export const registries: JupyterFrontEndPlugin<IRegistriesModel> = {
     app: JupyterFrontEnd,
     translator: ITranslator | null
   ): IRegistriesModel => {
-    const { serverSettings } = app.serviceManager;
+    const { events, serverSettings } = app.serviceManager;
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    return new RegistriesModel(new GpuContainersClient(serverSettings, trans));
+    const client = new GpuContainersClient(serverSettings, trans);
+    return new RegistriesModel({ client, events });
   }
 };
 
