@@ -26,6 +26,7 @@ from .web.restarter import BoundedRestarter
 from .web.routes import handlers
 from .web.server_kernels import ServerKernels
 from .web.session_manager import RememberingSessionManager
+from .web.shells import keep_names
 from .web.websocket import PatientWebsocketConnection
 
 KERNEL_MANAGERS = ("ServerKernelManager", "AsyncIOLoopKernelManager")  # those of one kernel
@@ -124,6 +125,8 @@ class GpuContainersApp(ExtensionApp):
         """Take over what a former life left, and begin to reconcile, as soon as the loop runs."""
         if self.services is None:
             return
+        if (terminals := self._server.web_app.settings.get("terminal_manager")) is not None:
+            keep_names(terminals)
         if self._server_id is not None:
             self.services.reattach.begin(ServerAdopter(self._server))
         self.services.launches.resume(self.services.reattach.cleared)

@@ -248,9 +248,12 @@ def load_config(config_file: str | None = None) -> Config:
     return reader.config
 
 
-def load_services(config_file: str | None = None) -> Services:
-    """Make the object graph for a program that has no configuration of its own."""
-    return build_services(load_config(config_file))
+def load_services(config_file: str | None = None, engine_url: str | None = None) -> Services:
+    """Make the object graph for a program; an engine that is named counts before a file's."""
+    config = load_config(config_file)
+    if engine_url is not None:
+        config.GpuContainers.update({"engine_url": engine_url, "backend": "docker"})
+    return build_services(config)
 
 
 def _remove_all() -> None:

@@ -245,8 +245,10 @@ class ContainerBackend(ABC):
         """Return the last lines that the container wrote; "" when it is gone."""
 
     @abstractmethod
-    def follow_logs(self, container_id: str, *, tail: int = 20) -> AsyncGenerator[str, None]:
-        """Yield the last lines, then what the container writes, until its present run ends.
+    def stream_logs(
+        self, container_id: str, *, tail: int, follow: bool
+    ) -> AsyncGenerator[str, None]:
+        """Yield the last lines; then, to follow, what is written until the present run ends.
 
         Without terminal escapes; invalid UTF-8 is replaced. Who reads slowly holds little in
         memory. One that does not run yields what there is; of one that is gone that is nothing.

@@ -31,15 +31,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        return _unread()
     try:
         if arguments.json:
             print(json.dumps(outcome.json, indent=2, ensure_ascii=False))
         else:
-            print(outcome.text(Style.of(sys.stdout)))
+            text = outcome.text(Style.of(sys.stdout))
+            print(text, end="\n" if text else "")
         sys.stdout.flush()
     except BrokenPipeError:  # `… | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _unread()
     return outcome.status
+
+
+def _unread() -> int:
+    """Write nothing more, also not what is kept to be written at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 async def _run(arguments: Arguments) -> Outcome:
@@ -47,7 +56,7 @@ async def _run(arguments: Arguments) -> Outcome:
         load_services,  # after the command line is known to be understood
     )
 
-    services = await asyncio.to_thread(load_services, arguments.config)
+    services = await asyncio.to_thread(load_services, arguments.config, arguments.engine)
     try:
         return await arguments.command(services, arguments)
     except asyncio.CancelledError:

@@ -7,10 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from jupyter_gpu_containers.errors import ConflictError, ContainerNotFoundError, InvalidRequestError
+from jupyter_gpu_containers.errors import (
+    ConflictError,
+    ContainerNotFoundError,
+    InvalidRequestError,
+    KernelNotRunningError,
+)
 from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
 from jupyter_gpu_containers.model.kernel import labels
-from jupyter_gpu_containers.model.kernel.container import Container
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerStatus
 from jupyter_gpu_containers.model.kernel.launch import Caller
 from jupyter_gpu_containers.model.policy import Show
 from jupyter_gpu_containers.service.recovery.reconcile import Reconciler
@@ -105,7 +110,7 @@ def select(
     ----------
     rows : sequence of KernelRow
     targets : sequence of str
-        Ids of kernels or containers, beginnings of these, or names of containers.
+        Ids of kernels or containers, beginnings of these, or names of containers or notebooks.
     everything : bool
         All of the caller's kernels, instead of targets; also what dead processes left.
     caller : Caller
@@ -144,8 +149,32 @@ def select(
     return list(chosen.values())
 
 
+async def running_kernel(services: Services, target: str) -> KernelRow:
+    """Return the kernel that is meant, which runs.
+
+    Raises
+    ------
+    ContainerNotFoundError, InvalidRequestError, ConflictError
+        See `select`.
+    KernelNotRunningError
+    """
+    caller = services.kernels.seats.caller
+    rows = [row for row in await kernel_rows(services) if row.purpose == "kernel"]
+    (row,) = select(rows, [target], everything=False, caller=caller)
+    if row.status != ContainerStatus.RUNNING.value:
+        raise KernelNotRunningError(
+            f"{row.called} does not run: its container is {row.status}.",
+            "Restart the kernel first.",
+        )
+    return row
+
+
 def _one(rows: Sequence[KernelRow], target: str) -> KernelRow:
-    found = [row for row in rows if target in (row.container_id, row.kernel_id, row.container_name)]
+    found = [
+        row
+        for row in rows
+        if target in (row.container_id, row.kernel_id, row.container_name, row.notebook)
+    ]
     if not found and len(target) >= SHORTEST:
         found = [
             row

@@ -16,6 +16,7 @@ from .gpus import gpus
 from .image_parser import add_image_words
 from .outcome import Outcome
 from .runtime import add_runtime_words
+from .shells import add_exec_arguments, add_logs_arguments, execute, logs
 from .verdict import add_verdict_arguments, verdict
 
 PROGRAM = "jupyter gpu-containers"
@@ -28,6 +29,7 @@ class Arguments(argparse.Namespace):
     command: Command
     json: bool
     config: str | None
+    engine: str | None = None  # counts before the configuration's
 
 
 async def _doctor(services: Services, arguments: Any) -> Outcome:
@@ -75,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         help="id of a kernel or container, or the beginning of one; or a container's name",
     )
     which.add_argument("--all", action="store_true", help="all that are yours")
+    text = "Run a program in a running kernel's container; by default a shell."
+    add_exec_arguments(word("exec", execute, text))
+    text = "Show what a kernel's container has written."
+    add_logs_arguments(word("logs", logs, text))
     text = "Make an image of a running kernel's container, with what was installed in it."
     add_commit_arguments(word("commit", commit, text))
     word("doctor", _doctor, "Check everything that kernels in containers need.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
@@ -14,7 +15,7 @@ from tornado.iostream import StreamClosedError
 
 from jupyter_gpu_containers.errors import TerminalsUnavailableError, UnavailableError
 from jupyter_gpu_containers.model.kernel.shell import Program
-from jupyter_gpu_containers.service.kernel.shells import terminal_name
+from jupyter_gpu_containers.service.kernel.shells import is_terminal_of_ours, terminal_name
 
 from .base import BaseHandler
 
@@ -98,3 +99,20 @@ class LogHandler(BaseHandler):
         if self._sending is not None:
             self._sending.cancel()
         super().on_connection_close()
+
+
+def keep_names(manager: Any) -> None:
+    """Have no shell of the server's own bear the name of one in a container.
+
+    A page that restores its terminals has those made anew that are gone. What is typed there is
+    meant for a container.
+    """
+    make = manager.create
+
+    def create(**options: Any) -> Any:
+        name = str(options.get("name") or "")
+        if is_terminal_of_ours(name) and "shell_command" not in options:
+            raise web.HTTPError(404, f"The terminal {name} ended with its container.")
+        return make(**options)
+
+    manager.create = create

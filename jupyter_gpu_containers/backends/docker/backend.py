@@ -333,7 +333,7 @@ class DockerBackend(ContainerBackend):
         return usage_from_stats(row, time.time())
 
     async def signal(self, container_id: str, signum: int) -> None:
-        """Send a signal through docker-init to the process group; no error when it has ended."""
+        """Send a signal to the process group; no error when it has ended."""
         await self._ask(container_id, lambda client: requests.kill(client, container_id, signum))
 
     async def run(self, spec: ContainerSpec, *, timeout: float) -> tuple[int, str]:
@@ -367,9 +367,11 @@ class DockerBackend(ContainerBackend):
             return ""
         return plain_text(data)
 
-    def follow_logs(self, container_id: str, *, tail: int = 20) -> AsyncGenerator[str, None]:
-        """Yield the last lines, and what is written while its run goes on."""
-        return logs.follow(self._ask, container_id, tail)
+    def stream_logs(
+        self, container_id: str, *, tail: int, follow: bool
+    ) -> AsyncGenerator[str, None]:
+        """Yield the last lines, and where wanted what is written while its run goes on."""
+        return logs.stream(self._ask, container_id, tail, follow)
 
     async def execute(
         self,

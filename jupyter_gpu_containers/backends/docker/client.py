@@ -142,9 +142,9 @@ class EngineClient(docker.APIClient):
         with self._send("GET", path, params=query, stream=True) as response:
             return _last_bytes(response.iter_content(64 * 1024), limit)
 
-    def log_stream(self, container_id: str, *, tail: int) -> LogStream:
+    def log_stream(self, container_id: str, *, tail: int, follow: bool) -> LogStream:
         """Open the log of a container without a terminal, from its last lines on."""
-        query = {"stdout": 1, "stderr": 1, "follow": 1, "tail": str(tail)}
+        query = {"stdout": 1, "stderr": 1, "follow": int(follow), "tail": str(tail)}
         timeout = (self.timeout, None)  # a kernel may be silent for as long as it likes
         path = f"/containers/{container_id}/logs"
         return LogStream(self._send("GET", path, params=query, stream=True, timeout=timeout))

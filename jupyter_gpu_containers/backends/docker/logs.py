@@ -15,20 +15,22 @@ from .errors import translated
 Ask = Callable[[str, Callable[[EngineClient], LogStream]], Awaitable[LogStream]]
 
 
-async def follow(ask: Ask, container_id: str, tail: int) -> AsyncGenerator[str, None]:
-    """Yield the last lines and what follows; see `ContainerBackend.follow_logs`."""
+async def stream(ask: Ask, container_id: str, tail: int, follow: bool) -> AsyncGenerator[str, None]:
+    """Yield the last lines and what follows; see `ContainerBackend.stream_logs`."""
     try:
-        stream = await ask(container_id, lambda c: c.log_stream(container_id, tail=tail))
+        opened = await ask(
+            container_id, lambda c: c.log_stream(container_id, tail=tail, follow=follow)
+        )
     except ContainerNotFoundError:
         return
 
     def parts() -> Iterator[str]:
         text = PlainText()
         with translated(container_id):
-            yield from filter(None, map(text.feed, stream))
+            yield from filter(None, map(text.feed, opened))
         yield from filter(None, [text.feed(b"", final=True)])
 
-    reading = read_in_thread(parts(), stream.close, name="gpu-containers-log")
+    reading = read_in_thread(parts(), opened.close, name="gpu-containers-log")
     async with aclosing(reading):
         async for part in reading:
             yield part

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import aclosing
 
 from jupyter_gpu_containers.backends.output import plain_text
 from jupyter_gpu_containers.errors import (
@@ -314,15 +313,11 @@ class MemoryBackend(ContainerBackend):
             return ""
         return "".join(plain_text(record.log.read()).splitlines(keepends=True)[-tail:])
 
-    async def follow_logs(self, container_id: str, *, tail: int = 20) -> AsyncGenerator[str, None]:
-        """Yield the last lines, and what is written while its run goes on."""
-        with self._store.lock:
-            record = self._store.find(container_id)
-            running = record is not None and record.process is not None
-        if record is not None:
-            async with aclosing(shell.follow(record.log, tail, running=running)) as reading:
-                async for part in reading:
-                    yield part
+    def stream_logs(
+        self, container_id: str, *, tail: int, follow: bool
+    ) -> AsyncGenerator[str, None]:
+        """Yield the last lines, and where wanted what is written while its run goes on."""
+        return shell.stream(self._store, container_id, tail, follow=follow)
 
     async def execute(
         self,

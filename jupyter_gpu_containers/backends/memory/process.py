@@ -49,15 +49,15 @@ class Log:
             self._runs += 1
             self._changed.notify_all()
 
-    def follow(self, tail: int, *, running: bool, left: threading.Event) -> Iterator[bytes]:
-        """Yield the last lines, then what is written until the present run ends; blocks.
+    def read_on(self, tail: int, *, follow: bool, left: threading.Event) -> Iterator[bytes]:
+        """Yield the last lines, then, to follow, what is written until the run ends; blocks.
 
         Parameters
         ----------
         tail : int
             Lines.
-        running : bool
-            Whether there is a present run.
+        follow : bool
+            Whether there is a present run, whose end is waited for.
         left : threading.Event
             Nobody follows any more; see `wake`.
         """
@@ -65,7 +65,7 @@ class Log:
             data = b"".join(part for _, part in self._parts)
             position, run = self._dropped + len(self._parts), self._runs
         yield b"".join(data.splitlines(keepends=True)[-tail:] if tail > 0 else ())
-        while running and not left.is_set():
+        while follow and not left.is_set():
             with self._lock:
                 self._changed.wait_for(
                     lambda: (
@@ -74,7 +74,7 @@ class Log:
                         or self._dropped + len(self._parts) > position  # noqa: B023
                     )
                 )
-                running = self._runs == run
+                follow = self._runs == run
                 start = max(0, position - self._dropped)
                 new = b"".join(part for _, part in itertools.islice(self._parts, start, None))
                 position = self._dropped + len(self._parts)

@@ -24,8 +24,8 @@ from jupyter_gpu_containers.model.kernel.shell import Program, TerminalSize, ter
 from jupyter_gpu_containers.ports import Execution
 from jupyter_gpu_containers.runtime.streams import read_in_thread
 
-from .process import Log, Translation, stand_in_environment
-from .store import Record
+from .process import Translation, stand_in_environment
+from .store import MemoryStore, Record
 
 CHUNK = 64 * 1024  # bytes
 TERMINAL = str(Path(__file__).with_name("terminal.py"))
@@ -175,13 +175,20 @@ class LocalExecution(Execution):
             os.killpg(self._popen.pid, number)
 
 
-async def follow(log: Log, tail: int, *, running: bool) -> AsyncGenerator[str, None]:
-    """Yield a log's last lines and what follows; see `ContainerBackend.follow_logs`."""
+async def stream(
+    store: MemoryStore, container_id: str, tail: int, *, follow: bool
+) -> AsyncGenerator[str, None]:
+    """Yield a log's last lines and what follows; see `ContainerBackend.stream_logs`."""
+    with store.lock:
+        record = store.find(container_id)
+        if record is None:
+            return
+        log, follow = record.log, follow and record.process is not None
     left = threading.Event()
 
     def parts() -> Iterator[str]:
         text = PlainText()
-        yield from filter(None, map(text.feed, log.follow(tail, running=running, left=left)))
+        yield from filter(None, map(text.feed, log.read_on(tail, follow=follow, left=left)))
         yield from filter(None, [text.feed(b"", final=True)])
 
     def leave() -> None:

@@ -91,3 +91,12 @@ def terminal_variables(term: str | None) -> dict[str, str]:
     """Return the variables of a program on a terminal of this kind; an odd name is none."""
     named = term is not None and _TERM.fullmatch(term)
     return {"TERM": term if named and term else "xterm-256color"}
+
+
+def title(called: str, *, ended: bool = False) -> str:
+    """Return what entitles a terminal (xterm's control sequences, "OSC 0").
+
+    By its end pages know that there are words to be read in a terminal whose program has ended.
+    """
+    plain = "".join(sign for sign in called if sign.isprintable())[:60]
+    return f"\x1b]0;{plain} – container{' ended' if ended else ''}\x07"

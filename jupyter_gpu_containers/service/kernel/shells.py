@@ -66,9 +66,7 @@ class Shells:
                 "Start it again." if launch.phase.final else "Wait until it has a container.",
             )
         container = await self._container(launch.kernel_id)
-        if follow:
-            return self._backend.follow_logs(container.id, tail=tail)
-        return _once(await self._backend.logs(container.id, tail=tail))
+        return self._backend.stream_logs(container.id, tail=tail, follow=follow)
 
     async def _container(self, kernel_id: str) -> Container:
         found = [
@@ -83,13 +81,13 @@ class Shells:
         return found[0]
 
 
-async def _once(text: str) -> AsyncGenerator[str, None]:
-    if text:
-        yield text
-
-
 def terminal_name(launch: Launch) -> str:
     """Return a name for a kernel's terminal that no other had or has: letters, digits and "_"."""
     called = launch.path.rpartition("/")[2] or launch.display_name or "kernel"
     plain = re.sub(r"[^A-Za-z0-9]+", "_", called)[:LONGEST_NAME].strip("_") or "kernel"
-    return f"{plain}_{secrets.token_hex(3)}"
+    return f"{plain}_container_{secrets.token_hex(3)}"
+
+
+def is_terminal_of_ours(name: str) -> bool:
+    """Tell whether a terminal's name is one that `terminal_name` gives."""
+    return re.fullmatch(r"[A-Za-z0-9_]+_container_[0-9a-f]{6}", name) is not None

@@ -17,6 +17,7 @@ import { CommandIDs } from '../commands/commandIds';
 import { addShellCommands } from '../commands/shellCommands';
 import { userOf } from '../model/launches';
 import { DOMAIN, IGpuContainersModel } from '../tokens';
+import { keepEndedTerminals } from '../widgets/containerTerminals';
 import type { LogViewer } from '../widgets/logViewer';
 
 /** Leads into containers. */
@@ -80,6 +81,7 @@ export const shells: JupyterFrontEndPlugin<void> = {
       openTerminal: id => client.openTerminal(id),
       showLog
     });
+    keepEndedTerminals(commands);
     void restorer?.restore(viewers, {
       command: CommandIDs.showLog,
       args: ({ content }) => ({ id: content.launch }),
