@@ -301,9 +301,7 @@ class DockerBackend(ContainerBackend):
 
     async def verify_gpus(self, container_id: str, minor_numbers: Collection[int]) -> None:
         """Compare the container's device nodes with these; see `gpus.verify`."""
-        await self._ask(
-            container_id, lambda client: gpus.verify(client, container_id, minor_numbers)
-        )
+        await self._ask(container_id, lambda c: gpus.verify(c, container_id, minor_numbers))
 
     async def refused_gpus(
         self, container_id: str, minor_numbers: Collection[int]
@@ -367,9 +365,7 @@ class DockerBackend(ContainerBackend):
             return ""
         return plain_text(data)
 
-    def stream_logs(
-        self, container_id: str, *, tail: int, follow: bool
-    ) -> AsyncGenerator[str, None]:
+    def stream_logs(self, container_id: str, *, tail: int, follow: bool) -> AsyncGenerator[str]:
         """Yield the last lines, and where wanted what is written while its run goes on."""
         return logs.stream(self._ask, container_id, tail, follow)
 

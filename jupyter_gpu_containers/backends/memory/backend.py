@@ -313,9 +313,7 @@ class MemoryBackend(ContainerBackend):
             return ""
         return "".join(plain_text(record.log.read()).splitlines(keepends=True)[-tail:])
 
-    def stream_logs(
-        self, container_id: str, *, tail: int, follow: bool
-    ) -> AsyncGenerator[str, None]:
+    def stream_logs(self, container_id: str, *, tail: int, follow: bool) -> AsyncGenerator[str]:
         """Yield the last lines, and where wanted what is written while its run goes on."""
         return shell.stream(self._store, container_id, tail, follow=follow)
 
