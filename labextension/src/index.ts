@@ -7,6 +7,7 @@ import { model, switcher } from './plugins/model';
 import { cellExecutor, sessionDialogs } from './plugins/notebooks';
 import { preferences } from './plugins/preferences';
 import { queue } from './plugins/queue';
+import { settingsLanguage } from './plugins/settingsLanguage';
 import { shells } from './plugins/shells';
 import { commands, panel, toolbar } from './plugins/ui';
 
@@ -25,7 +26,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   images,
   shells,
   panel,
-  toolbar
+  toolbar,
+  settingsLanguage
 ];
 
 export default plugins;
