@@ -127,6 +127,10 @@ export namespace IKernelSwitcher {
   export interface IFacts {
     /** Image reference. */
     image: string;
+    /** What the image is in its registry, "sha256:…"; null or missing where it was never in one. */
+    digest?: string | null;
+    /** Name of the kernel in the image. */
+    kernel?: string;
     /** Number of GPUs. */
     gpus: number;
     /** Their MIG profile, where they are MIG instances. */

@@ -1,4 +1,4 @@
-// Pure questions about image references; the server alone decides what is a valid one.
+// Pure questions about image references. The grammar is the server's (`model/image/image.py`).
 
 /** Registry of references that name none. */
 export const DOCKER_HUB = 'docker.io';
@@ -11,6 +11,54 @@ export interface IReferenceParts {
   repository: string;
   /** Empty where none is given. */
   tag: string;
+}
+
+const COMPONENT = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
+const LABEL = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
+const REGISTRY = `(?:${LABEL}(?:\\.${LABEL})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?`;
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const REFERENCE = new RegExp(
+  `^(?:${REGISTRY}/)?${COMPONENT}(?:/${COMPONENT})*` +
+    '(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?' +
+    '(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$'
+);
+/** Longer ones are no reference that anybody means; the pattern never sees them. */
+const LONGEST = 512;
+
+/** Whether a text can be a reference, not an image id. */
+export function isReference(text: string): boolean {
+  return text.length <= LONGEST && REFERENCE.test(text) && !DIGEST.test(text);
+}
+
+/** Whether a text is a digest. */
+export function isDigest(text: string): boolean {
+  return DIGEST.test(text);
+}
+
+/** The digest that a reference names, or null. */
+export function digestOf(reference: string): string | null {
+  const digest = reference.split('@')[1] ?? '';
+  return isDigest(digest) ? digest : null;
+}
+
+/** The same repository by a digest: this content alone. */
+export function withDigest(reference: string, digest: string): string {
+  const [name] = reference.split('@');
+  const colon = name.lastIndexOf(':');
+  const base = colon > name.lastIndexOf('/') ? name.slice(0, colon) : name;
+  return `${base}@${digest}`;
+}
+
+/** Whether two references name the same: "pytorch" is "docker.io/library/pytorch:latest". */
+export function isSameReference(one: string, other: string): boolean {
+  const [a, b] = [one, other].map(reference => {
+    const { host, repository, tag } = splitReference(reference);
+    const digest = reference.split('@')[1] ?? '';
+    return [host, repository, tag || (digest ? '' : 'latest'), digest].join(
+      ' '
+    );
+  });
+  return a === b;
 }
 
 /** Take a reference apart as Docker does: "nvcr.io/nvidia/pytorch:25.08-py3". */
