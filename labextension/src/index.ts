@@ -4,11 +4,16 @@ import { attach } from './plugins/attach';
 import { idle } from './plugins/idle';
 import { images, jobs, registries } from './plugins/images';
 import { model, switcher } from './plugins/model';
-import { cellExecutor, sessionDialogs } from './plugins/notebooks';
+import {
+  cellExecutor,
+  kernelQuestions,
+  sessionDialogs
+} from './plugins/notebooks';
 import { preferences } from './plugins/preferences';
 import { queue } from './plugins/queue';
 import { settingsLanguage } from './plugins/settingsLanguage';
 import { shells } from './plugins/shells';
+import { remembered } from './plugins/remembered';
 import { commands, panel, toolbar } from './plugins/ui';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -16,7 +21,9 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   model,
   switcher,
   cellExecutor,
+  kernelQuestions,
   sessionDialogs,
+  remembered,
   attach,
   commands,
   queue,

@@ -156,6 +156,26 @@ export namespace IKernelSwitcher {
   }
 }
 
+/** Questions in the place of JupyterLab's choice of a kernel. */
+export const IKernelQuestions = new Token<IKernelQuestions>(
+  'jupyter-gpu-containers:IKernelQuestions',
+  'Questions that take the place of JupyterLab’s choice of a kernel.'
+);
+
+/** What is asked before JupyterLab asks which kernel a notebook is to have. */
+export interface IKernelQuestions {
+  /** Have this asked for a notebook, until the returned object is disposed of. */
+  set(context: ISessionContext, ask: IKernelQuestions.Ask): IDisposable;
+  /** Ask, if there is something; returns whether JupyterLab need not ask any more. */
+  ask(context: ISessionContext): Promise<boolean>;
+}
+
+/** Types of the questions. */
+export namespace IKernelQuestions {
+  /** Asks; returns whether JupyterLab need not ask any more. */
+  export type Ask = () => Promise<boolean>;
+}
+
 /** What people have set. */
 export const IPreferences = new Token<IPreferences>(
   'jupyter-gpu-containers:IPreferences',

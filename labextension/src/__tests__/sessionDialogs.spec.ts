@@ -1,10 +1,12 @@
 // JupyterLab's kernel dialog: environments are launched, everything else is as ever.
 import { SessionContextDialogs } from '@jupyterlab/apputils';
 import { GpuSessionContextDialogs } from '../dialogs/sessionDialogs';
+import { KernelQuestions } from '../model/kernelQuestions';
 import { IKernelSwitcher } from '../tokens';
 import { FakeContext } from './fakes';
 
 describe('GpuSessionContextDialogs', () => {
+  const questions = new KernelQuestions();
   const start = jest.fn(() => Promise.resolve(true));
   const switcher = {
     start,
@@ -16,7 +18,7 @@ describe('GpuSessionContextDialogs', () => {
   async function choose(
     name: string,
     context: FakeContext,
-    dialogs = new GpuSessionContextDialogs(switcher)
+    dialogs = new GpuSessionContextDialogs(switcher, questions)
   ): Promise<void> {
     const selectKernel = jest
       .spyOn(SessionContextDialogs.prototype, 'selectKernel')
@@ -48,9 +50,31 @@ describe('GpuSessionContextDialogs', () => {
     expect(context.changeKernel).toHaveBeenCalledWith({ name: 'python3' });
   });
 
+  it('asks first what is to be asked in its place', async () => {
+    const context = new FakeContext();
+    let isAnswered = true;
+    const ask = jest.fn(() => Promise.resolve(isAnswered));
+    const asked = questions.set(context.asContext, ask);
+    await new GpuSessionContextDialogs(switcher, questions).selectKernel(
+      context.asContext
+    );
+    expect(ask).toHaveBeenCalledTimes(1);
+    isAnswered = false;
+    await choose('python3', context);
+    expect(ask).toHaveBeenCalledTimes(2);
+    asked.dispose();
+    await choose('python3', context);
+    expect(ask).toHaveBeenCalledTimes(2);
+    expect(context.changeKernel).toHaveBeenCalledTimes(2);
+  });
+
   it('leaves everything to JupyterLab without a switcher', async () => {
     const context = new FakeContext();
-    await choose('pytorch-1gpu', context, new GpuSessionContextDialogs(null));
+    await choose(
+      'pytorch-1gpu',
+      context,
+      new GpuSessionContextDialogs(null, null)
+    );
     expect(context.changeKernel).toHaveBeenCalledWith({ name: 'pytorch-1gpu' });
   });
 });

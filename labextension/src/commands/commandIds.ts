@@ -8,6 +8,10 @@ export namespace CommandIDs {
   export const refresh = 'gpu-containers:refresh';
   /** Ask for image, kernel and GPUs, and start them for a notebook. */
   export const selectEnvironment = 'gpu-containers:select-environment';
+  /** Start what a notebook remembers to have run in. */
+  export const useRemembered = 'gpu-containers:use-remembered';
+  /** Do not offer for now what a notebook remembers. */
+  export const declineRemembered = 'gpu-containers:decline-remembered';
   /** Start a kernel for a notebook and attach it. */
   export const launch = 'gpu-containers:launch';
   /** Show how a launch gets on. */

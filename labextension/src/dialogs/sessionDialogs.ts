@@ -1,6 +1,6 @@
 // JupyterLab's own dialogs, where choosing an environment takes the same road as our dialog.
 import { ISessionContext, SessionContextDialogs } from '@jupyterlab/apputils';
-import { IKernelSwitcher } from '../tokens';
+import { IKernelQuestions, IKernelSwitcher } from '../tokens';
 
 type ChangeKernel = ISessionContext['changeKernel'];
 
@@ -8,13 +8,16 @@ type ChangeKernel = ISessionContext['changeKernel'];
 export class GpuSessionContextDialogs extends SessionContextDialogs {
   constructor(
     private readonly _switcher: IKernelSwitcher | null,
+    private readonly _questions: IKernelQuestions | null,
     options: ISessionContext.IDialogsOptions = {}
   ) {
     super(options);
   }
 
-  override selectKernel(sessionContext: ISessionContext): Promise<void> {
-    return super.selectKernel(this._withSwitch(sessionContext));
+  override async selectKernel(sessionContext: ISessionContext): Promise<void> {
+    if (!(await this._questions?.ask(sessionContext))) {
+      await super.selectKernel(this._withSwitch(sessionContext));
+    }
   }
 
   /** The same session context, whose `changeKernel` launches what is an environment. */

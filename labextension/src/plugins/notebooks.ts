@@ -10,7 +10,8 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { HoldingCellExecutor } from '../model/executor';
 import { GpuSessionContextDialogs } from '../dialogs/sessionDialogs';
-import { IKernelSwitcher } from '../tokens';
+import { KernelQuestions } from '../model/kernelQuestions';
+import { IKernelQuestions, IKernelSwitcher } from '../tokens';
 
 // Both replace a plugin of JupyterLab without disabling it: of two plugins that provide a token,
 // the one registered later is used, and extensions come after the core. So where ours is disabled
@@ -30,20 +31,30 @@ export const cellExecutor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
   ): INotebookCellExecutor => new HoldingCellExecutor(switcher, runCell)
 };
 
+/** Provides the questions that take the place of JupyterLab's. */
+export const kernelQuestions: JupyterFrontEndPlugin<IKernelQuestions> = {
+  id: 'jupyter-gpu-containers:kernel-questions',
+  description: 'Provides questions in the place of JupyterLab’s kernel dialog.',
+  autoStart: true,
+  provides: IKernelQuestions,
+  activate: (app: JupyterFrontEnd): IKernelQuestions => new KernelQuestions()
+};
+
 /** Replaces the session dialogs of JupyterLab. */
 export const sessionDialogs: JupyterFrontEndPlugin<ISessionContextDialogs> = {
   id: 'jupyter-gpu-containers:session-dialogs',
   description: 'Launches environments that are chosen in JupyterLab’s dialog.',
   autoStart: true,
   provides: ISessionContextDialogs,
-  optional: [IKernelSwitcher, ITranslator, ISettingRegistry],
+  optional: [IKernelSwitcher, IKernelQuestions, ITranslator, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     switcher: IKernelSwitcher | null,
+    questions: IKernelQuestions | null,
     translator: ITranslator | null,
     settingRegistry: ISettingRegistry | null
   ): ISessionContextDialogs =>
-    new GpuSessionContextDialogs(switcher, {
+    new GpuSessionContextDialogs(switcher, questions, {
       translator: translator ?? nullTranslator,
       settingRegistry
     })

@@ -1,0 +1,264 @@
+"""Notebooks remember where they ran: offered elsewhere, and nothing fetched or started unasked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, Request, expect
+
+from .conftest import H100, OpenNotebook, shut_down_kernels
+from .page import OLD_OR_NEW, NotebookPage
+from .server import LabServer, lab_server
+
+pytestmark = pytest.mark.ui
+
+KEY = "jupyter_gpu_containers"
+TORCH = "nvcr.io/nvidia/pytorch:25.08-py3"
+TITLE = "PyTorch 25.08 · 1 GPU"
+KERNELSPEC = {"name": "nvidia-pytorch-25.08-py3-1gpu", "display_name": TITLE}
+OTHER_DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.fixture(scope="module")
+def elsewhere(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """Another machine, with one GPU."""
+    config = {"GpuContainers": {"backend": "memory", "fixed_gpus": [H100]}}
+    with lab_server(tmp_path_factory.mktemp("elsewhere") / "lab", config=config) as lab:
+        yield lab
+
+
+@pytest.fixture
+def there(
+    elsewhere: LabServer, opener: Callable[[LabServer], OpenNotebook], page: Page
+) -> Iterator[OpenNotebook]:
+    """Open a notebook on the other machine, where no environment was made yet."""
+    yield opener(elsewhere)
+    page.close()
+    forget(elsewhere)
+
+
+def forget(lab: LabServer) -> None:
+    """Leave neither kernel nor environment."""
+    shut_down_kernels(lab)
+    for environment in lab.request("gpu-containers/environments")["environments"]:
+        lab.request(f"gpu-containers/environments/{environment['name']}", "DELETE")
+
+
+def file_of(notebook: NotebookPage) -> Path:
+    return notebook.lab.root / notebook.path
+
+
+def metadata(notebook: NotebookPage) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file_of(notebook).read_text(encoding="utf-8"))["metadata"]
+    return found
+
+
+def save(notebook: NotebookPage) -> None:
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+
+def is_dirty(notebook: NotebookPage) -> bool:
+    return bool(
+        notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.dirty")
+    )
+
+
+def digest_of(lab: LabServer, reference: str) -> str:
+    return str(lab.request(f"gpu-containers/images/{reference}")["digest"])
+
+
+def has_started(lab: LabServer) -> bool:
+    return any(launch["phase"] not in ("failed", "cancelled") for launch in lab.launches())
+
+
+def banner(notebook: NotebookPage) -> Locator:
+    return notebook.page.locator(".jp-GpuContainers-banner:visible")
+
+
+def open_with(
+    there: OpenNotebook,
+    remembered: object,
+    *,
+    kernelspec: dict[str, str] | None = None,
+    name: str = "train",
+) -> NotebookPage:
+    """Open a notebook whose metadata somebody else has written; wait for no kernel."""
+    notebook = there(*("x = 1", OLD_OR_NEW, "print(6 * 7)"), name=name, wait=False)
+    content = json.loads(file_of(notebook).read_text(encoding="utf-8"))
+    content["metadata"] = {
+        "kernelspec": {"language": "python", **(kernelspec or KERNELSPEC)},
+        "language_info": {"name": "python"},
+        KEY: remembered,
+    }
+    file_of(notebook).write_text(json.dumps(content), encoding="utf-8")
+    notebook.open()
+    return notebook
+
+
+def test_what_ran_here_is_offered_elsewhere_and_starts_with_a_click(
+    demo: OpenNotebook, elsewhere: LabServer, page: Page
+) -> None:
+    notebook = demo()
+    notebook.choose("PyTorch 25.08")
+    notebook.wait_for_kernel(TITLE)
+    save(notebook)
+    expected = {
+        "image": TORCH,
+        "digest": digest_of(notebook.lab, TORCH),
+        "kernel": "python3",
+        "gpus": 1,
+    }
+    assert metadata(notebook)[KEY] == expected
+
+    notebook.reload()  # its environment is here: nothing to ask, nothing to write
+    notebook.wait_for_kernel(TITLE)
+    expect(banner(notebook)).to_have_count(0)
+    assert not is_dirty(notebook)
+
+    other = NotebookPage(page, elsewhere, notebook.path)
+    other.folder.mkdir(parents=True)
+    shutil.copy(file_of(notebook), file_of(other))
+    other.open()
+    expect(banner(other)).to_contain_text(f"Last run in {TORCH} (1 GPU) — use it here?")
+    expect(banner(other)).to_contain_text("On this machine")
+    assert not has_started(elsewhere)  # nothing starts by itself
+    assert elsewhere.request("api/kernels") == []
+    banner(other).get_by_role("button", name="Use It", exact=True).click()
+    other.wait_for_kernel(TITLE)
+    expect(banner(other)).to_have_count(0)
+    other.run(1)
+    other.expect_output(1, "new")
+    page.close()
+    forget(elsewhere)
+
+
+def test_an_image_that_is_not_here_is_fetched_only_when_asked_for(
+    there: OpenNotebook, elsewhere: LabServer
+) -> None:
+    digest = digest_of(elsewhere, TORCH)
+    elsewhere.request(f"gpu-containers/images/{TORCH}", "DELETE")
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/gpu-containers/images/" in request.url or request.method == "POST":
+            asked.append(request.url)
+
+    remembered = {"image": TORCH, "digest": digest, "kernel": "python3", "gpus": 2}
+    notebook = open_with(there, remembered)
+    notebook.page.on("request", note)
+    expect(banner(notebook)).to_contain_text("use it here?")
+    expect(banner(notebook)).to_contain_text("Here: 1 GPU")  # it had two
+    assert not [url for url in asked if "gpu-containers" in url]
+    banner(notebook).get_by_role("button", name="Use It…").click()
+    dialog = notebook.dialog
+    expect(dialog).to_contain_text("Nothing has been downloaded yet")
+    expect(dialog).to_contain_text("to download")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert not has_started(elsewhere)
+
+    banner(notebook).get_by_role("button", name="Use It…").click()
+    dialog.get_by_role("button", name="Get It and Start").click()
+    notebook.wait_for_kernel(TITLE)
+    expect(banner(notebook)).to_have_count(0)
+    assert digest_of(elsewhere, TORCH) == digest
+
+
+def test_a_name_that_stands_for_another_image_is_said_to(
+    there: OpenNotebook, elsewhere: LabServer
+) -> None:
+    remembered = {"image": TORCH, "digest": OTHER_DIGEST, "kernel": "python3", "gpus": 1}
+    elsewhere.request("gpu-containers/environments", "POST", {"image": TORCH, "gpus": 1})
+    notebook = open_with(there, remembered)  # its kernelspec is here, too
+    expect(banner(notebook)).to_contain_text("this name stands for another image now")
+    assert not has_started(elsewhere)
+    banner(notebook).get_by_role("button", name="Get the Same One…").click()
+    expect(notebook.dialog.get_by_role("alert")).to_be_visible()  # nobody has it any more
+    expect(notebook.dialog.get_by_role("button", name="Get It and Start")).to_be_disabled()
+    notebook.dialog.get_by_role("button", name="Cancel").click()
+    banner(notebook).get_by_role("button", name="Use This Machine’s").click()
+    notebook.wait_for_kernel(TITLE)
+    save(notebook)
+    assert metadata(notebook)[KEY]["digest"] == digest_of(elsewhere, TORCH)
+
+
+def test_a_cell_that_is_run_without_a_kernel_asks_the_same(
+    there: OpenNotebook, elsewhere: LabServer
+) -> None:
+    digest = digest_of(elsewhere, TORCH)
+    remembered = {"image": TORCH, "digest": digest, "kernel": "python3", "gpus": 1}
+    notebook = open_with(there, remembered)
+    banner(notebook).get_by_role("button", name="Not Now").click()
+    expect(banner(notebook)).to_have_count(0)
+    notebook.run(2)
+    expect(notebook.dialog).to_contain_text("This notebook has no kernel yet")
+    notebook.dialog.get_by_role("button", name="Other Kernel…").click()
+    expect(notebook.dialog).to_contain_text("Select Kernel")  # JupyterLab's own
+    notebook.dialog.get_by_role("button", name="No Kernel").click()
+    notebook.run(2)
+    notebook.dialog.get_by_role("button", name="Use It", exact=True).click()
+    notebook.expect_output(2, "42")  # the cell that asked for it has run
+    notebook.wait_for_kernel(TITLE)
+
+
+def test_an_environment_that_only_its_name_tells_of(there: OpenNotebook) -> None:
+    notebook = open_with(there, None)
+    expect(banner(notebook)).to_contain_text(f"Last run in “{TITLE}”")
+    expect(notebook.dialog).to_have_count(0)
+    banner(notebook).get_by_role("button", name="Choose Environment…").click()
+    expect(notebook.dialog).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"image": "<img src=x onerror=window.pwned=1>", "kernel": "python3", "gpus": 1},
+        {"image": "a" * (1 << 20), "kernel": {"a": ["b"]}, "gpus": "1"},
+    ],
+    ids=["html", "huge"],
+)
+def test_what_we_have_not_written_is_nothing(there: OpenNotebook, hostile: object) -> None:
+    """More of it, without a browser: `remembered.spec.ts`."""
+    local = {"name": "python3", "display_name": "Python 3"}
+    notebook = open_with(there, hostile, kernelspec=local)
+    notebook.wait_for_kernel()
+    notebook.expect_environment("Select environment")
+    expect(banner(notebook)).to_have_count(0)
+    assert notebook.page.evaluate("() => window.pwned") is None
+
+
+def test_what_others_have_written_is_text(there: OpenNotebook) -> None:
+    """An image of an attacker's registry, a title that is markup: shown, and nobody is asked."""
+    seen: list[str] = []
+    evil = {"image": "evil.example.com/a/b:1", "kernel": "python3", "gpus": 1}
+    title = "<img src=x onerror=window.pwned=1> · 1 GPU"
+    kernelspec = {"name": "evil-1gpu", "display_name": title}
+    notebook = there(wait=False)
+    notebook.page.on("request", lambda request: seen.append(request.url))
+    notebook = open_with(there, evil, kernelspec=kernelspec, name="attacked")
+    expect(banner(notebook)).to_contain_text("Last run in evil.example.com/a/b:1 (1 GPU)")
+    expect(banner(notebook)).to_contain_text("Not on this machine")
+    assert seen
+    assert not [url for url in seen if "evil.example.com" in url or "gpu-containers/images/" in url]
+    notebook = open_with(there, None, kernelspec=kernelspec, name="marked")
+    expect(banner(notebook)).to_contain_text(title)
+    assert notebook.page.evaluate("() => window.pwned") is None
+
+
+def test_a_move_out_of_containers_is_remembered_too(demo: OpenNotebook) -> None:
+    notebook = demo()
+    notebook.choose("PyTorch 25.08")
+    notebook.wait_for_kernel(TITLE)
+    save(notebook)
+    assert KEY in metadata(notebook)
+    notebook.button.get_by_role("button").click()
+    notebook.dialog.get_by_role("button", name="Other Kernel…").click()
+    notebook.dialog.locator("select").select_option(label="Python 3 (ipykernel)")
+    notebook.dialog.get_by_role("button", name="Select", exact=False).last.click()
+    notebook.wait_for_kernel("Python 3 (ipykernel)")
+    save(notebook)
+    assert KEY not in metadata(notebook)
