@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -140,6 +141,36 @@ async def test_the_load_is_told_to_who_has_asked(
     now = (await api("GET", "/gpus")).json["gpus"]
     holder = next(gpu for gpu in now if gpu["holders"])["holders"][0]
     assert holder["memory_used"] == 2 * GIB
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"at": "2026-11-22T08:00:00Z", "gpus": [{"uuid": "GPU-1", "memory_used": "<b>"}]},
+        {"at": "2026-11-22T08:00:00Z"},
+        {},
+    ],
+)
+async def test_what_is_no_event_of_ours_is_not_passed_on(
+    bus: Bus, http_server_client: Any, jp_auth_header: Any, jp_base_url: str, data: object
+) -> None:
+    """Put on the bus by whoever may use the server; what keeps to the schema comes through."""
+
+    async def put(body: object) -> int:
+        answer = await http_server_client.fetch(
+            f"{jp_base_url}api/events",
+            method="POST",
+            headers=jp_auth_header,
+            body=json.dumps({"schema_id": GPU_LOAD_EVENT, "version": "1", "data": body}),
+            raise_error=False,
+        )
+        return int(answer.code)
+
+    assert await put(data) >= 400
+    right = {"at": "2026-11-22T08:00:00Z", "gpus": []}
+    assert await put(right) == 204
+    first = await bus.until(lambda schema_id, data: schema_id == GPU_LOAD_EVENT)
+    assert first["gpus"] == []
 
 
 async def test_nobody_looks_when_the_server_has_ended(api: Api, jp_serverapp: Any) -> None:
