@@ -86,6 +86,8 @@ export interface ICatalogueEntry {
   fetch_seconds: number | null;
   /** References of other versions, newest first. */
   tags: string[];
+  /** The newest of them that this machine can run; null = none, or not known. */
+  runs_here?: string | null;
 }
 
 /** A repository that Docker Hub's search found. */

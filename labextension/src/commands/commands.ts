@@ -1,24 +1,22 @@
 // The commands: every button, menu and test acts through them.
 import { Notification } from '@jupyterlab/apputils';
 import { NotebookPanel } from '@jupyterlab/notebook';
-import { TranslationBundle } from '@jupyterlab/translation';
-import { CommandRegistry } from '@lumino/commands';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { DisposableSet, IDisposable } from '@lumino/disposable';
 import { CommandIDs } from './commandIds';
-import { PALETTE, PATH, findImage, text } from './commandTools';
-import { imageTitle } from '../model/format';
+import { PALETTE, PATH, text } from './commandTools';
+import {
+  BYTES,
+  ISelectOptions,
+  RUNS_HERE,
+  presetOfArgs,
+  selectEnvironment
+} from './selectEnvironment';
 import { chipIcon } from '../icons';
-import { IGpuContainersModel, IKernelSwitcher } from '../tokens';
-import { needsWarning } from '../model/verdicts';
 import { INewLaunch } from '../client/wire';
 
 /** What the commands work on. */
-export interface ICommandOptions {
-  commands: CommandRegistry;
-  model: IGpuContainersModel;
-  switcher: IKernelSwitcher;
-  trans: TranslationBundle;
+export interface ICommandOptions extends ISelectOptions {
   /** The notebook of a path, or the current one. */
   findNotebook: (path?: string) => NotebookPanel | null;
   openPanel: () => void;
@@ -31,17 +29,6 @@ export function addCommands(options: ICommandOptions): IDisposable {
   const onNotebook = (args: ReadonlyPartialJSONObject) =>
     enabled() && findNotebook(text(args.path)) !== null;
   const added = new DisposableSet();
-
-  /** Warn of an image that does not run here, and let the user decide. */
-  const mayStart = async ({ image: wanted, gpus }: INewLaunch) => {
-    const image = findImage(model, { image: wanted });
-    if (!image?.verdict || !needsWarning(image.verdict, gpus)) {
-      return true;
-    }
-    const { warnOfVerdict } = await import('../dialogs/imageDialogs');
-    const action = trans.__('Start Anyway');
-    return warnOfVerdict(trans, imageTitle(image), image.verdict, action);
-  };
 
   added.add(
     commands.addCommand(CommandIDs.openPanel, {
@@ -82,6 +69,14 @@ export function addCommands(options: ICommandOptions): IDisposable {
               description: trans.__(
                 'Reference or id of the image to begin with'
               )
+            },
+            gpus: { type: 'integer', minimum: 0 },
+            shmSize: { type: 'integer', minimum: 0, description: BYTES },
+            memory: { type: 'integer', minimum: 0, description: BYTES },
+            filter: {
+              type: 'string',
+              enum: [RUNS_HERE],
+              description: trans.__('Leave out images that do not run here')
             }
           }
         }
@@ -95,21 +90,10 @@ export function addCommands(options: ICommandOptions): IDisposable {
           );
           return;
         }
-        const { ADD_IMAGE, OTHER_KERNEL, askForLaunch } =
-          await import('../dialogs/dialogs');
-        const request = await askForLaunch(
-          options,
-          panel.sessionContext,
-          text(args.image)
-        );
-        if (request === OTHER_KERNEL) {
-          await commands.execute('notebook:change-kernel');
-        } else if (request === ADD_IMAGE) {
-          await commands.execute(CommandIDs.addImage);
-        } else if (request && (await mayStart(request))) {
-          const path = panel.context.path;
-          void commands.execute(CommandIDs.launch, { ...request, path });
-        }
+        await selectEnvironment(options, panel, {
+          preset: presetOfArgs(args),
+          onlyFitting: args.filter === RUNS_HERE
+        });
       }
     })
   );
@@ -127,7 +111,14 @@ export function addCommands(options: ICommandOptions): IDisposable {
             kernel: { type: 'string' },
             gpus: { type: 'integer', minimum: 0 },
             gpu_profile: { type: 'string' },
-            gpu_uuids: { type: 'array', items: { type: 'string' } }
+            gpu_uuids: { type: 'array', items: { type: 'string' } },
+            memory: { type: 'integer', description: BYTES },
+            shm_size: { type: 'integer', description: BYTES },
+            mounts: { type: 'array', items: { type: 'string' } },
+            pull: {
+              type: 'boolean',
+              description: trans.__('Download the image if it is not here')
+            }
           }
         }
       },
@@ -138,9 +129,12 @@ export function addCommands(options: ICommandOptions): IDisposable {
         }
         const { environment, image, kernel } = args as INewLaunch;
         const { gpus, gpu_profile, gpu_uuids } = args as INewLaunch;
+        const { memory, shm_size, mounts, pull } = args as INewLaunch;
+        const devices = { gpus, gpu_profile, gpu_uuids };
+        const limits = { memory, shm_size, mounts };
         const what = environment
           ? { environment }
-          : { image, kernel, gpus, gpu_profile, gpu_uuids };
+          : { image, kernel, ...devices, ...limits, pull };
         return switcher.start(panel.sessionContext, what);
       }
     })

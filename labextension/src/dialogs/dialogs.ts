@@ -1,79 +1,17 @@
-// The dialogs of the commands: choose an environment, follow its start, read why it failed.
+// The dialogs of the commands: follow a start, read why it failed.
 import { Dialog, ISessionContext } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { FormDialog } from './formDialog';
 import { showProblem } from './problemDialog';
 import { toProblem } from '../client/requests';
 import { IGpuContainersModel, IKernelSwitcher } from '../tokens';
-import { INewLaunch, IProblem } from '../client/wire';
-import { LaunchForm } from '../forms/launchForm';
+import { IProblem } from '../client/wire';
 import { LaunchProgress } from '../widgets/launchProgress';
-
-/** Instead of an environment, JupyterLab's own choice of kernels is asked for. */
-export const OTHER_KERNEL = 'other-kernel';
-
-/** Instead of an environment, an image that is not here yet is asked for. */
-export const ADD_IMAGE = 'add-image';
 
 /** What the dialogs show and speak. */
 export interface IDialogOptions {
   model: IGpuContainersModel;
   switcher: IKernelSwitcher;
   trans: TranslationBundle;
-}
-
-/**
- * Ask for image, kernel and GPUs of a notebook.
- *
- * @param image - the image to begin with; by default the notebook's present one
- * @returns what was chosen, {@link OTHER_KERNEL}, {@link ADD_IMAGE}, or null
- */
-export async function askForLaunch(
-  { model, switcher, trans }: IDialogOptions,
-  context: ISessionContext,
-  image?: string
-): Promise<INewLaunch | typeof OTHER_KERNEL | typeof ADD_IMAGE | null> {
-  const kernel = context.session?.kernel;
-  const present = switcher.environment(kernel?.name ?? '');
-  const body = new LaunchForm({
-    model,
-    trans,
-    image: image ?? present?.image,
-    gpus: present?.gpus,
-    gpuProfile: present?.gpu_profile,
-    kernelId: kernel?.id,
-    onSubmit: () => dialog.resolve(2),
-    onAddImage: () => {
-      wantsImage = true;
-      dialog.reject();
-    }
-  });
-  let wantsImage = false;
-  const dialog = new FormDialog<INewLaunch | null>({
-    title: trans.__('Environment for %1', context.name),
-    body,
-    buttons: [
-      Dialog.cancelButton({
-        label: trans.__('Other Kernel…'),
-        caption: trans.__('Choose a kernel outside of containers'),
-        actions: [OTHER_KERNEL]
-      }),
-      Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.okButton({ label: trans.__('Start') })
-    ]
-  });
-  dialog.addClass('jp-GpuContainers-dialog');
-  const watching = model.watch();
-  const { button, value } = await dialog
-    .launch()
-    .finally(() => watching.dispose());
-  if (wantsImage) {
-    return ADD_IMAGE;
-  }
-  if (button.actions.includes(OTHER_KERNEL)) {
-    return OTHER_KERNEL;
-  }
-  return button.accept ? value : null;
 }
 
 /** Follow a switch until it ends, is cancelled, or the dialog is closed. */

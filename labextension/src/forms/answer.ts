@@ -44,3 +44,27 @@ export function useAnswer<T>(key: string, ask: () => Promise<T>): IAnswer<T> {
   }
   return { ...NOTHING, isLoading: key !== '' };
 }
+
+/**
+ * A value once it has not changed for a while; at first it is the value itself.
+ *
+ * @param pause - in milliseconds
+ * @returns the value, and a way to wait no longer: false where nothing was waited for
+ */
+export function useSettled(
+  value: string,
+  pause: number
+): [string, () => boolean] {
+  const [settled, setSettled] = React.useState(value);
+  React.useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), pause);
+    return () => clearTimeout(timer);
+  }, [value, pause]);
+  return [
+    settled,
+    () => {
+      setSettled(value);
+      return settled !== value;
+    }
+  ];
+}

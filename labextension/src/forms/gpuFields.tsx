@@ -3,9 +3,15 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { formatBytes, gpuCount } from '../model/format';
-import { IGpuKind, canBeHad } from '../model/gpuKinds';
+import {
+  IGpuKind,
+  availableTo,
+  canBeHad,
+  freeNow,
+  holdersOf
+} from '../model/gpuKinds';
+import { namesOf } from '../model/loss';
 import { IGpu } from '../client/wire';
-import { freeOf } from '../panel/gpus';
 
 /** What the fields ask for. */
 export interface IGpuChoice {
@@ -15,23 +21,32 @@ export interface IGpuChoice {
   uuid: string | null;
 }
 
-/** The fields; the number is the form's own, since each image has its usual one. */
-export function GpuFields(props: {
-  kinds: IGpuKind[];
+interface IGpuProps {
   kind: IGpuKind;
   choice: IGpuChoice;
   count: number;
-  /** How many the notebook's present kernel would hand over. */
-  own: number;
-  /** How many there are, as far as a kernel may have them. */
-  most: number;
   trans: TranslationBundle;
-  onCount: (count: number) => void;
   onChoice: (choice: IGpuChoice) => void;
-}): React.JSX.Element {
-  const { kinds, kind, choice, count, own, trans, onCount, onChoice } = props;
-  const particular = kind.gpus.find(({ uuid }) => uuid === choice.uuid);
+}
+
+/** Size and number; the number is the form's own, since each image has its usual one. */
+export function GpuFields(
+  props: IGpuProps & {
+    kinds: IGpuKind[];
+    /** The notebook's present kernel, whose GPUs would be handed over. */
+    kernelId: string | undefined;
+    /** How many there are, as far as a kernel may have them. */
+    most: number;
+    onCount: (count: number) => void;
+  }
+): React.JSX.Element {
+  const { kinds, kind, choice, count, kernelId, trans } = props;
+  const { onCount, onChoice } = props;
+  const particular = particularOf(kind, choice);
   const most = Math.min(props.most, particular ? 1 : kind.gpus.length);
+  const own = kind.gpus.filter(({ holders }) =>
+    holders.some(by => by.kernel_id === kernelId)
+  ).length;
   return (
     <>
       {kinds.length > 1 && (
@@ -73,47 +88,98 @@ export function GpuFields(props: {
         </HTMLSelect>
         <span className="jp-GpuContainers-detail">
           {kind.gpus.length > 0
-            ? freeOf(trans, kind.gpus)
+            ? freeNow(trans, kind.gpus)
             : trans.__('this machine has none')}
           {own > 0 &&
             trans._n(', and %1 of its own', ', and %1 of its own', own)}
         </span>
       </label>
       {count > 0 && (
-        <Caveat gpus={particular ? [particular] : kind.gpus} trans={trans} />
-      )}
-      {kind.gpus.length > 1 && (
-        <details className="jp-GpuContainers-advanced">
-          <summary>{trans.__('Advanced')}</summary>
-          <label>
-            <span>{trans.__('Which GPU')}</span>
-            <HTMLSelect
-              value={particular?.uuid ?? ''}
-              disabled={count === 0}
-              onChange={event =>
-                onChoice({ ...choice, uuid: event.target.value || null })
-              }
-            >
-              <option value="">
-                {trans.__('Any, the least loaded first')}
-              </option>
-              {kind.gpus.map(gpu => (
-                <option
-                  key={gpu.uuid}
-                  value={gpu.uuid}
-                  disabled={gpu.state === 'unavailable'}
-                >
-                  {gpuTitle(trans, gpu)}
-                </option>
-              ))}
-            </HTMLSelect>
-            <span className="jp-GpuContainers-detail">
-              {particular?.uuid ?? ''}
-            </span>
-          </label>
-        </details>
+        <>
+          <Wait
+            gpus={particular ? [particular] : kind.gpus}
+            count={count}
+            kernelId={kernelId}
+            trans={trans}
+          />
+          <Caveat gpus={particular ? [particular] : kind.gpus} trans={trans} />
+        </>
       )}
     </>
+  );
+}
+
+/** The particular GPU, where one is asked for and there. */
+export function particularOf(
+  kind: IGpuKind,
+  choice: IGpuChoice
+): IGpu | undefined {
+  return kind.gpus.find(({ uuid }) => uuid === choice.uuid);
+}
+
+/** Which GPU it is to be, for who cares. */
+export function WhichGpu(props: IGpuProps): React.JSX.Element | null {
+  const { kind, choice, count, trans, onChoice } = props;
+  if (kind.gpus.length < 2) {
+    return null;
+  }
+  const particular = particularOf(kind, choice);
+  return (
+    <label>
+      <span>{trans.__('Which GPU')}</span>
+      <HTMLSelect
+        value={particular?.uuid ?? ''}
+        disabled={count === 0}
+        onChange={event =>
+          onChoice({ ...choice, uuid: event.target.value || null })
+        }
+      >
+        <option value="">{trans.__('Any, the least loaded first')}</option>
+        {kind.gpus.map(gpu => (
+          <option
+            key={gpu.uuid}
+            value={gpu.uuid}
+            disabled={gpu.state === 'unavailable'}
+          >
+            {gpuTitle(trans, gpu)}
+          </option>
+        ))}
+      </HTMLSelect>
+      <span
+        className="jp-GpuContainers-subtitle"
+        title={particular?.uuid ?? ''}
+      >
+        {particular?.uuid ?? ''}
+      </span>
+    </label>
+  );
+}
+
+/** What happens where too few GPUs are free, and who has them. */
+function Wait(props: {
+  gpus: IGpu[];
+  count: number;
+  kernelId: string | undefined;
+  trans: TranslationBundle;
+}): React.JSX.Element | null {
+  const { gpus, count, kernelId, trans } = props;
+  const available = availableTo(gpus, kernelId);
+  if (available >= count) {
+    return null;
+  }
+  const holders = holdersOf(trans, gpus, kernelId);
+  return (
+    <p className="jp-GpuContainers-caveat" role="note">
+      {available === 0
+        ? trans.__('None is free now, so you will wait in line.')
+        : trans._n(
+            'Only %1 is free now, so you will wait in line.',
+            'Only %1 are free now, so you will wait in line.',
+            available
+          )}{' '}
+      {holders.length > 0 &&
+        trans.__('In use by: %1.', namesOf(trans, holders, 4))}
+    </p>
   );
 }
 

@@ -1,21 +1,33 @@
-// The dialog's body: choose image, kernel and number of GPUs.
+// The dialog's body: one screen on which image, kernel, GPUs and limits are chosen.
 import { TranslationBundle } from '@jupyterlab/translation';
-import { FilterBox, ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { imageKey, imageTitle, isImage, usualGpus } from '../model/format';
-import { gpuKinds } from '../model/gpuKinds';
-import { IGpuContainersModel } from '../tokens';
-import { needsWarning } from '../model/verdicts';
-import { IImage, INewLaunch } from '../client/wire';
-import { GpuFields, IGpuChoice } from './gpuFields';
-import { Choice, KernelField } from './launchFields';
+import { INewLaunch } from '../client/wire';
+import { IJob } from '../client/wireImages';
+import { hasEnded } from '../model/jobs';
+import { IPreset } from '../model/preset';
+import { IGpuContainersModel, IJobsModel, IRegistriesModel } from '../tokens';
 import { Problem } from '../widgets/problem';
-import { VerdictReasons } from '../widgets/verdict';
+import { ChosenImage, confirmation } from './chosenImage';
+import { GpuFields, WhichGpu } from './gpuFields';
+import { ImageSearch } from './imageSearch';
+import { KernelField } from './launchFields';
+import { LimitFields, limitSummary } from './limitFields';
+import { IPresentKernel, LossNotice } from './lossNotice';
+import { SearchState } from './searchState';
+import { useLaunchChoice } from './useLaunchChoice';
 
-/** From this many images on, there is a box to filter them. */
-const FILTER_FROM = 8;
+/** What is chosen, as far as the dialog's buttons are concerned. */
+export interface ILaunchState {
+  /** null where nothing can be started. */
+  request: INewLaunch | null;
+  /** What the button that starts it is called. */
+  label: string;
+  /** Whether something speaks against it. */
+  isWarning: boolean;
+}
 
-/** Asks for image, kernel and number of GPUs. */
+/** Asks for image, kernel, GPUs and limits. */
 export class LaunchForm extends ReactWidget {
   constructor(private readonly _options: LaunchForm.IOptions) {
     super();
@@ -24,25 +36,30 @@ export class LaunchForm extends ReactWidget {
 
   /** What was chosen, or null where there is nothing to choose. */
   getValue(): INewLaunch | null {
-    return this._value;
+    return this._state?.request ?? null;
   }
 
   protected render(): React.JSX.Element {
+    const { model, jobs } = this._options;
+    const form = () => (
+      <Form
+        {...this._options}
+        onState={state => {
+          this._state = state;
+          this._options.onState?.(state);
+        }}
+      />
+    );
     return (
-      <UseSignal signal={this._options.model.changed}>
-        {() => (
-          <Form
-            {...this._options}
-            onChange={value => {
-              this._value = value;
-            }}
-          />
-        )}
+      <UseSignal signal={model.changed}>
+        {() =>
+          jobs ? <UseSignal signal={jobs.changed}>{form}</UseSignal> : form()
+        }
       </UseSignal>
     );
   }
 
-  private _value: INewLaunch | null = null;
+  private _state: ILaunchState | null = null;
 }
 
 /** Types of the form. */
@@ -51,153 +68,168 @@ export namespace LaunchForm {
   export interface IOptions {
     model: IGpuContainersModel;
     trans: TranslationBundle;
-    /** Reference or id of the image that is chosen at first. */
-    image?: string;
-    /** Number of GPUs that is chosen at first. */
-    gpus?: number;
-    /** Size of MIG instances that is chosen at first. */
-    gpuProfile?: string;
+    /** Without them, only images on this machine are offered. */
+    registries?: IRegistriesModel | null;
+    /** Without them, what is being saved is not waited for. */
+    jobs?: IJobsModel | null;
+    /** What is chosen at first. */
+    preset?: IPreset;
+    /** What was started last; it counts where the preset names no image. */
+    last?: IPreset | null;
+    /** Leave out what is known not to run here. */
+    onlyFitting?: boolean;
     /** The notebook's present kernel, whose GPUs can be handed over. */
     kernelId?: string;
-    /** Called when a row's own button is used. */
+    /** The same, where it is to be said what is lost with it. */
+    present?: IPresentKernel | null;
+    /** Called when something else is chosen. */
+    onState?: (state: ILaunchState) => void;
+    /** Called when a row's own button is used, or Enter in the field. */
     onSubmit: () => void;
+    /** Called when what was chosen is to be looked at before it is started. */
+    onLook?: () => void;
     /** Called when an image is wanted that is not in the list. */
     onAddImage: () => void;
+    /** Called with what is chosen when the present kernel is to be kept as an image before. */
+    onSave?: (chosen: INewLaunch | null) => void;
   }
 }
 
-function Form(
-  props: LaunchForm.IOptions & {
-    onChange: (value: INewLaunch | null) => void;
-  }
-): React.JSX.Element {
-  const { model, trans, onChange, onSubmit } = props;
-  const images = model.images ?? [];
-  const usable = images.filter(image => !image.problem);
-  const kinds = gpuKinds(model.gpus?.gpus ?? []);
-
-  const [imageId, setImageId] = React.useState<string | null>(null);
-  const [kernel, setKernel] = React.useState('');
-  const [gpus, setGpus] = React.useState<number | null>(null);
-  const [choice, setChoice] = React.useState<IGpuChoice>({
-    profile: props.gpuProfile ?? null,
-    uuid: null
-  });
-  const [filter, setFilter] = React.useState('');
-
-  const image =
-    usable.find(({ id }) => id === imageId) ??
-    usable.find(other => props.image && isImage(other, props.image)) ??
-    usable.find(({ verdict }) => !needsWarning(verdict)) ??
-    usable[0];
-  const kind =
-    kinds.find(({ profile }) => profile === choice.profile) ?? kinds[0];
-  const { uuid } = kind.gpus.find(gpu => gpu.uuid === choice.uuid) ?? {};
-  const own = kind.gpus.filter(({ holders }) =>
-    holders.some(by => by.kernel_id === props.kernelId)
-  ).length;
-  const most = Math.min(
-    kind.gpus.length,
-    model.gpus?.max_per_kernel ?? kind.gpus.length
+/** A commit that was asked for in this page and is not over. */
+function savingOf(jobs: IJobsModel | null | undefined): IJob | null {
+  return (
+    jobs?.jobs.find(
+      job => job.kind === 'commit' && !hasEnded(job) && jobs.isOwn(job.id)
+    ) ?? null
   );
-  /** How many GPUs are asked for with an image. */
-  const countFor = (of: IImage) =>
-    Math.min(gpus ?? props.gpus ?? usualGpus(of), uuid ? 1 : most, most);
-  /** What is asked for with an image. */
-  const request = (of: IImage): INewLaunch => ({
-    image: imageKey(of),
-    gpus: countFor(of),
-    ...(countFor(of) === 0
-      ? {}
-      : uuid
-        ? { gpu_uuids: [uuid] }
-        : kind.profile
-          ? { gpu_profile: kind.profile }
-          : {}),
-    ...(of.kernels?.some(({ name }) => name === kernel) ? { kernel } : {})
-  });
-  onChange(image ? request(image) : null);
+}
+
+function Form(
+  props: LaunchForm.IOptions & { onState: (state: ILaunchState) => void }
+): React.JSX.Element {
+  const { model, trans, registries = null, onState, present } = props;
+  const saving = savingOf(props.jobs);
+  const form = useLaunchChoice({ ...props, registries });
+  const { option, image, remote, request, count, kind, kinds } = form;
+  const { gpuChoice, limitChoice } = form;
+  const isReady = request !== null && (image !== null || remote.mayPull);
+  const state: ILaunchState = {
+    request: isReady && !saving ? request : null,
+    ...confirmation(trans, form)
+  };
+  React.useEffect(() => {
+    onState(state);
+  }, [JSON.stringify(state)]);
 
   const problem = model.status?.problem ?? model.problem;
-  if (problem && !images.length) {
+  if (problem && !model.images?.length) {
     return <Problem problem={problem} />;
   }
   if (!model.images) {
     return <p role="status">{trans.__('Loading…')}</p>;
   }
-  const shown = images.filter(other =>
-    [imageTitle(other), ...other.references]
-      .join(' ')
-      .toLowerCase()
-      .includes(filter.toLowerCase())
-  );
   return (
     <>
-      {images.length >= FILTER_FROM && (
-        <FilterBox
-          updateFilter={(_, query) => setFilter(query ?? '')}
-          placeholder={trans.__('Filter images')}
-          useFuzzyFilter={false}
-          caseSensitive={false}
-        />
-      )}
-      <div
-        className="jp-GpuContainers-choices"
-        role="radiogroup"
-        aria-label={trans.__('Image')}
+      <ImageSearch
+        groups={form.groups}
+        chosen={option}
+        query={form.query}
+        onlyFitting={form.onlyFitting}
+        trans={trans}
+        onQuery={form.setQuery}
+        onOnlyFitting={form.setOnlyFitting}
+        onChoose={form.choose}
+        onEnter={() => {
+          if (form.settle()) {
+            return; // the registry is asked first
+          }
+          if (state.request && image && !state.isWarning) {
+            props.onSubmit();
+          } else {
+            props.onLook?.();
+          }
+        }}
+        onStart={other => {
+          onState({ ...state, request: saving ? null : form.requestOf(other) });
+          props.onSubmit();
+        }}
+        onAddImage={props.onAddImage}
       >
-        {shown.map(other => (
-          <Choice
-            key={other.id}
-            image={other}
+        <SearchState form={form} trans={trans} />
+      </ImageSearch>
+      <div className="jp-GpuContainers-choiceDetails">
+        <div className="jp-GpuContainers-choiceAnswer">
+          <ChosenImage
+            form={form}
+            model={model}
+            registries={registries}
             trans={trans}
-            isChosen={other === image}
-            onChoose={() => setImageId(other.id)}
-            onStart={() => {
-              onChange(request(other));
-              onSubmit();
-            }}
           />
-        ))}
-        {images.length === 0 && (
-          <p className="jp-GpuContainers-empty">
-            {trans.__('There is no image on this machine yet.')}
-          </p>
-        )}
-        <button
-          className="jp-GpuContainers-link jp-GpuContainers-other"
-          onClick={props.onAddImage}
-        >
-          {trans.__('Add another image…')}
-        </button>
-      </div>
-      {image?.verdict && needsWarning(image.verdict, countFor(image)) && (
-        <div className="jp-GpuContainers-problem" role="alert">
-          <VerdictReasons verdict={image.verdict} trans={trans} />
+          {option && (
+            <div className="jp-GpuContainers-fields">
+              {image && (
+                <KernelField
+                  image={image}
+                  model={model}
+                  trans={trans}
+                  kernel={form.kernel}
+                  onChange={form.setKernel}
+                />
+              )}
+              <GpuFields
+                kinds={kinds}
+                kind={kind}
+                choice={gpuChoice}
+                count={count}
+                kernelId={props.kernelId}
+                most={form.most}
+                trans={trans}
+                onCount={form.setGpus}
+                onChoice={form.setGpuChoice}
+              />
+              {(model.limits || kind.gpus.length > 1) && (
+                <details
+                  className="jp-GpuContainers-advanced"
+                  open={form.isAdvanced || undefined}
+                >
+                  <summary>
+                    {trans.__('Advanced')}{' '}
+                    {model.limits && (
+                      <span className="jp-GpuContainers-detail">
+                        {limitSummary(trans, model.limits, limitChoice)}
+                      </span>
+                    )}
+                  </summary>
+                  {model.limits && (
+                    <LimitFields
+                      limits={model.limits}
+                      choice={limitChoice}
+                      trans={trans}
+                      onChange={form.setLimitChoice}
+                    />
+                  )}
+                  <WhichGpu
+                    kind={kind}
+                    choice={gpuChoice}
+                    count={count}
+                    trans={trans}
+                    onChoice={form.setGpuChoice}
+                  />
+                </details>
+              )}
+            </div>
+          )}
         </div>
-      )}
-      {image && (
-        <div className="jp-GpuContainers-fields">
-          <KernelField
-            image={image}
+        {present && (
+          <LossNotice
+            kernel={present}
             model={model}
             trans={trans}
-            kernel={kernel}
-            onChange={setKernel}
+            saving={saving}
+            onSave={() => props.onSave?.(request)}
           />
-          <GpuFields
-            kinds={kinds}
-            kind={kind}
-            choice={choice}
-            count={countFor(image)}
-            own={own}
-            most={most}
-            trans={trans}
-            onCount={setGpus}
-            onChoice={setChoice}
-          />
-        </div>
-      )}
+        )}
+      </div>
     </>
   );
 }

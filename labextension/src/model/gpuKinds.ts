@@ -1,4 +1,5 @@
 // Kinds of GPUs to choose from: whole ones, and MIG instances by size.
+import { TranslationBundle } from '@jupyterlab/translation';
 import { allocatable } from './format';
 import { IGpu } from '../client/wire';
 
@@ -31,6 +32,54 @@ export function gpuKinds(gpus: readonly IGpu[]): IGpuKind[] {
 /** Whether another kernel can have a GPU now. */
 export function canBeHad(gpu: IGpu): boolean {
   return gpu.state === 'free' || gpu.state === 'shared';
+}
+
+/** How many of some GPUs a notebook could have now, its present kernel's among them. */
+export function availableTo(
+  gpus: readonly IGpu[],
+  kernelId: string | undefined
+): number {
+  return gpus.filter(
+    gpu =>
+      canBeHad(gpu) ||
+      gpu.holders.some(({ kernel_id }) => kernel_id === kernelId)
+  ).length;
+}
+
+/** Who has GPUs, in words, each once; a notebook's own kernel is not meant. */
+export function holdersOf(
+  trans: TranslationBundle,
+  gpus: readonly IGpu[],
+  kernelId: string | undefined
+): string[] {
+  const names = gpus
+    .filter(gpu => !canBeHad(gpu))
+    .flatMap(gpu =>
+      gpu.state === 'in_use' && gpu.holders.length === 0
+        ? [trans.__('another program')]
+        : gpu.holders
+            .filter(({ kernel_id }) => kernel_id !== kernelId)
+            .map(by =>
+              by.mine
+                ? by.notebook.slice(by.notebook.lastIndexOf('/') + 1) ||
+                  by.display_name
+                : by.owner
+                  ? trans.__('user %1', by.owner)
+                  : by.display_name
+            )
+    );
+  return [...new Set(names)].filter(Boolean);
+}
+
+/** How many of some GPUs are free now, in words; where kernels share them, how many slots. */
+export function freeNow(
+  trans: TranslationBundle,
+  gpus: readonly IGpu[]
+): string {
+  const { free, all } = freeSlots(gpus);
+  return all > gpus.length
+    ? trans.__('%1 of %2 slots free now', free, all)
+    : trans.__('%1 of %2 free now', free, all);
 }
 
 /** How many kernels more GPUs have room for, and how many in all. */

@@ -8,13 +8,16 @@ import {
 import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { CommandIDs } from '../commands/commandIds';
 import { addCommands } from '../commands/commands';
+import { LastChoice } from '../model/lastChoice';
 import {
   DOMAIN,
   IGpuContainersModel,
   IJobsModel,
   IKernelSwitcher,
+  IPreferences,
   IRegistriesModel
 } from '../tokens';
 import { EnvironmentButton } from '../widgets/environmentButton';
@@ -26,14 +29,26 @@ export const commands: JupyterFrontEndPlugin<void> = {
   description: 'Adds the commands for GPUs, images and kernels in containers.',
   autoStart: true,
   requires: [IGpuContainersModel, IKernelSwitcher],
-  optional: [ITranslator, INotebookTracker, ICommandPalette],
+  optional: [
+    ITranslator,
+    INotebookTracker,
+    ICommandPalette,
+    IRegistriesModel,
+    IJobsModel,
+    IPreferences,
+    ISettingRegistry
+  ],
   activate: (
     app: JupyterFrontEnd,
     model: IGpuContainersModel,
     switcher: IKernelSwitcher,
     translator: ITranslator | null,
     tracker: INotebookTracker | null,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    registries: IRegistriesModel | null,
+    jobs: IJobsModel | null,
+    preferences: IPreferences | null,
+    settings: ISettingRegistry | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { contents } = app.serviceManager;
@@ -41,6 +56,10 @@ export const commands: JupyterFrontEndPlugin<void> = {
       commands: app.commands,
       model,
       switcher,
+      registries,
+      jobs,
+      preferences,
+      last: new LastChoice(settings),
       trans,
       findNotebook: path =>
         (path === undefined
