@@ -103,8 +103,10 @@ def test_an_image_that_will_not_run_is_started_only_after_a_warning(
     badge = notebook.image(TOO_NEW).get_by_text("Incompatible", exact=True)
     expect(badge).to_have_attribute("title", re.compile("does not run on this machine"))
 
-    notebook.choose(TOO_NEW)
-    expect(notebook.dialog).to_contain_text("will probably not work here")
+    notebook.button.get_by_role("button").click()
+    notebook.dialog.get_by_role("radio", name=TOO_NEW).check()
+    expect(notebook.dialog.get_by_role("alert")).to_contain_text("does not run on this machine")
+    expect(notebook.dialog.get_by_role("button", name="Start Anyway")).to_be_enabled()
     notebook.dialog.get_by_role("button", name="Cancel").click()
     expect(notebook.button).to_have_text("Select environment")
     notebook.remove_image(TOO_NEW)

@@ -174,7 +174,9 @@ describe('GPUs of the form', () => {
   it('tells what the present kernel would hand over', async () => {
     const mine = { ...GPU, state: 'claimed', holders: [HOLDER], slots_used: 1 };
     const widget = await form([mine], { kernelId: HOLDER.kernel_id });
-    expect(widget.node.textContent).toContain('0 of 1 free, and 1 of its own');
+    expect(widget.node.textContent).toContain(
+      '0 of 1 free now, and 1 of its own'
+    );
   });
 
   it('offers no more than a kernel may have', async () => {

@@ -127,7 +127,7 @@ export async function askForLaunch(
     onSave: chosen =>
       leave({ kind: 'save', launchId: present?.launchId ?? '', chosen })
   });
-  const dialog: LaunchDialog = new LaunchDialog({
+  const dialog = new LaunchDialog({
     title: trans.__('Environment for %1', context.name),
     body,
     buttons: [
@@ -144,9 +144,10 @@ export async function askForLaunch(
   dialog.addClass('jp-GpuContainers-dialog');
   dialog.addClass('jp-GpuContainers-wideDialog');
   const watching = model.watch();
-  const { button, value } = await dialog
-    .launch()
-    .finally(() => watching.dispose());
+  const { button, value } = await dialog.launch().finally(() => {
+    watching.dispose();
+    dialog.dispose();
+  });
   if (other) {
     return other;
   }

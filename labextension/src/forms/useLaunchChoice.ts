@@ -9,11 +9,11 @@ import {
   IImageOption,
   IOptionGroup,
   optionGroups,
-  repositoryOf,
-  versionOf
+  repositoryOf
 } from '../model/imageOptions';
 import { IPreset, canBeOffered, usualImage } from '../model/preset';
 import { looksLikeReference } from '../model/references';
+import { needsWarning, versionOf } from '../model/verdicts';
 import { IGpuContainersModel, IRegistriesModel } from '../tokens';
 import { IAnswer, useAnswer, useSettled } from './answer';
 import { IGpuChoice, particularOf } from './gpuFields';
@@ -78,7 +78,7 @@ export function useLaunchChoice(options: IChoiceOptions): ILaunchChoice {
     registries!.catalogue()
   );
   const entries = catalogue.value ?? [];
-  const preset = startingPoint(options, images, entries);
+  const { preset, isLast } = startingPoint(options, images, entries);
 
   // --- the image ---
   const asked = options.preset?.image ?? '';
@@ -121,7 +121,7 @@ export function useLaunchChoice(options: IChoiceOptions): ILaunchChoice {
     offered.find(({ key }) => key === picked) ??
     (query.trim() === '' ? firstOf(offered, preset, images) : undefined) ??
     (query.trim() === ''
-      ? offered.find(({ entry }) => entry?.runs_here)
+      ? offered.find(({ entry }) => entry && runsHere(entry))
       : undefined) ??
     offered[0] ??
     null;
@@ -161,7 +161,10 @@ export function useLaunchChoice(options: IChoiceOptions): ILaunchChoice {
       : (of?.entry?.verdict ?? remote.details?.verdict)?.verdict === 'cpu'
         ? 0
         : 1;
-    return Math.min(gpus ?? preset.gpus ?? usual, uuid ? 1 : most, most);
+    // what was remembered goes with its image; another one has its own usual number
+    const isOther = isLast && of !== null && !isMeant(of, preset.image);
+    const first = isOther ? undefined : preset.gpus;
+    return Math.min(gpus ?? first ?? usual, uuid ? 1 : most, most);
   };
   const kernelName = kernel ?? preset.kernel ?? '';
 
@@ -246,11 +249,22 @@ function startingPoint(
   { preset, last }: IChoiceOptions,
   images: readonly IImage[],
   catalogue: readonly ICatalogueEntry[]
-): IPreset {
+): { preset: IPreset; isLast: boolean } {
   if (preset?.image || !last || !canBeOffered(last, images, catalogue)) {
-    return preset ?? {};
+    return { preset: preset ?? {}, isLast: false };
   }
-  return { ...last, ...preset };
+  return { preset: { ...last, ...preset }, isLast: true };
+}
+
+/** Whether a row is the image of this name. */
+function isMeant(
+  { image, reference }: IImageOption,
+  wanted: string | undefined
+): boolean {
+  return (
+    wanted !== undefined &&
+    (image ? isImage(image, wanted) : reference === wanted)
+  );
 }
 
 /** The row to begin with. */
@@ -261,12 +275,14 @@ function firstOf(
 ): IImageOption | undefined {
   const usual = usualImage(images);
   return (
-    (wanted
-      ? offered.find(({ image, reference }) =>
-          image ? isImage(image, wanted) : reference === wanted
-        )
-      : undefined) ?? offered.find(({ image }) => image && image === usual)
+    offered.find(each => isMeant(each, wanted)) ??
+    offered.find(({ image }) => image && image === usual)
   );
+}
+
+/** Whether an entry is known to run here, in one version or another. */
+function runsHere({ verdict, runs_here }: ICatalogueEntry): boolean {
+  return Boolean(runs_here) || (verdict !== null && !needsWarning(verdict));
 }
 
 /** Ask for tags; of each repository once, as long as that succeeds. */

@@ -8,7 +8,8 @@ import {
   Rating
 } from '../client/wireImages';
 import { formatDownload, formatDuration } from './format';
-import { allReasons, verdictTip } from './verdicts';
+import { splitReference } from './references';
+import { allReasons, verdictTip, versionOf } from './verdicts';
 
 /** One fact. */
 export interface IChip {
@@ -39,10 +40,13 @@ export function chipsOf(
       title: trans.__('Nothing has to be downloaded.')
     });
   }
+  const older = 'tags' in image ? olderVersion(image) : null;
   if (image.verdict) {
-    chips.push(fitOf(trans, image.verdict));
+    chips.push(
+      older ? olderOf(trans, older, image.verdict) : fitOf(trans, image.verdict)
+    );
   }
-  if (!isHere && 'download' in image && image.download) {
+  if (!isHere && !older && 'download' in image && image.download) {
     chips.push(downloadOf(trans, image.download, image.fetch_seconds ?? null));
   }
   if ('kernels' in image && image.kernels?.some(({ carried }) => carried)) {
@@ -64,6 +68,28 @@ function fitOf(trans: TranslationBundle, verdict: IVerdict): IChip {
     text: fitText(trans, verdict),
     title: verdictTip(trans, verdict),
     rating: verdict.verdict
+  };
+}
+
+/** The version that runs here where the newest does not. */
+function olderVersion(entry: ICatalogueEntry): string | null {
+  const version = versionOf(entry);
+  return version === entry.reference ? null : version;
+}
+
+/** That another version of a recommended image runs here than the newest. */
+function olderOf(
+  trans: TranslationBundle,
+  reference: string,
+  newest: IVerdict
+): IChip {
+  return {
+    kind: 'fit',
+    text: trans.__('Version %1 runs here', splitReference(reference).tag),
+    title: [trans.__('The newest version:'), verdictTip(trans, newest)].join(
+      ' '
+    ),
+    rating: 'likely'
   };
 }
 

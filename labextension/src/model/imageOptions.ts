@@ -4,7 +4,7 @@ import { IImage } from '../client/wire';
 import { ICatalogueEntry, ISearchResult, ITags } from '../client/wireImages';
 import { imageTitle, shortVersion } from './format';
 import { looksLikeReference, splitReference, withTag } from './references';
-import { needsWarning } from './verdicts';
+import { needsWarning, versionOf } from './verdicts';
 
 /** Where an image is: on this machine, in the catalogue, named by the user, or on Docker Hub. */
 export type Place = 'here' | 'catalogue' | 'named' | 'hub';
@@ -126,11 +126,6 @@ function recommended(offer: IOffer): IImageOption[] {
         ...entry.tags
       )
     );
-}
-
-/** The version of an entry that is offered first: the newest that runs here, if any does. */
-export function versionOf(entry: ICatalogueEntry): string {
-  return entry.runs_here ?? entry.reference;
 }
 
 /** The image of the name that was typed, and others of its repository. */

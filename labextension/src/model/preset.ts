@@ -2,8 +2,7 @@
 import { IEnvironment, IImage, INewLaunch } from '../client/wire';
 import { ICatalogueEntry } from '../client/wireImages';
 import { isImage } from './format';
-import { versionOf } from './imageOptions';
-import { needsWarning } from './verdicts';
+import { needsWarning, versionOf } from './verdicts';
 
 /** What is chosen at first; what is missing is the form's to choose. */
 export interface IPreset {
@@ -84,7 +83,7 @@ function withoutGaps(preset: IPreset): IPreset {
   const told = Object.entries(preset).filter(
     ([, value]) => value !== undefined && value !== null
   );
-  return Object.fromEntries(told) as IPreset;
+  return Object.fromEntries(told);
 }
 
 /** Whether what was remembered could be started: its image is here, or recommended. */

@@ -1,6 +1,12 @@
 // Verdicts in words.
 import { TranslationBundle } from '@jupyterlab/translation';
-import { IReason, IVerdict, Rating, Severity } from '../client/wireImages';
+import {
+  ICatalogueEntry,
+  IReason,
+  IVerdict,
+  Rating,
+  Severity
+} from '../client/wireImages';
 
 /** A verdict in one or two words. */
 export function ratingLabel(trans: TranslationBundle, rating: Rating): string {
@@ -106,4 +112,13 @@ export function needsWarning(
     return verdict.reasons.some(({ code }) => code === 'wrong_architecture');
   }
   return verdict.verdict === 'incompatible' || verdict.verdict === 'gpu-broken';
+}
+
+/**
+ * The version of a recommended image that is offered first: the newest, unless only an older one
+ * runs here.
+ */
+export function versionOf(entry: ICatalogueEntry): string {
+  const { reference, runs_here, verdict } = entry;
+  return needsWarning(verdict) && runs_here ? runs_here : reference;
 }
