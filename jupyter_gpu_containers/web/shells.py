@@ -53,6 +53,7 @@ class TerminalsHandler(BaseHandler):
                 "They are switched off (c.ServerApp.terminals_enabled = False), or the package "
                 "jupyter_server_terminals is not there.",
             )
+        keep_names(manager)
         options = {"extra_env": program.env, "cwd": program.cwd, "name": name}
         return str(manager.create(shell_command=list(program.argv), **options)["name"])
 
@@ -107,6 +108,8 @@ def keep_names(manager: Any) -> None:
     A page that restores its terminals has those made anew that are gone. What is typed there is
     meant for a container.
     """
+    if getattr(manager.create, "keeps_names", False):
+        return
     make = manager.create
 
     def create(**options: Any) -> Any:
@@ -115,4 +118,5 @@ def keep_names(manager: Any) -> None:
             raise web.HTTPError(404, f"The terminal {name} ended with its container.")
         return make(**options)
 
+    create.keeps_names = True  # type: ignore[attr-defined]
     manager.create = create

@@ -367,7 +367,7 @@ class DockerBackend(ContainerBackend):
 
     def stream_logs(self, container_id: str, *, tail: int, follow: bool) -> AsyncGenerator[str]:
         """Yield the last lines, and where wanted what is written while its run goes on."""
-        return logs.stream(self._ask, container_id, tail, follow)
+        return logs.stream(self._ask, self._request, container_id, tail, follow)
 
     async def execute(
         self,

@@ -28,6 +28,7 @@ from .client import EngineClient, Frames, Request
 log = logging.getLogger(__name__)
 
 CONFLICT = 409  # HTTP status: the container does not run, or is paused
+NOT_RUNNING = "on running containers"  # Podman says it with 500
 CHUNK = 64 * 1024  # bytes
 LATE = 5.0  # seconds that the engine may take to know how a program ended
 ENDS = ["exec_die", "exec_died"]  # Docker's and Podman's name of that event
@@ -259,7 +260,7 @@ def _start(
         )
         return str(started["Id"]), Connection(client.attach_exec(str(started["Id"]), tty=tty))
     except docker.errors.APIError as exc:
-        if exc.status_code == CONFLICT:
+        if exc.status_code == CONFLICT or NOT_RUNNING in str(exc.explanation):
             raise KernelNotRunningError(
                 "The kernel does not run: its container takes no programs now.",
                 "Restart the kernel first.",
