@@ -1,15 +1,18 @@
 """Kernel runtimes on disk: found, listed, prepared once for all processes, compiled for an image.
 
-Below ``gpu_containers/runtimes/v1`` in a Jupyter data directory, a folder for each runtime::
+Below ``gpu_containers/runtimes/v2`` in a Jupyter data directory, a folder for each runtime::
 
     cpython-311-glibc-amd64/
         runtime.json          what it is, see `KernelRuntime`
         launch.py             starts the kernel (carried_launcher.py)
+        quick_start.py        leaves away what it needs only later
         distributions.json    what each package needs, for the launcher
         lib/                  ipykernel and all that it needs
+    quick-start-0123456789ab/
+        quick_start.py        for images that have an ipykernel of their own
 
 A folder is there wholly or not at all, and nothing in it ever changes: containers that run have it
-mounted. A new form of these folders gets a new name in place of ``v1``.
+mounted. A new form of these folders gets a new name in place of ``v2``.
 """
 
 from __future__ import annotations
@@ -26,17 +29,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestError
 from jupyter_gpu_containers.model.image.image import is_image_id
-from jupyter_gpu_containers.model.kernel.runtime import LAUNCHER, RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import RuntimeTag
 
-from .carried_fetch import Fetcher, install_launcher
+from .carried_fetch import QUICK_START_SOURCE, Fetcher, install_launcher, install_quick_start
 
 log = logging.getLogger(__name__)
 
-FOLDER = Path("gpu_containers", "runtimes", "v1")  # below a Jupyter data directory
+FOLDER = Path("gpu_containers", "runtimes", "v2")  # below a Jupyter data directory
 ABOUT = "runtime.json"
 
 
@@ -139,6 +143,24 @@ class RuntimeStore:
             compiled = any((copy / "lib" / "ipykernel").glob("__pycache__/*.pyc"))
             return self._place(copy, runtime.tag, runtime.ipykernel, compiled, image_id)
 
+    def quick_start(self) -> Path:
+        """Return the folder that starts an image's own ipykernel sooner; make it where needed.
+
+        Raises
+        ------
+        InvalidRequestError
+            It cannot be written.
+        """
+        name = f"quick-start-{sha256(QUICK_START_SOURCE.read_bytes()).hexdigest()[:12]}"
+        folder = self.directory / name
+        if not folder.is_dir():
+            with self._locked(name), self._nest(name) as nest:
+                if not folder.is_dir():
+                    (nest / name).mkdir(mode=0o755)
+                    install_quick_start(nest / name)
+                    os.rename(nest / name, folder)
+        return folder
+
     def add(
         self, source: Path, tag: RuntimeTag, ipykernel: str, *, compiled: bool
     ) -> KernelRuntime:
@@ -187,7 +209,7 @@ class RuntimeStore:
         runtime = KernelRuntime(tag, target, ipykernel, compiled, time.time(), image_id)
         about = {**asdict(runtime), "tag": str(tag)}
         del about["folder"]
-        install_launcher(source / LAUNCHER)
+        install_launcher(source)
         (source / ABOUT).write_text(json.dumps(about), "utf-8")
         os.rename(source, target)
         return runtime

@@ -16,10 +16,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from jupyter_gpu_containers.errors import RuntimeUnavailableError
-from jupyter_gpu_containers.model.kernel.runtime import RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import LAUNCHER, QUICK_START, RuntimeTag
 
 PROGRAM = Path(__file__).with_name("carried_pip.py")
 LAUNCHER_SOURCE = files(__package__).joinpath("carried_launcher.py")
+QUICK_START_SOURCE = files(__package__).joinpath("quick_start.py")
 TABLE = "distributions.json"
 TIMEOUT = 900.0  # seconds for all downloads; about 20 MB
 COMPILE_TIMEOUT = 300.0  # seconds
@@ -37,9 +38,15 @@ class Fetched:
     compiled: bool
 
 
-def install_launcher(target: Path) -> None:
-    """Write the program that starts the kernel inside a container."""
-    target.write_bytes(LAUNCHER_SOURCE.read_bytes())
+def install_launcher(folder: Path) -> None:
+    """Write the programs that start the carried kernel inside a container."""
+    (folder / LAUNCHER).write_bytes(LAUNCHER_SOURCE.read_bytes())
+    install_quick_start(folder)
+
+
+def install_quick_start(folder: Path) -> None:
+    """Write the program that starts an ipykernel without what it needs only later."""
+    (folder / QUICK_START).write_bytes(QUICK_START_SOURCE.read_bytes())
 
 
 def compile_command(python: str, folder: str, minor: int) -> tuple[str, ...]:

@@ -8,12 +8,13 @@ runtime, and the container's log says so. Otherwise the kernel could not run at 
 ``sys.path`` is what ``python -m ipykernel_launcher`` would have, plus the runtime's folder.
 """
 
-import gc
+import importlib.util
 import json
 import os
 import re
 import sys
 import traceback
+import types
 from importlib.machinery import PathFinder
 
 TABLE = "distributions.json"  # name -> {"modules": [...], "requires": {name: specifiers}}
@@ -127,6 +128,16 @@ def prepare(here: str) -> None:
     sys.argv[0] = os.path.join(packages, "ipykernel_launcher.py")
 
 
+def quick_start(here: str) -> "types.ModuleType":
+    """Import ``quick_start.py``, which lies beside this file."""
+    spec = importlib.util.spec_from_file_location(
+        "jupyter_gpu_containers_quick_start", os.path.join(here, "quick_start.py")
+    )
+    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
+
+
 def lacking(problem: str) -> str:
     """Return what an image lacks, from the words of an ImportError.
 
@@ -147,17 +158,14 @@ def lacking(problem: str) -> str:
 
 def main() -> None:
     """Start the kernel."""
-    prepare(os.path.dirname(os.path.realpath(__file__)))
-    # What is imported stays: to look for garbage meanwhile is a tenth of the start.
-    gc.disable()
+    here = os.path.dirname(os.path.realpath(__file__))
+    prepare(here)
     try:
-        from ipykernel import kernelapp
+        kernelapp = quick_start(here).import_kernel()
     except ImportError as exc:
         traceback.print_exc()
         print(f"kernel runtime: {lacking(str(exc))}.", file=sys.stderr)  # the log's last line
         sys.exit(1)
-
-    gc.enable()
     kernelapp.launch_new_instance()
 
 

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpu_containers.errors import InvalidRequestError
-from jupyter_gpu_containers.model.kernel.runtime import LIBCS, MACHINES, RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import (
+    LIBCS,
+    MACHINES,
+    RUNTIME_FOLDER,
+    RuntimeTag,
+    quick_argv,
+)
 
 tags = st.builds(
     RuntimeTag, st.integers(6, 99), st.sampled_from(LIBCS), st.sampled_from(sorted(MACHINES))
@@ -99,3 +105,25 @@ def test_packages_that_an_old_musl_cannot_load(
     python: str, libc: str, limits: tuple[str, ...]
 ) -> None:
     assert RuntimeTag.make(python, libc, "amd64").limits == limits
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ("python3 -m ipykernel_launcher -f {f}", "python3 QUICK -f {f}"),
+        (
+            "/opt/conda/bin/python -s -Xfrozen_modules=off -m ipykernel_launcher -f {f} --quiet",
+            "/opt/conda/bin/python -s -Xfrozen_modules=off QUICK -f {f} --quiet",
+        ),
+        ("python3 -m ipykernel -f {f}", None),  # leaves the present folder where it is
+        ("python3 -m xpython_launcher -f {f}", None),
+        ("python3 -c import\tos -m ipykernel_launcher", None),
+        ("python3 -W ignore -m ipykernel_launcher -f {f}", None),
+        ("R --slave -e IRkernel::main() --args {f}", None),
+        ("python3 -m", None),
+        ("python3", None),
+    ],
+)
+def test_only_an_ipykernel_is_started_quickly(argv: str, expected: str | None) -> None:
+    quick = expected and expected.replace("QUICK", f"{RUNTIME_FOLDER}/quick_start.py")
+    assert quick_argv(tuple(argv.split(" "))) == (quick and tuple(quick.split(" ")))

@@ -43,6 +43,7 @@ GPUS = (
     Gpu("GPU-00000000-0000-0000-0000-000000000001", 0, "NVIDIA H200", minor_number=0),
     Gpu("GPU-00000000-0000-0000-0000-000000000002", 1, "NVIDIA H200", minor_number=1),
 )
+OWN = ("python3", "-m", "ipykernel_launcher")
 POLICY = Policy(memory=16 << 30, shm_size=1 << 30)
 PLAIN = ContainerSpec(
     image=IMAGE_ID,
@@ -198,7 +199,17 @@ def test_what_is_final(phase: Phase) -> None:
 
 
 def test_a_kernel_that_is_carried_in_is_mounted_read_only() -> None:
-    folder = "/home/ada/.local/share/jupyter/gpu_containers/runtimes/v1/cpython-311-glibc-amd64"
+    folder = "/home/ada/.local/share/jupyter/gpu_containers/runtimes/v2/cpython-311-glibc-amd64"
     made = make_container_spec(ENVIRONMENT, (), SEAT, POLICY, "k1", folder)
     mount = Mount(folder, "/opt/jupyter-gpu-containers/runtime", read_only=True)
     assert made == replace(PLAIN, mounts=(*PLAIN.mounts, mount))
+
+
+def test_an_images_own_ipykernel_is_started_by_what_is_brought_in() -> None:
+    folder = "/home/ada/.local/share/jupyter/gpu_containers/runtimes/v2/quick-start-0123"
+    kernel = replace(ENVIRONMENT.kernel, argv=(*OWN, "-f", "{connection_file}"))
+    made = make_container_spec(replace(ENVIRONMENT, kernel=kernel), (), SEAT, POLICY, "k1", folder)
+    target = "/opt/jupyter-gpu-containers/runtime"
+    command = ("python3", f"{target}/quick_start.py", *PLAIN.command[-2:])
+    mounts = (*PLAIN.mounts, Mount(folder, target, read_only=True))
+    assert made == replace(PLAIN, command=command, mounts=mounts)

@@ -231,6 +231,7 @@ def test_packages_are_those_of_the_other_python(index: Path, tmp_path: Path) -> 
         "distributions.json",
         "launch.py",
         "lib",
+        "quick_start.py",
         "runtime.json",
     ]
     found = {path.stem for path in (made.folder / "lib").glob("*.py")}

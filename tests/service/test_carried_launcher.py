@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from jupyter_gpu_containers.runtime import carried_launcher
+from jupyter_gpu_containers.runtime import carried_launcher, quick_start
 from jupyter_gpu_containers.runtime.carried_launcher import conflicts, fits, installed
 
 CPP = "libstdc++6 (Debian, Ubuntu) or libstdc++ (others)"
@@ -85,7 +85,9 @@ def runtime(tmp_path: Path) -> Path:
         "def launch_new_instance():\n"
         "    print(json.dumps([traitlets.place, numpy.place, sys.argv, sys.path]))\n"
     )
+    (folder / "lib" / "ipykernel" / "ipkernel.py").write_text("")
     (folder / "launch.py").write_text(Path(carried_launcher.__file__).read_text())
+    (folder / "quick_start.py").write_text(Path(quick_start.__file__).read_text())
     (folder / "distributions.json").write_text(json.dumps(TABLE))
     return folder
 

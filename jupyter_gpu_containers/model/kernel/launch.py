@@ -18,7 +18,7 @@ from .container import ContainerSpec, Mount, Network
 from .environment import Environment
 from .idle import Idleness
 from .nvidia_env import DISABLE_REQUIRE
-from .runtime import RUNTIME_FOLDER
+from .runtime import RUNTIME_FOLDER, quick_argv
 
 HOME = "/home/kernel"
 CONNECTION_FILE = "connection.json"
@@ -205,7 +205,8 @@ def make_container_spec(
     name : str
         A fresh container name.
     runtime : str, optional
-        Folder on the host with the kernel that is carried into the image.
+        Folder on the host with the kernel that is carried into the image, or with what starts the
+        image's own sooner.
     folders : tuple of str
         See `user_packages.user_folders`.
     waived : bool
@@ -232,12 +233,13 @@ def make_container_spec(
     mounts += [Mount(seat.nothing, folder, read_only=True) for folder in seat.hidden]
     if runtime is not None:
         mounts.append(Mount(runtime, RUNTIME_FOLDER, read_only=True))
+    argv = environment.kernel.argv
+    if runtime is not None and environment.kernel.runtime is None:
+        argv = quick_argv(argv) or argv
     uuids = tuple(gpu.uuid for gpu in gpus)
     return ContainerSpec(
         image=environment.image_id,
-        command=tuple(
-            arg.replace("{connection_file}", connection_file) for arg in environment.kernel.argv
-        ),
+        command=tuple(arg.replace("{connection_file}", connection_file) for arg in argv),
         name=name,
         user=f"{caller.uid}:{caller.gid}",
         working_dir=seat.working_dir,

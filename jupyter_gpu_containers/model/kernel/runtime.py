@@ -1,4 +1,4 @@
-"""Kernel runtimes that are carried into images: which one fits, and what it is made of."""
+"""What is brought into containers: kernels for images that have none, a quick start for others."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from jupyter_gpu_containers.errors import InvalidRequestError
 
 RUNTIME_FOLDER = "/opt/jupyter-gpu-containers/runtime"  # where a container sees its runtime
 LAUNCHER = "launch.py"
+QUICK_START = "quick_start.py"
 OLDEST_PYTHON = (3, 6)
 LIBCS = ("glibc", "musl")
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # Go's name -> the machine of wheels' tags
 
+_IPYKERNEL = ("-m", "ipykernel_launcher")
+_FLAG = re.compile(
+    r"-(?:[bBdEIOPqRsSuv]+|X[\w=.]+)", re.ASCII
+)  # options of Python that stand alone
 _TAG = re.compile(
     rf"cpython-3(?P<minor>[0-9]{{1,2}})-(?P<libc>{'|'.join(LIBCS)})-(?P<arch>{'|'.join(MACHINES)})",
     re.ASCII,
@@ -123,3 +128,18 @@ class RuntimeTag:
     def argv(self, executable: str) -> tuple[str, ...]:
         """Return the command that starts the kernel inside a container."""
         return (executable, f"{RUNTIME_FOLDER}/{LAUNCHER}", "-f", "{connection_file}")
+
+
+def quick_argv(argv: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the command that starts the same ipykernel sooner; None for any other kernel.
+
+    >>> quick_argv(("python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"))
+    ('python3', '/opt/jupyter-gpu-containers/runtime/quick_start.py', '-f', '{connection_file}')
+    >>> quick_argv(("R", "--slave", "-e", "IRkernel::main()"))
+    """
+    place = 1
+    while place < len(argv) and _FLAG.fullmatch(argv[place]):
+        place += 1
+    if argv[place : place + 2] != _IPYKERNEL:
+        return None
+    return (*argv[:place], f"{RUNTIME_FOLDER}/{QUICK_START}", *argv[place + 2 :])

@@ -12,12 +12,12 @@ import os
 import uuid
 from pathlib import Path
 
-from jupyter_gpu_containers.errors import GpuContainersError
+from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestError
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Caller
-from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag, quick_argv
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.runtime.carried import KernelRuntime, RuntimeStore
 from jupyter_gpu_containers.runtime.carried_fetch import compile_command
@@ -67,13 +67,25 @@ class KernelRuntimes:
         RuntimeUnavailableError
             It is not prepared, and the package index does not give it.
         """
-        if environment.kernel.runtime is None or self._backend.demo:  # a demo has no such image
+        if self._backend.demo:  # its kernels are no container's
             return None
+        if environment.kernel.runtime is None:
+            return await asyncio.to_thread(self._quick_start, environment)
         tag = RuntimeTag.parse(environment.kernel.runtime)
         runtime = await self.prepare(
             tag, python=environment.kernel.argv[0], image_id=environment.image_id
         )
         return _real(runtime.folder)
+
+    def _quick_start(self, environment: Environment) -> str | None:
+        if quick_argv(environment.kernel.argv) is None:
+            return None
+        try:
+            return _real(self.store.quick_start())
+        except (OSError, InvalidRequestError) as exc:
+            # slower by a third, but a kernel all the same
+            self._log.warning("kernels are started as their images say: %s", exc)
+            return None
 
     async def prepare(
         self, tag: RuntimeTag, *, python: str | None = None, image_id: str | None = None

@@ -1,0 +1,106 @@
+"""Starts the ipykernel of an image, without what it needs only later. Runs inside, Python >= 3.6.
+
+Two things take a third of a kernel's start: looking for garbage among modules that stay, and the
+debugger, which hardly anybody asks for. The first is put off until the kernel runs; the second is
+imported when the first message for it arrives. A kernel that has started is as any other.
+
+The environment is that of ``python -m ipykernel_launcher``: `sys.path`, `sys.argv`, ``__main__``.
+"""
+
+import asyncio
+import gc
+import importlib.util
+import os
+import runpy
+import sys
+import types
+
+DEBUGGER = "ipykernel.debugger"
+
+
+def _load_debugger() -> types.ModuleType:
+    """Import the real module, in place of the one that stands for it."""
+    stand_in = sys.modules.pop(DEBUGGER, None)
+    try:
+        return importlib.import_module(DEBUGGER)
+    except BaseException:
+        if stand_in is not None:
+            sys.modules[DEBUGGER] = stand_in
+        raise
+
+
+def _from_debugger(name: str) -> object:
+    """Look up what the stand-in has not; what Python itself asks modules for wakes nobody."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return getattr(_load_debugger(), name)
+
+
+class Debugger:
+    """Stands for `ipykernel.debugger.Debugger` until somebody wants to debug.
+
+    All its methods are called in the control channel's thread, by that thread's event loop.
+    """
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        self._made_of = args, kwargs
+        self._real = None  # type: object
+        self._woken = None  # type: asyncio.Future[None] | None
+
+    def _wake(self) -> object:
+        if self._real is None:
+            args, kwargs = self._made_of
+            self._real = _load_debugger().Debugger(*args, **kwargs)
+            if self._woken is not None:
+                self._woken.set_result(None)
+        return self._real
+
+    async def handle_stopped_event(self) -> None:
+        """Wait for the debugged program to stop; it cannot before it is debugged."""
+        if self._real is None:
+            self._woken = asyncio.get_event_loop().create_future()
+            await self._woken
+        await self._wake().handle_stopped_event()  # type: ignore[attr-defined]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._wake(), name)
+
+
+def defer_debugger() -> None:
+    """Have the debugger imported when it is wanted; does nothing where there is none."""
+    if importlib.util.find_spec("debugpy") is None:
+        return  # ipykernel finds that out by itself, and at no cost
+    stand_in = types.ModuleType(DEBUGGER, "Imported when somebody debugs.")
+    stand_in.Debugger = Debugger  # type: ignore[attr-defined]
+    stand_in._is_debugpy_available = True  # type: ignore[attr-defined]
+    stand_in.__spec__ = importlib.util.spec_from_loader(DEBUGGER, loader=None)
+    stand_in.__getattr__ = _from_debugger  # type: ignore[method-assign]  # PEP 562
+    sys.modules[DEBUGGER] = stand_in
+
+
+def import_kernel() -> types.ModuleType:
+    """Import what an ipykernel needs to start, and return the module of its application."""
+    gc.disable()  # what is imported stays: to look for garbage meanwhile is a tenth of the start
+    try:
+        defer_debugger()
+        from ipykernel import ipkernel, kernelapp  # noqa: F401  the first is half of the imports
+    finally:
+        gc.enable()
+    return kernelapp
+
+
+def main() -> None:
+    """Start the kernel."""
+    here = os.path.dirname(os.path.realpath(__file__))
+    # the script's folder comes first, unless Python was told to be safe (-P, PYTHONSAFEPATH)
+    is_first = bool(sys.path) and os.path.realpath(sys.path[0]) == here
+    if is_first:
+        del sys.path[0]
+    import_kernel()
+    if is_first:
+        sys.path.insert(0, os.getcwd())  # as for `python -m`; most launchers take it away again
+    runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

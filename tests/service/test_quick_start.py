@@ -1,0 +1,158 @@
+"""An ipykernel that starts sooner: what it leaves for later, and that it is as any other then."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+
+from jupyter_gpu_containers.runtime import quick_start
+
+TIMEOUT = 60.0  # seconds
+PROGRAM = quick_start.__file__
+DEBUGGER_ARGUMENTS = {"clientID": "test", "adapterID": "test", "pathFormat": "path"}
+
+
+class Kernel:
+    """A kernel and its client."""
+
+    def __init__(self, *command: str) -> None:
+        self.manager = AsyncKernelManager(kernel_name="python3")
+        self.manager._kernel_spec = KernelSpec(
+            argv=[sys.executable, *command, "-f", "{connection_file}"],
+            display_name="Python",
+            language="python",
+        )
+        self.client = AsyncKernelClient()
+
+    async def start(self, folder: Path) -> None:
+        await self.manager.start_kernel(cwd=str(folder), stderr=subprocess.DEVNULL)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        await self.client.wait_for_ready(TIMEOUT)
+
+    async def value(self, code: str) -> Any:
+        """Run code, and return the value of its last line."""
+        reply = await self.client.execute_interactive(
+            "", user_expressions={"it": f"[{code}][0]"}, timeout=TIMEOUT
+        )
+        return ast.literal_eval(reply["content"]["user_expressions"]["it"]["data"]["text/plain"])
+
+    async def look(self) -> Any:
+        await self.client.execute_interactive("import gc, sys", timeout=TIMEOUT)
+        return await self.value("(gc.isenabled(), sys.argv[0], sys.path, 'debugpy' in sys.modules)")
+
+    async def debug(self, command: str, **arguments: object) -> dict[str, Any]:
+        """Send a request to the debugger, and return its answer."""
+        request = {"type": "request", "seq": 1, "command": command, "arguments": arguments}
+        self.client.control_channel.send(self.client.session.msg("debug_request", request))
+        content: dict[str, Any] = (await self.client.get_control_msg(TIMEOUT))["content"]
+        return content
+
+    async def stop(self) -> None:
+        self.client.stop_channels()
+        await self.manager.shutdown_kernel(now=True)
+
+
+@asynccontextmanager
+async def kernel_of(folder: Path, *command: str) -> AsyncIterator[Kernel]:
+    kernel = Kernel(*command)
+    await kernel.start(folder)
+    try:
+        yield kernel
+    finally:
+        await kernel.stop()
+
+
+async def test_all_is_as_usual_but_the_debugger(tmp_path: Path) -> None:
+    async with kernel_of(tmp_path, "-m", "ipykernel_launcher") as usual:
+        collects, program, path, debugs = await usual.look()
+    assert (collects, debugs) == (True, True)
+    async with kernel_of(tmp_path, PROGRAM) as quick:
+        assert await quick.look() == (True, program, path, False)
+
+
+async def test_modules_in_the_notebooks_folder_are_not_for_the_kernel(tmp_path: Path) -> None:
+    for name in ("random", "traitlets", "ipykernel", "mine"):
+        (tmp_path / f"{name}.py").write_text("place = 'folder'\n")
+    async with kernel_of(tmp_path, PROGRAM) as quick:
+        await quick.client.execute_interactive("import mine", timeout=TIMEOUT)
+        assert await quick.value("mine.place") == "folder"
+
+
+async def test_the_debugger_is_there_when_it_is_wanted(tmp_path: Path) -> None:
+    """JupyterLab asks for what it knows first, then starts it; it stops where it was told to."""
+    async with kernel_of(tmp_path, PROGRAM) as quick:
+        await stop_at_a_breakpoint(quick)
+
+
+async def stop_at_a_breakpoint(quick: Kernel) -> None:
+    """Debug as JupyterLab does."""
+    features = await quick.client.kernel_info(reply=True, timeout=TIMEOUT)
+    assert "debugger" in features["content"]["supported_features"]
+    known = await quick.debug("debugInfo")
+    assert known["success"] is True
+    assert known["body"]["isStarted"] is False
+    started = await quick.debug("initialize", **DEBUGGER_ARGUMENTS)
+    assert started["body"]["supportsConditionalBreakpoints"] is True
+    assert (await quick.debug("debugInfo"))["body"]["isStarted"] is True
+    attached = await quick.debug("attach", clientID="test")
+    assert attached["success"] is True
+
+    code = "stops = 1\nstops = 2"
+    dumped = await quick.debug("dumpCell", code=code)
+    source = {"path": dumped["body"]["sourcePath"]}
+    await quick.debug("setBreakpoints", source=source, breakpoints=[{"line": 2}])
+    await quick.debug("configurationDone")
+    quick.client.execute(code)
+    while True:
+        message = await quick.client.get_iopub_msg(TIMEOUT)
+        if message["msg_type"] == "debug_event" and message["content"]["event"] == "stopped":
+            break
+    thread = message["content"]["body"]["threadId"]
+    frames = await quick.debug("stackTrace", threadId=thread)
+    assert [frame["line"] for frame in frames["body"]["stackFrames"]][:1] == [2]
+    await quick.debug("disconnect", restart=False, terminateDebuggee=False)
+
+
+def test_without_a_debugger_nothing_stands_for_it() -> None:
+    program = f"""
+import importlib.util, sys
+sys.modules["debugpy"] = None
+spec = importlib.util.spec_from_file_location("quick_start", {PROGRAM!r})
+quick_start = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(quick_start)
+quick_start.import_kernel()
+from ipykernel.debugger import Debugger, _is_debugpy_available
+print(Debugger.__module__, _is_debugpy_available)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "ipykernel.debugger False\n"
+
+
+def test_other_names_of_the_debuggers_module_are_found() -> None:
+    program = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("quick_start", {PROGRAM!r})
+quick_start = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(quick_start)
+quick_start.import_kernel()
+print("debugpy" in sys.modules)
+from ipykernel.debugger import DebugpyClient
+from ipykernel.debugger import Debugger
+print("debugpy" in sys.modules, DebugpyClient.__module__, Debugger.__module__)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "False\nTrue ipykernel.debugger ipykernel.debugger\n"
