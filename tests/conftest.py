@@ -17,7 +17,9 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
+from tests.canary_listener import SUITE_LISTENER
+
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.canary_plugin"]
 
 # the same examples in every run, on slow machines too, and no files left behind
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None)
@@ -74,7 +76,9 @@ def engine_host() -> str:
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
         pytest.fail(f"{found.stderr.strip()}. `./run test` starts an engine.", pytrace=False)
-    return found.stdout.strip()
+    host = found.stdout.strip()
+    SUITE_LISTENER.listen(host, stays=True)
+    return host
 
 
 @pytest.fixture(scope="session")

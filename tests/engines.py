@@ -24,6 +24,9 @@ from typing import Any
 import docker
 import pytest
 
+from tests.canaries import SUITE
+from tests.canary_listener import SUITE_LISTENER
+
 START_TIMEOUT = 60.0
 
 
@@ -70,7 +73,7 @@ class PrivateEngine:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*enter, *self.command()],
-                env=os.environ | self.env | {"PATH": self.path},
+                env=SUITE.without(os.environ) | self.env | {"PATH": self.path},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -81,6 +84,7 @@ class PrivateEngine:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"no engine: {self.log.read_text()[-2000:]}", pytrace=False)
             time.sleep(0.05)
+        SUITE_LISTENER.listen(self.host)
         return self
 
     def configure(self) -> None:

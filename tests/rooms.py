@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -27,11 +26,11 @@ from jupyter_gpu_containers.config import load_services, share_services
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.service.services import Services
+from tests.canaries import SUITE, write_down_events
 
 SETTLE = 10.0  # seconds in which what was asked to end must have ended
 MEMORY_IMAGE = "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"
 ENGINE_IMAGE = "jgc-test/debian12:py311"
-CANARY = "HF_TOKEN"  # of the environment that nothing is passed on of
 FACTS = Path("gpu_containers", "images")  # below Jupyter's data directory
 
 
@@ -60,8 +59,7 @@ class Room:
         (self.data / "gpu_containers").mkdir()
         if owner is None:
             (self.data / FACTS).symlink_to(facts)
-        # a token that everything in the room has in its environment, and no file of it may have
-        self.canary = f"canary-{secrets.token_hex(16)}"
+        write_down_events(self.config, self.base)
         self.traits: dict[str, Any] = {}
         self._services: Services | None = None
         self.configure()
@@ -86,7 +84,7 @@ class Room:
         keep = {
             key: os.environ[key] for key in ("PATH", "LANG", "DOCKER_HOST") if key in os.environ
         }
-        return {**keep, **self.variables, "NO_COLOR": "1", CANARY: self.canary}
+        return {**keep, **self.variables, "NO_COLOR": "1", **SUITE.environment}
 
     def configure(self, **traits: Any) -> None:
         """Set traits of `GpuContainers`, for this process's services and for children."""
@@ -194,15 +192,8 @@ class Room:
         return left
 
     def leaks(self) -> list[str]:
-        """Return files of the room, logs among them, that have the canary's token."""
-        found = []
-        for path in self.base.rglob("*"):
-            try:
-                if path.is_file() and self.canary.encode() in path.read_bytes():
-                    found.append(f"the environment's {CANARY} in {path.relative_to(self.base)}")
-            except OSError:  # it is gone in this moment, or a test took the right to read it
-                continue
-        return found
+        """Return files of the room, logs and events among them, that have a canary."""
+        return SUITE.look_into(self.base)
 
     def close(self) -> None:
         """End this process's services and remove the room; fails the test over leftovers."""
@@ -230,7 +221,7 @@ def _threads() -> list[str]:
 
 def enter(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lead this process into a room for the time of a test."""
-    for key, value in {**room.variables, CANARY: room.canary}.items():
+    for key, value in {**room.variables, **SUITE.environment}.items():
         monkeypatch.setenv(key, value)
     monkeypatch.chdir(room.workspace)
 
@@ -238,8 +229,8 @@ def enter(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
 def run_program(
     room: Room, command: list[str], *, timeout: float = 60, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program in a room's workspace to its end."""
-    return subprocess.run(
+    """Run a program in a room's workspace to its end; what it writes has no canary."""
+    done = subprocess.run(
         command,
         cwd=room.workspace,
         env={**room.environ(), **(env or {})},
@@ -250,3 +241,5 @@ def run_program(
         timeout=timeout,
         check=False,
     )
+    SUITE.look("outputs of programs", done.stdout, f"output of {command[:3]}")
+    return done

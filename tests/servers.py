@@ -17,6 +17,7 @@ from typing import Any
 import requests
 import websocket
 
+from tests.canaries import SUITE
 from tests.rooms import Room
 
 START = 60.0  # seconds in which a server must answer
@@ -48,9 +49,9 @@ class Server:
         wrapper: Sequence[str] = (),
     ) -> None:
         self.room = room
-        self.token = secrets.token_hex(8)
+        self.token = SUITE.make("server-token")
         self._pages: list[Page] = []
-        self.log = room.base / f"{program}-{self.token}.log"
+        self.log = room.base / f"{program}-{secrets.token_hex(8)}.log"
         command = [
             *wrapper,
             *(str(Path(sys.executable).with_name(f"jupyter-{program}")), "--no-browser"),
@@ -96,8 +97,10 @@ class Server:
         return value
 
     def request(self, method: str, path: str, body: Any = None) -> requests.Response:
-        """Make a request with the server's token."""
-        return self.http.request(method, self.url + path, json=body, timeout=PATIENCE)
+        """Make a request with the server's token; the answer has no canary."""
+        answer = self.http.request(method, self.url + path, json=body, timeout=PATIENCE)
+        SUITE.look_at_answer(f"{method} {path}", answer.headers, answer.content)
+        return answer
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Make a request that must succeed; return the answer's JSON."""

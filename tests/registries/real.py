@@ -18,6 +18,7 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
+from tests.canaries import SUITE
 from tests.conftest import ROOT
 
 from .certificates import Certificate
@@ -27,7 +28,7 @@ from .token_server import ISSUER, SERVICE, TokenServer
 Auth = Literal["none", "basic", "token"]
 
 USERNAME = "ada"
-PASSWORD = "correct horse battery staple"
+PASSWORD = SUITE.keep("a registry's password", "correct horse battery staple")
 # bcrypt of PASSWORD; the registry takes no other hash
 _HTPASSWD = f"{USERNAME}:$2b$04$jupyterGpuContainersAOhhDaULYMqX7ak4nw57e4iAevbhbdueq\n"
 

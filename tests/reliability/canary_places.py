@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import threading
-import urllib.parse
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from types import TracebackType
 import docker
 import websocket
 
+from tests.canaries import spellings
 from tests.servers import PATIENCE, Server
 
 BEAT = 0.02  # seconds between two looks at the machine's processes
@@ -45,24 +44,6 @@ class Places:
                         around = before[-150:] + b"[...]" + after[:50].replace(needle, b"[...]")
                         found.append(f"{name} ({spelling}) in {place}: {around!r}")
         return sorted(found)
-
-
-def spellings(secret: bytes) -> dict[str, bytes]:
-    """Return a secret as it is, and as programs write it."""
-    text = secret.decode("latin-1")
-    found = {
-        "plain": secret,
-        "base64": base64.b64encode(secret).rstrip(b"="),
-        "base64, for URLs": base64.urlsafe_b64encode(secret).rstrip(b"="),
-        "in a URL": urllib.parse.quote(secret, safe="").encode(),
-        "in JSON": json.dumps(text)[1:-1].encode(),
-        "as Python writes it": repr(secret)[2:-1].encode(),
-        "hexadecimal": secret.hex().encode(),
-    }
-    distinct: dict[bytes, str] = {}
-    for name, needle in found.items():
-        distinct.setdefault(needle, name)
-    return {name: needle for needle, name in distinct.items()}
 
 
 class _Watch:

@@ -11,9 +11,10 @@ from typing import Any
 import docker
 import pytest
 from docker.models.containers import Container
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 from jupyter_gpu_containers.model.kernel import labels
+from tests.canary_pages import watch
 from tests.registry_fixtures import *  # noqa: F403
 
 from .page import NotebookPage
@@ -55,6 +56,13 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
     """A window in which the notebook's toolbar is not folded."""
     return {**browser_context_args, "viewport": {"width": 1440, "height": 860}}
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """What its pages are told has no canary."""
+    watch(context)
+    return context
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.canaries import SUITE, write_down_events
+
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "jupyter_gpu_containers" / "labextension"
-TOKEN = "test"
+TOKEN = SUITE.make("lab-token")
 READY = re.compile(r"(http://127\.0\.0\.1:\d+)/\S*")
 STOP_TIMEOUT = 30.0  # seconds
 
@@ -42,6 +44,7 @@ class LabServer:
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
+            SUITE.look_at_answer(f"{method} {path}", answer.headers, text)
         return json.loads(text) if text else None
 
     @contextmanager
@@ -91,6 +94,7 @@ def lab_server(
         {"ServerApp": {"jpserver_extensions": {"jupyter_gpu_containers": extension}}},
     )
     _write(paths["config"] / "jupyter_gpu_containers_config.json", dict(config or {}))
+    write_down_events(paths["config"], folder)
     _write(
         paths["settings"]
         / "@jupyterlab"
@@ -134,6 +138,7 @@ def lab_server(
             process.kill()
             process.wait()
             raise AssertionError(f"the server did not end:\n{log.read_text()[-4000:]}") from None
+        SUITE.hits += SUITE.look_into(folder)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:

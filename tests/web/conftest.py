@@ -16,6 +16,7 @@ from tornado.httpclient import HTTPResponse
 
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.service.services import Services
+from tests.canaries import SUITE, Emissions
 from tests.contract import check_answer, operation
 
 GPUS = [{"name": "NVIDIA H200", "memory_gib": 141, "compute_capability": "9.0", "count": 2}]
@@ -91,6 +92,7 @@ def jp_server_config(run_dir: Path) -> dict[str, Any]:
             },
             "allow_unauthenticated_access": False,
         },
+        "IdentityProvider": {"token": SUITE.make("server-token")},
         "GpuContainers": {"backend": "memory", "fixed_gpus": GPUS, "run_dir": str(run_dir)},
     }
 
@@ -99,6 +101,9 @@ def jp_server_config(run_dir: Path) -> dict[str, Any]:
 def api(  # type: ignore[no-untyped-def]
     jp_serverapp, http_server_client, jp_auth_header, jp_base_url
 ) -> Api:
+    """Neither answers nor events have a canary."""
+    jp_serverapp.event_logger.register_handler(Emissions(SUITE))
+
     async def fetch(
         method: str,
         path: str,
@@ -106,7 +111,7 @@ def api(  # type: ignore[no-untyped-def]
         body: str | bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> HTTPResponse:
-        return await http_server_client.fetch(
+        response: HTTPResponse = await http_server_client.fetch(
             f"{jp_base_url}gpu-containers{path}",
             method=method,
             headers=jp_auth_header if headers is None else headers,
@@ -116,5 +121,7 @@ def api(  # type: ignore[no-untyped-def]
             follow_redirects=False,
             request_timeout=TIMEOUT,
         )
+        SUITE.look_at_answer(f"{method} {path}", response.headers, response.body or b"")
+        return response
 
     return Api(fetch, jp_serverapp.web_app.settings["gpu_containers"])

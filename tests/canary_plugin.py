@@ -1,0 +1,78 @@
+"""A run of the tests with canary secrets around it: a hit fails the test that it is seen in.
+
+A hit that is seen when all tests are done, of a container that one of the last has started, fails
+the run: its exit status is 1.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.canaries import SUITE
+from tests.canary_listener import SUITE_LISTENER
+
+ENOUGH = 10  # containers, of which at least one must have been there long enough to be looked at
+SHOWN = 20  # hits
+
+_told: list[str] = []  # hits that are a test's
+_before: dict[str, str | None] = {}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let whatever this process starts have secrets in its environment."""
+    _before.update({name: os.environ.get(name) for name in SUITE.environment})
+    os.environ.update(SUITE.environment)
+    SUITE_LISTENER.active = True
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave the environment as it was."""
+    for name, value in _before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a test when secrets were seen; containers of the one before it are possible, too."""
+    result = yield
+    if hits := _new_hits():
+        pytest.fail("canary secrets, seen in this test:\n" + "\n".join(hits), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run over what was seen last, and when nobody has looked."""
+    SUITE_LISTENER.close()
+    if len(SUITE_LISTENER.seen) >= ENOUGH and not SUITE_LISTENER.inspected:
+        SUITE.hits.append(f"none of {len(SUITE_LISTENER.seen)} containers could be looked at")
+    if _new_hits() and session.exitstatus in (pytest.ExitCode.OK, 5):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was searched; pytest's own summary comes after it."""
+    looked = dict(SUITE.counts)
+    if SUITE_LISTENER.seen:
+        looked["containers inspected"] = len(SUITE_LISTENER.inspected)
+        looked["of their processes"] = SUITE_LISTENER.processes
+        looked["containers gone before"] = len(SUITE_LISTENER.seen - SUITE_LISTENER.inspected)
+    if not looked and not SUITE.hits:
+        return
+    said = ", ".join(f"{count} {place}" for place, count in looked.items())
+    terminalreporter.section("canary secrets")
+    terminalreporter.line(f"{len(SUITE.hits)} hits in {said}")
+    for hit in SUITE.hits[:SHOWN]:
+        terminalreporter.line(hit, red=True)
+
+
+def _new_hits() -> list[str]:
+    SUITE_LISTENER.collect()
+    new = SUITE.hits[len(_told) :]
+    _told.extend(new)
+    return new
