@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,13 +48,15 @@ class Listener:
         Containers that events named.
     inspected : set of str
         Those that the engine then told about.
+    read : Counter
+        Of how many of their processes "cmdline" and "environ" were read.
     """
 
     def __init__(self, canaries: Canaries, *, active: bool = False) -> None:
         self.active = active
         self.seen: set[str] = set()
         self.inspected: set[str] = set()
-        self.processes = 0  # of which command line and environment were read
+        self.read: Counter[str] = Counter()
         self._canaries = canaries
         self._process: subprocess.Popen[str] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -127,7 +130,7 @@ class Listener:
             self.seen.add(container)
             if found["inspected"]:
                 self.inspected.add(container)
-            self.processes += found["processes"]
+            self.read.update(found["read"])
 
 
 SUITE_LISTENER = Listener(SUITE)
@@ -215,13 +218,14 @@ class _Ear(threading.Thread):
             time.sleep(0.02)
             told, text = self._ask(path)
         hits += [f"{where}: inspect: {hit}" for hit in self._canaries.search(text)]
-        of_it = self._process(pid) if (pid := _pid(told)) else None
-        if of_it and _pid(self._ask(path)[0]) == pid:  # no other process has its number by now
-            hits += [f"{where}: {hit}" for hit in of_it]
+        pid = _pid(told)
+        read = self._process(pid) if pid else {}
+        if any(read.values()) and _pid(self._ask(path)[0]) == pid:  # not another's number by now
+            hits += [f"{where}: {name}: {hit}" for name, found in read.items() for hit in found]
         found = {
             "container": container,
             "inspected": "Config" in told,
-            "processes": int(of_it is not None),
+            "read": list(read),
             "hits": hits,
         }
         self._file.write(json.dumps(found).encode() + b"\n")
@@ -239,16 +243,13 @@ class _Ear(threading.Thread):
         finally:
             connection.close()
 
-    def _process(self, pid: int) -> list[str] | None:
-        """Return the hits in command line and environment; None: they cannot be read."""
-        hits = []
+    def _process(self, pid: int) -> dict[str, list[str]]:
+        """Return the hits in command line and environment, as far as they can be read."""
+        read = {}
         for name in ("cmdline", "environ"):
-            try:
-                text = Path(f"/proc/{pid}/{name}").read_bytes()
-            except OSError:  # ended in this moment, or somebody else's
-                return None
-            hits += [f"{name} of its process: {hit}" for hit in self._canaries.search(text)]
-        return hits
+            with suppress(OSError):  # ended in this moment; or not ours, of which all see the first
+                read[name] = self._canaries.search(Path(f"/proc/{pid}/{name}").read_bytes())
+        return read
 
 
 def _seconds(nanoseconds: int) -> str:

@@ -60,7 +60,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     looked = dict(SUITE.counts)
     if SUITE_LISTENER.seen:
         looked["containers inspected"] = len(SUITE_LISTENER.inspected)
-        looked["of their processes"] = SUITE_LISTENER.processes
+        looked["command lines"] = SUITE_LISTENER.read["cmdline"]
+        looked["environments"] = SUITE_LISTENER.read["environ"]
         looked["containers gone before"] = len(SUITE_LISTENER.seen - SUITE_LISTENER.inspected)
     if not looked and not SUITE.hits:
         return
