@@ -3,6 +3,7 @@ import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { attach } from './plugins/attach';
 import { idle } from './plugins/idle';
 import { images, jobs, registries } from './plugins/images';
+import { kernels } from './plugins/kernels';
 import { model, switcher } from './plugins/model';
 import {
   cellExecutor,
@@ -32,6 +33,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   registries,
   images,
   shells,
+  kernels,
   panel,
   toolbar,
   settingsLanguage

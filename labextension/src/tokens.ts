@@ -240,16 +240,22 @@ export const IRegistriesModel = new Token<IRegistriesModel>(
   'Registries of images: logins, catalogue, search and tags.'
 );
 
-/** What can be had from registries; answers are not kept, except the list of logins. */
+/** What can be had from registries; answers are not kept, but for logins and recommendations. */
 export interface IRegistriesModel extends IDisposable {
   /** null until loaded. */
   readonly logins: readonly ILogin[] | null;
   /** Why the logins could not be loaded, or null. */
   readonly problem: IProblem | null;
-  /** Emitted when the logins have changed. */
+  /** The images that are recommended; null until loaded. */
+  readonly recommended: readonly ICatalogueEntry[] | null;
+  /** Why they could not be loaded, or null. */
+  readonly recommendedProblem: IProblem | null;
+  /** Emitted when the logins, or what is recommended, have changed. */
   readonly changed: ISignal<IRegistriesModel, void>;
   /** Load the logins; failures are in `problem`. */
   refresh(): Promise<void>;
+  /** Load what is recommended; failures are in `recommendedProblem`. */
+  loadRecommended(): Promise<void>;
   /** Log in; the registry is asked whether it accepts the secret. */
   login(host: string, secret: string, username?: string): Promise<INewLogin>;
   /** Forget a login. */

@@ -155,6 +155,11 @@ class NotebookPage:
         self.page.get_by_role("menuitem", name=action, exact=True).click()
         return self.dialog
 
+    def act_on_kernel(self, name: str, action: str) -> None:
+        """Choose from the menu of a row of what runs; `name` is the notebook's."""
+        self.panel.get_by_role("button", name=f"Actions for {name}").click()
+        self.page.get_by_role("menuitem", name=action, exact=True).click()
+
     def remove_image(self, image: str) -> None:
         """Remove an image by its menu."""
         dialog = self.act(image, "Remove…")

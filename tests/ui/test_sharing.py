@@ -91,17 +91,16 @@ def test_a_push_that_is_denied_asks_for_a_login(demo: OpenNotebook, page: Page) 
 
 def test_a_kernel_is_saved_under_a_name_that_can_be_one(demo: OpenNotebook, page: Page) -> None:
     notebook = demo()
-    panel = notebook.open_panel()
+    notebook.open_panel()
     notebook.choose(SCIPY)
     notebook.wait_for_kernel()
-    save = panel.get_by_role("button", name="Save the kernel of train.ipynb")
-    save.click()
+    notebook.act_on_kernel("train.ipynb", "Save as Image…")
     dialog = notebook.dialog
     expect(dialog).to_contain_text(f"Compared with {SCIPY}")
     fill(dialog, "team/image:", "Save")
     refused(notebook, "team/image: cannot be made", "“team/image:” is not an image reference")
 
-    save.click()
+    notebook.act_on_kernel("train.ipynb", "Save as Image…")
     fill(dialog, OURS, "Save")
     told = page.get_by_role("alert").filter(has_text=f"{OURS} was saved.")
     expect(told.get_by_role("button", name="Start")).to_be_visible()
@@ -111,10 +110,10 @@ def test_a_kernel_is_saved_under_a_name_that_can_be_one(demo: OpenNotebook, page
 
 def test_a_kernel_that_has_ended_meanwhile_is_not_saved(demo: OpenNotebook) -> None:
     notebook = demo()
-    panel = notebook.open_panel()
+    notebook.open_panel()
     notebook.choose(SCIPY)
     notebook.wait_for_kernel()
-    panel.get_by_role("button", name="Save the kernel of train.ipynb").click()
+    notebook.act_on_kernel("train.ipynb", "Save as Image…")
     expect(notebook.dialog).to_contain_text(f"Compared with {SCIPY}")
     (launch,) = (each for each in notebook.lab.launches() if each["phase"] == "running")
     notebook.lab.request(f"gpu-containers/launches/{launch['id']}", "DELETE")

@@ -6,6 +6,7 @@ import { CommandIDs } from '../commands/commandIds';
 import { JobsModel } from '../model/jobsModel';
 import { progressText } from '../model/jobs';
 import { notifyOfJobs } from '../notices/notifications';
+import { SectionsModel } from '../model/sections';
 import { GpuContainersPanel } from '../panel/panel';
 import { IJob } from '../client/wireImages';
 import {
@@ -76,7 +77,12 @@ beforeEach(async () => {
     running: () => [].values(),
     runningChanged: { connect: () => true, disconnect: () => true }
   };
-  panel = () => new GpuContainersPanel({ ...options, sessions } as never);
+  panel = () =>
+    new GpuContainersPanel({
+      ...options,
+      sections: new SectionsModel(),
+      sessions
+    } as never);
 });
 
 afterEach(async () => {

@@ -10,12 +10,12 @@ describe('progressText()', () => {
     [{ state: 'queued' as const }, 'Waiting'],
     [{}, 'Asking the registry'],
     [{ kind: 'push' as const }, 'Preparing'],
-    [{ current: 300 * MIB }, '300 MiB'],
-    [{ current: 300 * MIB, speed: 45 * MIB }, '300 MiB · 45 MiB/s'],
-    [{ current: 0, total: 4 * GIB }, '0 of 4 GiB'],
+    [{ current: 300 * MIB }, '315 MB'],
+    [{ current: 300 * MIB, speed: 45 * MIB }, '315 MB · 47.2 MB/s'],
+    [{ current: 0, total: 4 * GIB }, '0 of 4.3 GB'],
     [
       { current: GIB, total: 4 * GIB, speed: 45 * MIB, eta: 68 },
-      '1 of 4 GiB · 45 MiB/s · 1 min left'
+      '1.1 of 4.3 GB · 47.2 MB/s · 1 min left'
     ],
     [{ current: 4 * GIB, total: 4 * GIB }, 'Unpacking'],
     [{ kind: 'push' as const, current: GIB, total: GIB }, 'Finishing']

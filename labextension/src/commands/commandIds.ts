@@ -18,6 +18,10 @@ export namespace CommandIDs {
   export const showLaunch = 'gpu-containers:show-launch';
   /** Cancel a launch; of a running one, shut the kernel down. */
   export const stop = 'gpu-containers:stop';
+  /** Stop the cell that a kernel runs. */
+  export const interrupt = 'gpu-containers:interrupt';
+  /** Restart a kernel in its container. */
+  export const restart = 'gpu-containers:restart';
   /** Start what waits for a GPU now, without one. */
   export const startOnCpu = 'gpu-containers:start-on-cpu';
   /** Keep a kernel from being stopped for idleness. */

@@ -13,6 +13,7 @@ import {
   selectEnvironment
 } from './selectEnvironment';
 import { chipIcon } from '../icons';
+import { isInProgress } from '../model/launches';
 import { INewLaunch } from '../client/wire';
 
 /** What the commands work on. */
@@ -155,7 +156,10 @@ export function addCommands(options: ICommandOptions): IDisposable {
   );
   added.add(
     commands.addCommand(CommandIDs.stop, {
-      label: trans.__('Shut Down Kernel in Container'),
+      label: args =>
+        model.launches.some(each => each.id === args.id && isInProgress(each))
+          ? trans.__('Cancel Start')
+          : trans.__('Shut Down Kernel in Container'),
       isEnabled: enabled,
       describedBy: {
         args: {

@@ -41,7 +41,10 @@ export function addTransferCommands(
 
   added.add(
     commands.addCommand(CommandIDs.pull, {
-      label: trans.__('Pull Again'),
+      label: args =>
+        findImage(model, { image: args.reference })
+          ? trans.__('Pull Again')
+          : trans.__('Pull'),
       caption: trans.__('Fetch what its registry has under this name now'),
       isEnabled,
       describedBy: {

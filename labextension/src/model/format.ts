@@ -29,6 +29,21 @@ export function formatBytes(bytes: number): string {
   return `${round(bytes / 1024 ** exponent)} ${UNITS[exponent]}`;
 }
 
+/**
+ * How much of a download is there, in one unit: "3.1 of 8.9 GB".
+ *
+ * @param current - a number of bytes
+ * @param total - a number of bytes
+ */
+export function formatTransfer(
+  trans: TranslationBundle,
+  current: number,
+  total: number
+): string {
+  const share = round(current / 1000 ** decimalPower(total));
+  return trans.__('%1 of %2', share, formatDownload(total));
+}
+
 /** Decimal multiples of a byte, as registries count. */
 const DECIMAL_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
@@ -38,6 +53,12 @@ const DECIMAL_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
  * @param bytes - a number of bytes
  */
 export function formatDownload(bytes: number): string {
+  const exponent = decimalPower(bytes);
+  return `${round(bytes / 1000 ** exponent)} ${DECIMAL_UNITS[exponent]}`;
+}
+
+/** The largest unit of which there is one at least, as a power of 1000. */
+function decimalPower(bytes: number): number {
   let exponent = 0;
   while (
     bytes >= 999.5 * 1000 ** exponent &&
@@ -45,7 +66,7 @@ export function formatDownload(bytes: number): string {
   ) {
     exponent += 1;
   }
-  return `${round(bytes / 1000 ** exponent)} ${DECIMAL_UNITS[exponent]}`;
+  return exponent;
 }
 
 /**

@@ -1,6 +1,6 @@
 // Pure questions about jobs.
 import { TranslationBundle } from '@jupyterlab/translation';
-import { formatBytes, formatDuration, formatShare } from './format';
+import { formatDownload, formatDuration, formatTransfer } from './format';
 import { IProblem } from '../client/wire';
 import { IJob } from '../client/wireImages';
 
@@ -62,7 +62,7 @@ export function layersDone({ steps }: IJob): { done: number; all: number } {
   return { done: layers.filter(({ done }) => done).length, all: layers.length };
 }
 
-/** How a job gets on: "1.2 of 4.5 GiB · 45 MiB/s · 1 min left". Says only what is known. */
+/** How a job gets on: "1.2 of 4.5 GB · 45 MB/s · 1 min left". Says only what is known. */
 export function progressText(trans: TranslationBundle, job: IJob): string {
   const { current, eta, kind, speed, state, total } = job;
   if (state === 'queued') {
@@ -80,8 +80,10 @@ export function progressText(trans: TranslationBundle, job: IJob): string {
       : trans.__('Preparing');
   }
   const facts = [
-    total === null ? formatBytes(current) : formatShare(trans, current, total),
-    speed ? trans.__('%1/s', formatBytes(speed)) : '',
+    total === null
+      ? formatDownload(current)
+      : formatTransfer(trans, current, total),
+    speed ? trans.__('%1/s', formatDownload(speed)) : '',
     eta === null ? '' : trans.__('%1 left', formatDuration(trans, eta))
   ];
   return facts.filter(Boolean).join(' · ');

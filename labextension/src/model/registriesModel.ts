@@ -3,6 +3,7 @@ import { Event } from '@jupyterlab/services';
 import { ISignal, Signal } from '@lumino/signaling';
 import { GpuContainersClient } from '../client/client';
 import { handleEvent } from '../client/events';
+import { toProblem } from '../client/requests';
 import { splitReference } from './references';
 import { Reloader } from './reloader';
 import { IVisibility, PageVisibility } from './visibility';
@@ -39,6 +40,14 @@ export class RegistriesModel implements IRegistriesModel {
     return this._reloader.problem;
   }
 
+  get recommended(): readonly ICatalogueEntry[] | null {
+    return this._recommended;
+  }
+
+  get recommendedProblem(): IProblem | null {
+    return this._recommendedProblem;
+  }
+
   get changed(): ISignal<this, void> {
     return this._changed;
   }
@@ -57,6 +66,16 @@ export class RegistriesModel implements IRegistriesModel {
 
   async refresh(): Promise<void> {
     await this._reloader.load();
+    this._changed.emit();
+  }
+
+  async loadRecommended(): Promise<void> {
+    try {
+      this._recommended = await this._client.catalogue();
+      this._recommendedProblem = null;
+    } catch (reason) {
+      this._recommendedProblem = toProblem(reason);
+    }
     this._changed.emit();
   }
 
@@ -116,6 +135,8 @@ export class RegistriesModel implements IRegistriesModel {
   private _events: Event.IManager | undefined;
   private _isDisposed = false;
   private _logins: ILogin[] | null = null;
+  private _recommended: ICatalogueEntry[] | null = null;
+  private _recommendedProblem: IProblem | null = null;
   private _reloader: Reloader;
   private _visibility: IVisibility;
 }

@@ -1,30 +1,61 @@
-// The GPUs of the machine, their memory, and who holds them.
+// The GPUs of the machine: their memory and load, who holds them, and what is wrong with them.
 import { TranslationBundle } from '@jupyterlab/translation';
+import { JSONExt, PartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
-import { allocatable, formatShare } from '../model/format';
+import { allocatable } from '../model/format';
 import { freeSlots } from '../model/gpuKinds';
-import { IGpu, IGpus, IHolder } from '../client/wire';
-import { Problem } from '../widgets/problem';
+import { COMPACT_FROM, IBoard, boards } from '../model/gpuRows';
+import { IGpu, IGpus } from '../client/wire';
+import { Hint, Problem } from '../widgets/problem';
+import { Gpu, IGpusProps } from './gpuRow';
+import { Empty } from './section';
+
+/** Codes of problems that are a fact about the machine: there is nothing wrong with it. */
+const FACTS = ['driver_not_installed', 'no_gpu'];
 
 /** The GPUs section of the panel. */
-export function Gpus(props: {
-  gpus: IGpus;
-  trans: TranslationBundle;
-}): React.JSX.Element {
-  const { gpus, trans } = props;
+export function Gpus(props: IGpusProps & { gpus: IGpus }): React.JSX.Element {
+  const { gpus, commands, trans } = props;
+  const { problem } = gpus;
+  const isFact = problem !== null && FACTS.includes(problem.code);
+  const isCompact = allocatable(gpus.gpus).length >= COMPACT_FROM;
   return (
     <>
-      {gpus.problem && <Problem problem={gpus.problem} isFact />}
-      {!gpus.problem && gpus.gpus.length === 0 && (
-        <p className="jp-GpuContainers-empty">
+      {gpus.gpus.length === 0 && !problem && (
+        <Empty>
           {trans.__('This machine has no GPU. Kernels run on its CPU.')}
-        </p>
+        </Empty>
       )}
-      <ul className="jp-GpuContainers-list">
-        {gpus.gpus.map(gpu => (
-          <Gpu key={gpu.uuid} gpu={gpu} trans={trans} />
-        ))}
-      </ul>
+      {problem && isFact && (
+        <Empty>
+          {problem.message}{' '}
+          {problem.hint ? (
+            <Hint hint={problem.hint} />
+          ) : (
+            trans.__('Kernels run on its CPU.')
+          )}
+        </Empty>
+      )}
+      {problem && !isFact && <Problem problem={problem} trans={trans} />}
+      {groups(boards(gpus.gpus)).map(group => (
+        <React.Fragment key={group[0].id}>
+          {isCompact && <Product group={group} trans={trans} />}
+          <ul
+            className="jp-GpuContainers-list"
+            data-compact={isCompact || undefined}
+          >
+            {group.map(board => (
+              <Board
+                key={board.id}
+                board={board}
+                isCompact={isCompact}
+                commands={commands}
+                trans={trans}
+              />
+            ))}
+          </ul>
+        </React.Fragment>
+      ))}
     </>
   );
 }
@@ -42,72 +73,80 @@ export function freeOf(trans: TranslationBundle, gpus: IGpu[]): string {
     : trans.__('%1 of %2 free', free, all);
 }
 
-function Gpu(props: {
-  gpu: IGpu;
+/** Boards of the same product that follow each other. */
+function groups(all: readonly IBoard[]): IBoard[][] {
+  const found: IBoard[][] = [];
+  for (const board of all) {
+    const last = found.length > 0 ? found[found.length - 1] : null;
+    if (last?.[0].name === board.name) {
+      last.push(board);
+    } else {
+      found.push([board]);
+    }
+  }
+  return found;
+}
+
+/** Where each GPU has one line, what they are is said once. */
+function Product(props: {
+  group: readonly IBoard[];
   trans: TranslationBundle;
 }): React.JSX.Element {
-  const { gpu, trans } = props;
-  const isInstance = gpu.parent_uuid !== null;
-  const memory = formatShare(trans, gpu.memory_used, gpu.memory_total);
-  // the panel is narrow, and all of them are NVIDIA's
-  const name = gpu.mig_profile ?? gpu.name.replace(/^NVIDIA /, '');
+  const { group, trans } = props;
+  const [{ name }] = group;
   return (
-    <li
-      className="jp-GpuContainers-gpu"
-      data-state={gpu.state}
-      data-instance={isInstance || undefined}
-      title={`${gpu.name}\n${gpu.uuid}`}
-    >
-      <div className="jp-GpuContainers-row">
-        <span className="jp-GpuContainers-index">{gpu.index}</span>
-        <span className="jp-GpuContainers-title">{name}</span>
-        <span className="jp-GpuContainers-state">{holder(trans, gpu)}</span>
-      </div>
-      {gpu.memory_total > 0 && (
-        <div className="jp-GpuContainers-row">
-          <meter
-            className="jp-GpuContainers-meter"
-            aria-label={trans.__('Memory of GPU %1', gpu.index)}
-            max={gpu.memory_total}
-            value={gpu.memory_used}
-          />
-          <span className="jp-GpuContainers-detail">{memory}</span>
-        </div>
-      )}
-      {gpu.problem && <Problem problem={gpu.problem} />}
-    </li>
+    <h4 className="jp-GpuContainers-product" title={name}>
+      {group.length > 1 ? trans.__('%1 × %2', group.length, name) : name}
+    </h4>
   );
 }
 
-/** Who holds a GPU, in a few words. */
-function holder(trans: TranslationBundle, gpu: IGpu): string {
-  switch (gpu.state) {
-    case 'free':
-      return trans.__('free');
-    case 'in_use':
-      return trans.__('other program');
-    case 'unavailable':
-      return trans.__('unavailable');
-    case 'shared':
-    case 'claimed': {
-      const names = [...new Set(gpu.holders.map(by => called(trans, by)))];
-      const words = names.join(', ') || trans.__('taken');
-      return gpu.slots > 1
-        ? trans.__('%1 (%2 of %3)', words, gpu.slots_used, gpu.slots)
-        : words;
+interface IBoardProps extends IGpusProps {
+  board: IBoard;
+  isCompact: boolean;
+}
+
+/** A GPU, or a board with its instances. */
+const Board = React.memo(
+  (props: IBoardProps): React.JSX.Element => {
+    const { board, isCompact, trans } = props;
+    const { index, instances, name, whole } = board;
+    if (instances.length === 0) {
+      return <Gpu {...props} gpu={whole!} />;
     }
-  }
-}
-
-/** What a holder is called: its notebook where it is this server's, else its user, if known. */
-function called(trans: TranslationBundle, by: IHolder): string {
-  return by.mine
-    ? basename(by.notebook) || by.display_name
-    : by.owner
-      ? trans.__('user %1', by.owner)
-      : by.display_name;
-}
-
-function basename(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
+    const words = trans._n(
+      '%1 MIG instance',
+      '%1 MIG instances',
+      instances.length
+    );
+    return (
+      <li className="jp-GpuContainers-board">
+        <div className="jp-GpuContainers-row">
+          <span className="jp-GpuContainers-index">{index}</span>
+          {!isCompact && (
+            <span className="jp-GpuContainers-title" title={name}>
+              {name}
+            </span>
+          )}
+          <span className="jp-GpuContainers-state">{words}</span>
+        </div>
+        <ul
+          className="jp-GpuContainers-list"
+          aria-label={trans.__('MIG instances of GPU %1', index)}
+        >
+          {instances.map(gpu => (
+            <Gpu key={gpu.uuid} {...props} gpu={gpu} isCompact />
+          ))}
+        </ul>
+      </li>
+    );
+  },
+  (before, after) =>
+    before.isCompact === after.isCompact &&
+    before.trans === after.trans &&
+    JSONExt.deepEqual(
+      before.board as unknown as PartialJSONObject,
+      after.board as unknown as PartialJSONObject
+    )
+);
+Board.displayName = 'Board';

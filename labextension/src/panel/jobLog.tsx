@@ -20,7 +20,7 @@ export function JobLog(props: {
   };
   React.useEffect(follow, [job.log]);
   return (
-    <details className="jp-GpuContainers-log" onToggle={follow}>
+    <details className="jp-GpuContainers-jobLog" onToggle={follow}>
       <summary>{trans.__('Log')}</summary>
       <pre
         ref={lines}

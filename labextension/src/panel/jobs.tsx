@@ -1,20 +1,23 @@
 // Jobs: how far they are, how fast, how long still; and what failed.
 import { TranslationBundle } from '@jupyterlab/translation';
-import { ToolbarButtonComponent, closeIcon } from '@jupyterlab/ui-components';
+import { closeIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
-import { formatBytes, formatShare } from '../model/format';
+import { formatDownload, formatTransfer } from '../model/format';
 import {
   fraction,
   hasEnded,
   jobTitle,
   layersDone,
-  progressText
+  progressText,
+  wantsLogin
 } from '../model/jobs';
+import { registryHost } from '../model/references';
 import { IJob, IStep } from '../client/wireImages';
 import { JobLog } from './jobLog';
-import { Problem } from '../widgets/problem';
+import { IProblemAction, Problem } from '../widgets/problem';
+import { IconButton } from '../widgets/iconButton';
 
 const SIGNS = { pull: '↓', push: '↑', build: '⚒', commit: '⊕' } as const;
 
@@ -58,9 +61,9 @@ function Job(props: IJobProps & { job: IJob }): React.JSX.Element {
           <span aria-hidden="true">{`${SIGNS[kind]} `}</span>
           {shortName(reference)}
         </span>
-        <ToolbarButtonComponent
+        <IconButton
           icon={closeIcon}
-          tooltip={
+          label={
             isOver
               ? trans.__('Dismiss: %1', title)
               : trans.__('Cancel: %1', title)
@@ -132,7 +135,9 @@ function Layer(props: {
   const { current, id, status, total } = step;
   const isMoving = current > 0 && current !== total && !step.done;
   const bytes =
-    total === null ? formatBytes(current) : formatShare(trans, current, total);
+    total === null
+      ? formatDownload(current)
+      : formatTransfer(trans, current, total);
   return (
     <li className="jp-GpuContainers-row" data-done={step.done || undefined}>
       <code>{id}</code>
@@ -144,24 +149,41 @@ function Layer(props: {
 }
 
 function Failure(props: IJobProps & { job: IJob }): React.JSX.Element {
-  const { job, commands, trans } = props;
-  const { kind, reference } = job;
+  const { job, trans } = props;
   return (
     <>
-      {job.error && <Problem problem={job.error} />}
-      {job.log.length > 0 && <JobLog job={job} trans={trans} />}
-      {(kind === 'pull' || kind === 'push') && (
-        <button
-          className="jp-GpuContainers-link"
-          onClick={() => {
-            void commands.execute(CommandIDs[kind], { reference });
-          }}
-        >
-          {trans.__('Try again')}
-        </button>
+      {job.error && (
+        <Problem problem={job.error} actions={remedies(props)} trans={trans} />
       )}
+      {job.log.length > 0 && <JobLog job={job} trans={trans} />}
     </>
   );
+}
+
+/** What can be done about a job that failed. */
+function remedies({
+  job,
+  commands,
+  trans
+}: IJobProps & { job: IJob }): IProblemAction[] {
+  const { kind, reference, error } = job;
+  if (kind !== 'pull' && kind !== 'push') {
+    return [];
+  }
+  const host = registryHost(reference);
+  const again = {
+    label: trans.__('Try again'),
+    onClick: () => {
+      void commands.execute(CommandIDs[kind], { reference });
+    }
+  };
+  const login = {
+    label: trans.__('Log in to %1', host),
+    onClick: () => {
+      void commands.execute(CommandIDs.login, { host });
+    }
+  };
+  return wantsLogin(error?.code) ? [login, again] : [again];
 }
 
 /** A reference without its registry and folders. */

@@ -4,6 +4,7 @@ import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
 import { ILogin } from '../client/wireImages';
+import { Empty } from './section';
 
 /** The registries section of the panel. */
 export function Registries(props: {
@@ -14,9 +15,9 @@ export function Registries(props: {
   const { logins, commands, trans } = props;
   if (logins.length === 0) {
     return (
-      <p className="jp-GpuContainers-empty">
+      <Empty>
         {trans.__('Not logged in anywhere. Public images need no login.')}
-      </p>
+      </Empty>
     );
   }
   return (

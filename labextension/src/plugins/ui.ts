@@ -7,6 +7,7 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { CommandIDs } from '../commands/commandIds';
@@ -20,6 +21,7 @@ import {
   IPreferences,
   IRegistriesModel
 } from '../tokens';
+import { SectionsModel } from '../model/sections';
 import { EnvironmentButton } from '../widgets/environmentButton';
 import { GpuContainersPanel } from '../panel/panel';
 
@@ -88,29 +90,34 @@ export const panel: JupyterFrontEndPlugin<void> = {
   description: 'Shows GPUs, images and kernels in containers at the left.',
   autoStart: true,
   requires: [IGpuContainersModel, IJobsModel, IRegistriesModel],
-  optional: [ITranslator, ILayoutRestorer],
+  optional: [ITranslator, ILayoutRestorer, IStateDB],
   activate: (
     app: JupyterFrontEnd,
     model: IGpuContainersModel,
     jobs: IJobsModel,
     registries: IRegistriesModel,
     translator: ITranslator | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    state: IStateDB | null
   ): void => {
     if (model.available === false) {
       return;
     }
     const speaker = translator ?? nullTranslator;
     const trans = speaker.load(DOMAIN);
+    const sections = new SectionsModel(state);
     const widget = new GpuContainersPanel({
       model,
       jobs,
       registries,
+      sections,
       sessions: app.serviceManager.sessions,
       commands: app.commands,
       language: speaker.languageCode,
       trans
     });
+    void sections.restore();
+    widget.disposed.connect(() => sections.dispose());
     restorer?.add(widget, widget.id);
     app.shell.add(widget, 'left', { rank: 350 });
     void model.ready.then(() => {

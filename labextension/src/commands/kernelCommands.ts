@@ -1,0 +1,94 @@
+// The commands that interrupt and restart the kernel of a launch.
+import { ISessionContext } from '@jupyterlab/apputils';
+import { KernelAPI, ServerConnection } from '@jupyterlab/services';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { refreshIcon, stopIcon } from '@jupyterlab/ui-components';
+import { CommandRegistry } from '@lumino/commands';
+import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { DisposableSet, IDisposable } from '@lumino/disposable';
+import { CommandIDs } from './commandIds';
+import { attempt, text } from './commandTools';
+import { IGpuContainersModel } from '../tokens';
+
+/** What the commands work on. */
+export interface IKernelCommandOptions {
+  commands: CommandRegistry;
+  model: IGpuContainersModel;
+  settings: ServerConnection.ISettings;
+  /** The notebook in this page that has a kernel, and JupyterLab's own way to ask. */
+  findContext: (kernelId: string) => ISessionContext | null;
+  dialogs: ISessionContext.IDialogs | null;
+  trans: TranslationBundle;
+}
+
+/** Add them. */
+export function addKernelCommands(options: IKernelCommandOptions): IDisposable {
+  const { commands, model, settings, findContext, dialogs, trans } = options;
+  const added = new DisposableSet();
+
+  /** Id of the kernel of a launch that runs. */
+  const kernelOf = (args: ReadonlyPartialJSONObject): string | null =>
+    model.launches.find(
+      ({ id, phase }) => id === text(args.id) && phase === 'running'
+    )?.kernel_id ?? null;
+
+  const isEnabled = (args: ReadonlyPartialJSONObject) =>
+    model.available === true && kernelOf(args) !== null;
+  const describedBy = {
+    args: {
+      type: 'object',
+      required: ['id'],
+      properties: {
+        id: { type: 'string', description: trans.__('Id of the launch') }
+      }
+    }
+  } as const;
+
+  added.add(
+    commands.addCommand(CommandIDs.interrupt, {
+      label: trans.__('Interrupt Kernel'),
+      caption: trans.__('Stop the cell that runs; variables stay'),
+      icon: stopIcon,
+      isEnabled,
+      describedBy,
+      execute: async args => {
+        const id = kernelOf(args);
+        const title = trans.__('The kernel could not be interrupted');
+        return (
+          id !== null &&
+          attempt(trans, title, () => KernelAPI.interruptKernel(id, settings))
+        );
+      }
+    })
+  );
+  added.add(
+    commands.addCommand(CommandIDs.restart, {
+      label: trans.__('Restart Kernel…'),
+      caption: trans.__(
+        'Begin anew in the same container; what was installed stays'
+      ),
+      icon: refreshIcon,
+      isEnabled,
+      describedBy,
+      execute: async args => {
+        const id = kernelOf(args);
+        if (id === null) {
+          return false;
+        }
+        const context = findContext(id);
+        if (context && dialogs) {
+          return dialogs.restart(context);
+        }
+        const { confirmRestart } = await import('../dialogs/restartDialog');
+        if (!(await confirmRestart(trans))) {
+          return false;
+        }
+        const title = trans.__('The kernel could not be restarted');
+        return attempt(trans, title, () =>
+          KernelAPI.restartKernel(id, settings)
+        );
+      }
+    })
+  );
+  return added;
+}

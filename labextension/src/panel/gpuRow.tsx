@@ -1,0 +1,171 @@
+// One GPU, or one MIG instance of it.
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import * as React from 'react';
+import { CommandIDs } from '../commands/commandIds';
+import { formatBytes, formatShare } from '../model/format';
+import {
+  IShare,
+  holderName,
+  productName,
+  shares,
+  slotsText,
+  stateText
+} from '../model/gpuRows';
+import { IGpu } from '../client/wire';
+import { Bar } from '../widgets/bar';
+import { Problem } from '../widgets/problem';
+
+/** What the rows of GPUs work with. */
+export interface IGpusProps {
+  commands: CommandRegistry;
+  trans: TranslationBundle;
+}
+
+interface IGpuProps extends IGpusProps {
+  gpu: IGpu;
+  isCompact: boolean;
+}
+
+/** A GPU or MIG instance: what it is, who holds it, how full and how busy it is. */
+export function Gpu(props: IGpuProps): React.JSX.Element {
+  const { gpu, isCompact, commands, trans } = props;
+  const profile = gpu.mig_profile;
+  const parts = shares(gpu);
+  const memory =
+    gpu.memory_total > 0
+      ? formatShare(trans, gpu.memory_used, gpu.memory_total)
+      : '';
+  const load =
+    gpu.utilization === null ? '' : trans.__('%1 % busy', gpu.utilization);
+  const called = profile ?? trans.__('GPU %1', gpu.index);
+  return (
+    <li
+      className="jp-GpuContainers-gpu"
+      data-state={gpu.state}
+      data-compact={isCompact || undefined}
+      title={`${gpu.name}\n${gpu.uuid}`}
+    >
+      <div className="jp-GpuContainers-row">
+        <span className="jp-GpuContainers-index">
+          {profile ? '' : gpu.index}
+        </span>
+        {(profile ?? !isCompact) && (
+          <span className="jp-GpuContainers-title">
+            {profile ?? productName(gpu)}
+          </span>
+        )}
+        <State gpu={gpu} commands={commands} trans={trans} />
+        {isCompact && (
+          <span className="jp-GpuContainers-detail">
+            {[
+              gpu.utilization !== null && trans.__('%1 %', gpu.utilization),
+              memory
+            ]
+              .filter(Boolean)
+              .join(' · ')}
+          </span>
+        )}
+      </div>
+      {memory && (
+        <div className="jp-GpuContainers-measure">
+          <Bar
+            label={trans.__('Memory of %1', called)}
+            text={memory}
+            max={gpu.memory_total}
+            parts={parts
+              .map(({ memory, holder }, index) => ({
+                value: memory ?? 0,
+                number: holder ? index : null
+              }))
+              .filter(({ value }) => value > 0)}
+          />
+          {!isCompact && (
+            <span className="jp-GpuContainers-detail">{memory}</span>
+          )}
+        </div>
+      )}
+      {load && (
+        <div className="jp-GpuContainers-measure">
+          <Bar
+            label={trans.__('Load of %1', called)}
+            text={load}
+            max={100}
+            parts={[{ value: gpu.utilization ?? 0, number: 0 }]}
+            isThin
+          />
+          {!isCompact && (
+            <span className="jp-GpuContainers-detail">{load}</span>
+          )}
+        </div>
+      )}
+      {isListed(gpu) && <Holders parts={parts} trans={trans} />}
+      {gpu.problem && <Problem problem={gpu.problem} trans={trans} />}
+    </li>
+  );
+}
+
+/** Who holds a GPU; a notebook of this server can be opened. */
+function State(props: IGpusProps & { gpu: IGpu }): React.JSX.Element {
+  const { gpu, commands, trans } = props;
+  const words =
+    gpu.slots > 1 && isListed(gpu)
+      ? slotsText(trans, gpu)
+      : stateText(trans, gpu);
+  const [holder] = gpu.holders;
+  if (gpu.holders.length === 1 && holder.mine && holder.notebook) {
+    return (
+      <button
+        type="button"
+        className="jp-GpuContainers-state jp-GpuContainers-holder"
+        title={trans.__('Open %1', holder.notebook)}
+        onClick={() => {
+          const path = holder.notebook;
+          void commands.execute(CommandIDs.openNotebook, { path });
+        }}
+      >
+        {words}
+      </button>
+    );
+  }
+  return (
+    <span className="jp-GpuContainers-state" title={words}>
+      {words}
+    </span>
+  );
+}
+
+/** Whether it is known who has how much of a GPU's memory, and there is more than one of them. */
+function isListed({ holders }: IGpu): boolean {
+  return (
+    holders.length > 1 &&
+    holders.some(({ memory_used }) => memory_used !== null)
+  );
+}
+
+/** Who has how much of a GPU's memory, in the order of the bar. */
+function Holders(props: {
+  parts: readonly IShare[];
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { parts, trans } = props;
+  return (
+    <ul className="jp-GpuContainers-list jp-GpuContainers-holders">
+      {parts.map(({ holder, memory }, index) => (
+        <li key={index} className="jp-GpuContainers-row">
+          <span
+            className="jp-GpuContainers-swatch"
+            data-part={holder ? index % 4 : 'other'}
+            aria-hidden="true"
+          />
+          <span className="jp-GpuContainers-subtitle">
+            {holder ? holderName(trans, holder) : trans.__('other')}
+          </span>
+          <span className="jp-GpuContainers-detail">
+            {memory === null ? trans.__('not known') : formatBytes(memory)}
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
