@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from jsonschema import Draft7Validator, FormatChecker
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model.gpu.device import GpuProcess, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.health import GpuEvent, GpuEventKind
 from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.web.events import CHANGED_EVENT, EVENTS, GPU_LOAD_EVENT
 
@@ -141,6 +143,16 @@ async def test_the_load_is_told_to_who_has_asked(
     now = (await api("GET", "/gpus")).json["gpus"]
     holder = next(gpu for gpu in now if gpu["holders"])["holders"][0]
     assert holder["memory_used"] == 2 * GIB
+
+
+async def test_a_gpu_that_fails(api: Api, bus: Bus) -> None:
+    """As NVML's thread reports it."""
+    lost = (await api("GET", "/gpus")).json["gpus"][1]["uuid"]
+    event = GpuEvent(GpuEventKind.XID, lost, time.monotonic(), 79)
+    await asyncio.to_thread(api.services.inventory.take, event)
+    await bus.changed("gpus")
+    states = [gpu["state"] for gpu in (await api("GET", "/gpus")).json["gpus"]]
+    assert states == ["free", "unavailable"]
 
 
 @pytest.mark.parametrize(

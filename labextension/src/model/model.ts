@@ -2,7 +2,6 @@
 import { Event } from '@jupyterlab/services';
 import { TranslationBundle, nullTranslator } from '@jupyterlab/translation';
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
-import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 import { GpuContainersClient } from '../client/client';
 import { handleEvent } from '../client/events';
@@ -22,9 +21,6 @@ import {
   IStatus
 } from '../client/wire';
 import { IChanges, IImageDetails } from '../client/wireImages';
-
-/** Milliseconds between two questions while somebody looks; every other one is for the GPUs. */
-const WATCH_INTERVAL = 5000;
 
 /** See {@link IGpuContainersModel}. */
 export class GpuContainersModel implements IGpuContainersModel {
@@ -46,13 +42,6 @@ export class GpuContainersModel implements IGpuContainersModel {
     const launches = this._launches.reloader;
     this._resources = new Resources({ client, launches, mayAsk });
     this._resources.changed.connect(() => this._changed.emit(), this);
-    this._watchPoll = new Poll({
-      name: 'jupyter-gpu-containers:watch',
-      auto: false,
-      factory: () => this._askForOne(),
-      frequency: { interval: WATCH_INTERVAL, backoff: false },
-      standby: () => !mayAsk()
-    });
     this._events?.stream.connect(this._onEvent, this);
     this._visibility.returned.connect(this._onReturned, this);
     this.ready = this._start();
@@ -115,7 +104,6 @@ export class GpuContainersModel implements IGpuContainersModel {
     this._isDisposed = true;
     this._events?.stream.disconnect(this._onEvent, this);
     this._visibility.dispose();
-    this._watchPoll.dispose();
     this._resources.dispose();
     this._launches.dispose();
     Signal.clearData(this);
@@ -205,7 +193,7 @@ export class GpuContainersModel implements IGpuContainersModel {
     const problem = this._resources.problems.launches;
     this._available = !problem || !isMissingServer(problem);
     if (!this._isDisposed && this._available) {
-      void this._watchPoll.start();
+      this._resources.start();
       this._launches.start();
     }
     this._changed.emit();
@@ -214,16 +202,6 @@ export class GpuContainersModel implements IGpuContainersModel {
   private async _refreshImages(): Promise<void> {
     await this._resources.load('images');
     this._changed.emit();
-  }
-
-  /** Ask for one resource: the GPUs, whose load is then told of, and the others in turn. */
-  private _askForOne(): Promise<void> {
-    const isEven = this._tick % 2 === 0;
-    const others = RESOURCES.filter(name => name !== 'gpus');
-    const turn = others[((this._tick - 1) / 2) % others.length];
-    this._tick += 1;
-    this._resources.outdated(isEven ? 'gpus' : turn);
-    return Promise.resolve();
   }
 
   private _onEvent(_: Event.IManager, event: Event.Emission): void {
@@ -265,10 +243,8 @@ export class GpuContainersModel implements IGpuContainersModel {
   private _launches: LaunchKeeper;
   private _limits: ILimits | null = null;
   private _resources: Resources;
-  private _tick = 0;
   private _visibility: IVisibility;
   private _watchers = 0;
-  private _watchPoll: Poll<void, unknown>;
 }
 
 /** Options of the model. */

@@ -1,5 +1,6 @@
 // What the server tells of engine, GPUs, images and environments, each loaded by itself.
 import { IDisposable } from '@lumino/disposable';
+import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 import { GpuContainersClient } from '../client/client';
 import {
@@ -13,6 +14,9 @@ import {
 import { Resource } from '../tokens';
 import { withLoads } from './gpuLoads';
 import { Reloader } from './reloader';
+
+/** Milliseconds between two questions while somebody looks; every other one is for the GPUs. */
+const WATCH_INTERVAL = 5000;
 
 /** The resources; those that nobody looks at are only remembered to be outdated. */
 export class Resources implements IDisposable {
@@ -45,6 +49,13 @@ export class Resources implements IDisposable {
       }, mayAsk),
       launches
     };
+    this._poll = new Poll({
+      name: 'jupyter-gpu-containers:watch',
+      auto: false,
+      factory: () => this._askForOne(),
+      frequency: { interval: WATCH_INTERVAL, backoff: false },
+      standby: () => !mayAsk()
+    });
     for (const reloader of Object.values(this._reloaders)) {
       reloader.loaded.connect(() => this._changed.emit(), this);
     }
@@ -78,8 +89,14 @@ export class Resources implements IDisposable {
 
   dispose(): void {
     this._isDisposed = true;
+    this._poll.dispose();
     Object.values(this._reloaders).forEach(reloader => reloader.dispose());
     Signal.clearData(this);
+  }
+
+  /** Begin to ask for one after the other while somebody looks. */
+  start(): void {
+    void this._poll.start();
   }
 
   /** Load some of them now; never rejects. */
@@ -101,9 +118,20 @@ export class Resources implements IDisposable {
     }
   }
 
+  /** The GPUs every other time, whose load is then told of, and the others in turn. */
+  private _askForOne(): Promise<void> {
+    const others = RESOURCES.filter(name => name !== 'gpus');
+    const turn = others[((this._tick - 1) / 2) % others.length];
+    this.outdated(this._tick % 2 === 0 ? 'gpus' : turn);
+    this._tick += 1;
+    return Promise.resolve();
+  }
+
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;
+  private _poll: Poll<void, unknown>;
   private _reloaders: Record<Resource, Reloader>;
+  private _tick = 0;
 }
 
 /** All of them. */
