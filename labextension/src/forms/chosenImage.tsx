@@ -84,7 +84,7 @@ function downloadPromise(
 ): string {
   const { download = null, fetch_seconds = null } = remote.details ?? {};
   const wait = trans.__(
-    'You can close the dialog and go on: cells that you run meanwhile wait for it.'
+    'You can go on working: cells that you run meanwhile wait for it.'
   );
   const what =
     download === null

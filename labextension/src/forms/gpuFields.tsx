@@ -134,7 +134,7 @@ export function WhichGpu(props: IGpuProps): React.JSX.Element | null {
           onChoice({ ...choice, uuid: event.target.value || null })
         }
       >
-        <option value="">{trans.__('Any, the least loaded first')}</option>
+        <option value="">{trans.__('Whichever is free')}</option>
         {kind.gpus.map(gpu => (
           <option
             key={gpu.uuid}
