@@ -126,6 +126,40 @@ describe('select environment', () => {
     await dismissDialog();
   });
 
+  it('begins with the notebook’s own environment, by whatever name its image goes now', async () => {
+    const environment = {
+      name: 'pytorch-1gpu',
+      display_name: 'PyTorch',
+      reference: 'gone:1',
+      image_id: OTHER.id,
+      kernel: 'ir',
+      gpus: 0,
+      gpu_profile: null,
+      gpu_uuids: [],
+      memory: 4 * GIB,
+      shm_size: null,
+      network: null,
+      idle_timeout: null,
+      mounts: null,
+      problem: null
+    };
+    server.answers.set('GET environments', { environments: [environment] });
+    stored.set('lastEnvironment', { image: IMAGE.references[0], gpus: 1 });
+    context = new FakeContext('pytorch-1gpu');
+    await page();
+    await open();
+    expect(chosen()).toBe('cpu 1');
+    await acceptDialog();
+    await settled();
+    expect(launched).toHaveBeenCalledWith({
+      image: 'cpu:1',
+      kernel: 'ir',
+      gpus: 0,
+      memory: 4 * GIB,
+      path: 'train.ipynb'
+    });
+  });
+
   it('starts nothing where it is dismissed', async () => {
     await page();
     await open();

@@ -5,6 +5,7 @@ import { INewLaunch } from '../client/wire';
 import { ILaunchState, LaunchForm } from '../forms/launchForm';
 import { IPresentKernel } from '../forms/lossNotice';
 import { ILastChoice } from '../model/lastChoice';
+import { isImage } from '../model/format';
 import { IPreset, presetOf } from '../model/preset';
 import {
   IGpuContainersModel,
@@ -170,7 +171,16 @@ function ownPreset(
   );
   const facts = switcher.environment(kernelName);
   if (environment) {
-    return presetOf(environment);
+    const { image_id, reference } = environment;
+    const images = model.images ?? [];
+    // its name may have gone to another image meanwhile, or away
+    const isRenamed =
+      images.some(({ id }) => id === image_id) &&
+      !images.some(image => image.id === image_id && isImage(image, reference));
+    return {
+      ...presetOf(environment),
+      ...(isRenamed ? { image: image_id } : {})
+    };
   }
   return facts
     ? {
