@@ -23,6 +23,7 @@ from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE, Phase, Seat
 from jupyter_gpu_containers.model.kernel.record import KernelRecord
+from jupyter_gpu_containers.model.kernel.restarts import was_restarted
 from jupyter_gpu_containers.service.kernel.kernels import KernelContainer
 from jupyter_gpu_containers.service.kernel.seats import SOCKET_NAME, write_anew
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
@@ -163,6 +164,10 @@ class ContainerProvisioner(KernelProvisionerBase):
     def gave_up(self, why: Problem) -> None:
         """Note that the kernel is not restarted, and why."""
         self._services.launches.correct(self.kernel_id, why)
+
+    def came_back(self, death: Problem) -> None:
+        """Note that the kernel was restarted without being asked, and why."""
+        self._services.launches.warn(self.kernel_id, was_restarted(death))
 
     def note_stop(self, reason: Problem) -> None:
         """Note why the kernel is shut down, before it is."""

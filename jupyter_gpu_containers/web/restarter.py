@@ -37,6 +37,8 @@ class BoundedRestarter(AsyncIOLoopKernelRestarter):
         if why is None:
             self._restarts.append(now)
             await super().poll()
+            if death is not None:
+                manager.provisioner.came_back(death)
             return
         self.log.warning("kernel %s is not restarted: %s", manager.kernel_id, why)
         self.stop()

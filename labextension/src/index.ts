@@ -1,9 +1,11 @@
 // The extension's plugins.
 import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { attach } from './plugins/attach';
+import { deaths } from './plugins/deaths';
 import { idle } from './plugins/idle';
 import { images, jobs, registries } from './plugins/images';
 import { kernels } from './plugins/kernels';
+import { launches } from './plugins/launches';
 import { model, switcher } from './plugins/model';
 import {
   cellExecutor,
@@ -11,7 +13,6 @@ import {
   sessionDialogs
 } from './plugins/notebooks';
 import { preferences } from './plugins/preferences';
-import { queue } from './plugins/queue';
 import { settingsLanguage } from './plugins/settingsLanguage';
 import { shells } from './plugins/shells';
 import { remembered } from './plugins/remembered';
@@ -27,7 +28,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   remembered,
   attach,
   commands,
-  queue,
+  launches,
+  deaths,
   idle,
   jobs,
   registries,

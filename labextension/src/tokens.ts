@@ -153,6 +153,8 @@ export namespace IKernelSwitcher {
     /** Reference of the image, or empty where not known. */
     image: string;
     problem: IProblem;
+    /** null where the server did not accept the request. */
+    launch: ILaunch | null;
   }
 }
 

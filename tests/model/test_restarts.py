@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jupyter_gpu_containers.model.gpu.device import Problem
-from jupyter_gpu_containers.model.kernel.restarts import NEVER, not_restarted, why_not
+from jupyter_gpu_containers.model.kernel.ending import RESTART
+from jupyter_gpu_containers.model.kernel.restarts import (
+    NEVER,
+    not_restarted,
+    was_restarted,
+    why_not,
+)
 
 CRASH = Problem("kernel_signalled", "The kernel was ended by signal 11 (SIGSEGV).", "Restart it.")
 
@@ -74,6 +82,17 @@ def test_words() -> None:
 def test_the_log_stays() -> None:
     death = Problem("disk_full", "The disk is full.", "Delete.", "ENOSPC\n")
     assert not_restarted(death, "the disk is full").log == "ENOSPC\n"
+
+
+def test_words_after_a_restart() -> None:
+    death = Problem("out_of_memory", "It was killed: out of memory.", "Use less.", "bye\n")
+    assert was_restarted(death) == Problem(
+        "out_of_memory",
+        "It was killed: out of memory. It was restarted automatically, and its variables are lost.",
+        "Use less.",
+        "bye\n",
+    )
+    assert was_restarted(replace(death, hint=RESTART)).hint == ""
 
 
 def test_words_without_a_reason() -> None:

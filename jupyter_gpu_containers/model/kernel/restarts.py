@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from jupyter_gpu_containers.model.gpu.device import Problem
 
+from .ending import RESTART
+
 MOST, WITHIN = 3, 600.0  # restarts, seconds
 # It would end in the same way, or somebody wants it to be over. One that ran out of memory is not
 # among them: a restart runs no cell again.
@@ -44,6 +46,15 @@ def why_not(death: Problem | None, restarts: Sequence[float], now: float) -> str
     if lately >= MOST:
         return f"it was restarted {lately} times in the last {WITHIN / 60:.0f} minutes"
     return None
+
+
+def was_restarted(death: Problem) -> Problem:
+    """Return what a user is told of a kernel that runs again: why it had to be restarted."""
+    return replace(
+        death,
+        message=f"{death.message} It was restarted automatically, and its variables are lost.",
+        hint=death.hint.removeprefix(RESTART).strip(),
+    )
 
 
 def not_restarted(death: Problem | None, why: str) -> Problem:

@@ -319,6 +319,8 @@ export class FakeContext {
   readonly type = 'notebook';
   readonly kernelChanged = new Signal<this, unknown>(this);
   readonly statusChanged = new Signal<this, unknown>(this);
+  readonly connectionStatusChanged = new Signal<this, unknown>(this);
+  kernelDisplayStatus = 'idle';
   kernelPreference: ISessionContext.IKernelPreference = {};
   isDisposed = false;
   isReady = true;

@@ -1,9 +1,9 @@
-// What is told of kernels that died or are in trouble.
+// What is told of kernels that are in trouble.
 import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { KernelNews } from '../notices/kernelNews';
 import { isNews } from '../model/launches';
-import { ILaunch, IProblem } from '../client/wire';
+import { IProblem } from '../client/wire';
 import { makeLaunch } from './fakes';
 
 const LOST: IProblem = {
@@ -22,31 +22,20 @@ const DIED: IProblem = {
   hint: 'Use less.'
 };
 
-const CULLED: IProblem = {
-  code: 'culled',
-  message: 'The kernel was shut down by Jupyter Server: nobody used it.',
-  hint: 'Start it again when you need it.'
-};
-
 const told = () =>
   Notification.manager.notifications.map(n => `${n.type}: ${n.message}`);
 
 describe('KernelNews', () => {
   let shown: [string, IProblem][];
-  let again: ILaunch[];
   let news: KernelNews;
 
   beforeEach(() => {
     Notification.dismiss();
     shown = [];
-    again = [];
     news = new KernelNews(
       nullTranslator.load('jupyter_gpu_containers'),
       (name, problem) => {
         shown.push([name, problem]);
-      },
-      launch => {
-        again.push(launch);
       }
     );
   });
@@ -76,60 +65,17 @@ describe('KernelNews', () => {
     ]);
   });
 
-  it('puts right what was told of a death', () => {
-    const launch = makeLaunch('failed', { error: DIED });
-    news.tell('a.ipynb', launch);
-    const more = `${DIED.message} It was not restarted automatically.`;
-    news.tell('a.ipynb', { ...launch, error: { ...DIED, message: more } });
-    expect(told()).toEqual([`error: a.ipynb: ${more}`]);
-  });
-
-  it('tells of another death after a restart', () => {
-    const first = makeLaunch('failed', { error: DIED });
-    news.tell('a.ipynb', first);
-    const at = '2026-11-21T05:00:00.000Z';
-    const phases = [
-      ...first.phases,
-      { phase: 'running' as const, at },
-      { phase: 'failed' as const, at }
-    ];
-    news.tell('a.ipynb', { ...first, phases });
-    expect(told()).toHaveLength(2);
-  });
-
   it('shows the whole of it on demand', () => {
-    news.tell('a.ipynb', makeLaunch('failed', { error: DIED }));
+    news.tell('a.ipynb', makeLaunch('running', { warnings: [CHILD] }));
     const [{ options }] = Notification.manager.notifications;
     options.actions![0].callback(new MouseEvent('click'));
-    expect(shown).toEqual([['a.ipynb', DIED]]);
+    expect(shown).toEqual([['a.ipynb', CHILD]]);
   });
 
-  it('says that an idle kernel was stopped, and starts it again', () => {
-    const launch = makeLaunch('cancelled', { error: CULLED });
-    news.tell('a.ipynb', launch);
-    news.tell('a.ipynb', { ...launch });
-    expect(told()).toEqual([`warning: a.ipynb: ${CULLED.message}`]);
-    const [{ options }] = Notification.manager.notifications;
-    const [start, details] = options.actions!;
-    expect([start.label, start.caption, details.label]).toEqual([
-      'Start again',
-      'Start PyTorch 25.08 · 1 GPU',
-      'Details'
-    ]);
-    start.callback(new MouseEvent('click'));
-    details.callback(new MouseEvent('click'));
-    expect(again).toEqual([launch]);
-    expect(shown).toEqual([['a.ipynb', CULLED]]);
-  });
-
-  it('says nothing of a kernel that is about to be stopped', () => {
-    news.tell('a.ipynb', makeLaunch('running', { error: CULLED }));
-    expect(told()).toEqual([]);
-  });
-
-  it('says nothing of a kernel that is well, or was shut down', () => {
-    news.tell('a.ipynb', makeLaunch('running'));
-    news.tell('a.ipynb', makeLaunch('cancelled', { error: DIED }));
+  it('leaves the news of a death, and of a restart after it, to the notebook', () => {
+    news.tell('a.ipynb', makeLaunch('running', { error: DIED }));
+    news.tell('a.ipynb', makeLaunch('failed', { error: DIED }));
+    news.tell('a.ipynb', makeLaunch('running', { warnings: [DIED] }));
     expect(told()).toEqual([]);
   });
 });

@@ -1,14 +1,10 @@
-// Launches that wait for a GPU: their words, the button, the notification and the dialog.
-import { Notification } from '@jupyterlab/apputils';
+// Launches that wait for a GPU: their words, and the button.
 import { CommandRegistry } from '@lumino/commands';
-import { showProgress } from '../dialogs/dialogs';
 import { GpuContainersModel } from '../model/model';
 import { launchLabel, placeDetails, placeLabel } from '../model/queue';
-import { addQueueCommands } from '../commands/queueCommands';
-import { QueueNotices } from '../notices/queueNotices';
 import { KernelSwitcher } from '../model/switcher';
 import { EnvironmentButton } from '../widgets/environmentButton';
-import { ILaunch, IQueuePlace } from '../client/wire';
+import { ILaunch, IPullProgress, IQueuePlace } from '../client/wire';
 import {
   FakeContext,
   FakeEvents,
@@ -18,8 +14,7 @@ import {
   makeLaunch,
   makeModel
 } from './fakes';
-import { button as buttonOf, rendered, show, trans } from './screen';
-import { waitForDialog } from './dialogs';
+import { rendered, show, trans } from './screen';
 
 function place(position: number, more: Partial<IQueuePlace> = {}): IQueuePlace {
   const since = '2026-11-21T05:00:00.000Z';
@@ -52,6 +47,24 @@ describe('a place in words', () => {
     expect(placeDetails(trans, place(1))).toBe('');
   });
 
+  it('is how the download gets on', () => {
+    const pull = {
+      job: 'j1',
+      current: 3.14e9,
+      total: 8.9e9,
+      speed: 24e6,
+      eta: 240
+    };
+    const said = (more: Partial<IPullProgress>) =>
+      launchLabel(trans, makeLaunch('pulling', { pull: { ...pull, ...more } }));
+    expect(said({})).toBe('Downloading 3.1 of 8.9 GB · 4 min left');
+    expect(said({ eta: null })).toBe('Downloading 3.1 of 8.9 GB');
+    expect(said({ current: 0 })).toBe('Downloading 0 of 8.9 GB · 4 min left');
+    expect(said({ total: null })).toBe('Downloading');
+    expect(said({ current: 8.9e9 })).toBe('Unpacking the image');
+    expect(launchLabel(trans, makeLaunch('pulling'))).toBe('Downloading');
+  });
+
   it('is the phase for who does not wait', () => {
     expect(launchLabel(trans, makeLaunch('starting'))).toBe('Starting kernel');
   });
@@ -71,14 +84,12 @@ describe('a launch that waits', () => {
     ({ model, events } = await makeModel(server));
     switcher = new KernelSwitcher({ model, kernelspecs: makeKernelspecs() });
     commands = new CommandRegistry();
-    addQueueCommands(commands, model, trans);
     context = new FakeContext();
   });
 
   afterEach(() => {
     switcher.dispose();
     model.dispose();
-    Notification.dismiss();
   });
 
   it('says its place on the button, and moves up', async () => {
@@ -107,68 +118,4 @@ describe('a launch that waits', () => {
     });
     expect((await model.launch({ image: 'a:1' })).queue?.position).toBe(1);
   });
-
-  it('has one notification, which follows it and goes', async () => {
-    new QueueNotices({ commands, model, trans });
-    await Promise.resolve();
-    const notices = () => Notification.manager.notifications;
-    expect(notices().map(({ message }) => message)).toEqual([
-      'train.ipynb: Waiting for a GPU, 2nd in line.'
-    ]);
-    events.emit(waiting(1, { holders: ['a.ipynb (eve)'] }));
-    expect(notices().map(({ message }) => message)).toEqual([
-      'train.ipynb: Waiting for a GPU, next in line. The GPUs are held by a.ipynb (eve).'
-    ]);
-    const started = makeLaunch('creating');
-    events.emit({
-      ...started,
-      phases: [...waiting(1).phases, started.phases[1]]
-    });
-    expect(notices()).toEqual([]);
-  });
-
-  it('starts on the CPU, or leaves, from the notification', async () => {
-    const left: unknown[] = [];
-    commands.addCommand('gpu-containers:stop', {
-      describedBy: { args: { type: 'object' } },
-      execute: args => {
-        left.push(args.id);
-      }
-    });
-    new QueueNotices({ commands, model, trans });
-    await Promise.resolve();
-    server.answers.set('PATCH launches/l1', json(makeLaunch('starting')));
-    const [{ options }] = Notification.manager.notifications;
-    const [onCpu, leave] = options.actions!;
-    const asked = new Promise(resolve => model.launchChanged.connect(resolve));
-    onCpu.callback(new MouseEvent('click'));
-    await asked;
-    expect(server.requests).toContainEqual({
-      what: 'PATCH launches/l1',
-      body: { gpus: 0 }
-    });
-    leave.callback(new MouseEvent('click'));
-    expect(left).toEqual(['l1']);
-  });
-
-  it('can leave in the dialog, which changes when its turn comes', async () => {
-    void switcher.follow(context.asContext, model.launches[0]);
-    const closed = showProgress({ model, switcher, trans }, context.asContext);
-    await waitForDialog();
-    expect(labels()).toEqual(['Leave the Queue', 'Start on CPU', 'Close']);
-    const phases = [...waiting(2).phases, { phase: 'creating', at: '' }];
-    events.emit({ ...makeLaunch('creating'), phases } as ILaunch);
-    await waitForDialog();
-    while (labels().includes('Leave the Queue')) {
-      await new Promise(resolve => requestAnimationFrame(resolve));
-    }
-    expect(labels()).toEqual(['Cancel Start', 'Close']);
-    buttonOf(document.body, 'Close').click();
-    await closed;
-  });
 });
-
-function labels(): (string | null)[] {
-  const buttons = document.querySelectorAll('.jp-Dialog-button');
-  return [...buttons].map(({ textContent }) => textContent);
-}

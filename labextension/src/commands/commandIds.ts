@@ -22,6 +22,8 @@ export namespace CommandIDs {
   export const interrupt = 'gpu-containers:interrupt';
   /** Restart a kernel in its container. */
   export const restart = 'gpu-containers:restart';
+  /** Copy a report of a launch for an issue or an administrator. */
+  export const copyReport = 'gpu-containers:copy-report';
   /** Start what waits for a GPU now, without one. */
   export const startOnCpu = 'gpu-containers:start-on-cpu';
   /** Keep a kernel from being stopped for idleness. */

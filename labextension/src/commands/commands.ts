@@ -141,20 +141,6 @@ export function addCommands(options: ICommandOptions): IDisposable {
     })
   );
   added.add(
-    commands.addCommand(CommandIDs.showLaunch, {
-      label: trans.__('Show Start'),
-      isEnabled: onNotebook,
-      describedBy: { args: { type: 'object', properties: { path: PATH } } },
-      execute: async args => {
-        const context = findNotebook(text(args.path))?.sessionContext;
-        if (context && switcher.pending(context)) {
-          const { showProgress } = await import('../dialogs/dialogs');
-          await showProgress(options, context);
-        }
-      }
-    })
-  );
-  added.add(
     commands.addCommand(CommandIDs.stop, {
       label: args =>
         model.launches.some(each => each.id === args.id && isInProgress(each))

@@ -13,7 +13,7 @@ export function isInProgress(launch: ILaunch): boolean {
 }
 
 /** Whether the kernel had answered at some time. */
-export function hasRun(launch: ILaunch): boolean {
+export function hasRun(launch: Pick<ILaunch, 'phases'>): boolean {
   return launch.phases.some(({ phase }) => phase === 'running');
 }
 

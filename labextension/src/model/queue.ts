@@ -1,16 +1,40 @@
 // The queue for GPUs in words.
 import { TranslationBundle } from '@jupyterlab/translation';
-import { formatDuration, phaseLabel } from './format';
-import { ILaunch, IQueuePlace } from '../client/wire';
+import { formatDuration, formatTransfer, phaseLabel } from './format';
+import { ILaunch, IPullProgress, IQueuePlace } from '../client/wire';
 
 /** Holders that are named; the others are counted. */
 const NAMED = 3;
 
-/** What a launch is doing: its phase, or its place in the queue. */
+/** What a launch is doing: its phase, its place in the queue, or how its download gets on. */
 export function launchLabel(trans: TranslationBundle, launch: ILaunch): string {
+  if (launch.phase === 'pulling') {
+    return pullLabel(trans, launch.pull);
+  }
   return launch.queue
     ? placeLabel(trans, launch.queue)
     : phaseLabel(trans, launch.phase);
+}
+
+/** How a download gets on: "Downloading 3.1 of 8.9 GB · 4 min left". */
+export function pullLabel(
+  trans: TranslationBundle,
+  pull: IPullProgress | null
+): string {
+  if (!pull || pull.total === null) {
+    return trans.__('Downloading');
+  }
+  if (pull.current >= pull.total) {
+    return trans.__('Unpacking the image');
+  }
+  const share = formatTransfer(trans, pull.current, pull.total);
+  return pull.eta === null
+    ? trans.__('Downloading %1', share)
+    : trans.__(
+        'Downloading %1 · %2 left',
+        share,
+        formatDuration(trans, pull.eta)
+      );
 }
 
 /** Where a launch stands in the queue. */

@@ -103,7 +103,8 @@ export class KernelSwitcher implements IKernelSwitcher {
     if (problem && isLast && problem.code !== 'launch_cancelled') {
       const displayName = current.launch?.display_name ?? '';
       const image = current.launch?.image ?? wanted ?? '';
-      this._failed.emit({ context, displayName, image, problem });
+      const { launch } = current;
+      this._failed.emit({ context, displayName, image, problem, launch });
     }
     return problem === null;
   }

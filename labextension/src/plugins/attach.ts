@@ -1,4 +1,4 @@
-// Plugin: takes up launches that were begun before the page was opened, and says why kernels ended.
+// Plugin: takes up launches that were begun before the page was opened, and warns of kernels that run.
 /* eslint jupyter/prefer-lazy-imports: off -- a kernel may end as soon as the launches are known */
 import {
   JupyterFrontEnd,
@@ -7,17 +7,15 @@ import {
 import { ISessionContext } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { CommandIDs } from '../commands/commandIds';
 import { KernelNews } from '../notices/kernelNews';
-import { wasCulled } from '../model/idle';
 import { hasRun, isFinal, isInProgress } from '../model/launches';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
-import { ILaunch, IProblem } from '../client/wire';
+import { ILaunch } from '../client/wire';
 
-/** Takes up launches of notebooks, and reports failures. */
+/** Takes up launches of notebooks, and warns. */
 export const attach: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-gpu-containers:attach',
-  description: 'Attaches notebooks to launches in progress; reports failures.',
+  description: 'Attaches notebooks to launches in progress; warns of kernels.',
   autoStart: true,
   requires: [IGpuContainersModel, IKernelSwitcher, INotebookTracker],
   optional: [ITranslator],
@@ -34,13 +32,10 @@ export const attach: JupyterFrontEndPlugin<void> = {
     /** Attach a notebook to a launch that nobody has attached yet. */
     const takeUp = async ({ context, sessionContext }: NotebookPanel) => {
       const path = contents.localPath(context.path);
-      const launches = model.launches.filter(launch => launch.path === path);
-      const launch = launches.find(({ phase }) => !isFinal(phase));
+      const launch = model.launches.find(
+        launch => launch.path === path && !isFinal(launch.phase)
+      );
       if (!launch) {
-        // an idle kernel is mostly stopped while nobody looks
-        if (launches.length > 0 && wasCulled(launches[0])) {
-          news.tell(sessionContext.name, launches[0]);
-        }
         return;
       }
       // its kernel is on the way: JupyterLab must not start another one meanwhile
@@ -55,15 +50,6 @@ export const attach: JupyterFrontEndPlugin<void> = {
       }
       prefer(sessionContext, { shouldStart });
     };
-    switcher.failed.connect((_, failure) => {
-      void import('../dialogs/dialogs').then(async ({ showFailure }) => {
-        if (await showFailure(trans, failure)) {
-          const reference = failure.image;
-          await app.commands.execute(CommandIDs.addImage, { reference });
-        }
-      });
-    }, attach);
-
     /** The notebook of a launch: by its kernel, since it may have been renamed, or by its path. */
     const find = (launch: ILaunch) =>
       tracker.find(
@@ -71,39 +57,11 @@ export const attach: JupyterFrontEndPlugin<void> = {
           sessionContext.session?.kernel?.id === launch.kernel_id ||
           contents.localPath(context.path) === launch.path
       );
-    const startAgain = (launch: ILaunch) => {
-      const panel = find(launch);
-      if (!panel) {
-        return;
-      }
-      const { sessionContext } = panel;
-      const kernel = sessionContext.session?.kernel;
-      app.shell.activateById(panel.id);
-      const { environment, image } = launch;
-      if (!kernel || kernel.id === launch.kernel_id) {
-        void switcher.start(sessionContext, { environment });
-      } else if (kernel.name !== environment) {
-        // it has got another kernel meanwhile, with variables of its own: let its user decide
-        const { path } = panel.context;
-        void app.commands.execute(CommandIDs.selectEnvironment, {
-          path,
-          image
-        });
-      }
-    };
-    const show = async (name: string, problem: IProblem, launch: ILaunch) => {
-      const { showDeath, showStop } = await import('../dialogs/dialogs');
-      if (!wasCulled(launch)) {
-        await showDeath(trans, name, problem);
-      } else if (await showStop(trans, name, problem)) {
-        startAgain(launch);
-      }
-    };
-    const news = new KernelNews(
-      trans,
-      (...what) => void show(...what),
-      startAgain
-    );
+    const news = new KernelNews(trans, (name, problem) => {
+      void import('../dialogs/problemDialog').then(({ showProblem }) =>
+        showProblem(trans, name, problem)
+      );
+    });
     model.launchChanged.connect((_, launch) => {
       const panel = find(launch);
       if (panel && hasRun(launch)) {

@@ -162,8 +162,8 @@ function Banner(props: {
         {actions.map(({ args, caption, command, isPrimary, label }) => (
           <button
             key={label}
-            className={`jp-Dialog-button jp-mod-styled ${
-              isPrimary ? 'jp-mod-accept' : 'jp-mod-reject'
+            className={`jp-GpuContainers-bannerButton ${
+              isPrimary ? 'jp-mod-accept' : ''
             }`}
             title={caption}
             type="button"
@@ -176,7 +176,7 @@ function Banner(props: {
           <button
             aria-controls={logId}
             aria-expanded={isOpen}
-            className="jp-Dialog-button jp-mod-styled jp-mod-reject"
+            className="jp-GpuContainers-bannerButton"
             type="button"
             onClick={() => setOpen(!isOpen)}
           >

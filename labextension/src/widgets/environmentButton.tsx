@@ -1,20 +1,16 @@
-// The notebook's toolbar button: names the environment, or says what its launch is doing.
+// The notebook's toolbar button: names the environment and its kernel's state, or says how a start gets on.
 import { ISessionContext } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
-import {
-  LabIcon,
-  ReactWidget,
-  ToolbarButtonComponent,
-  refreshIcon
-} from '@jupyterlab/ui-components';
+import { ReactWidget, ToolbarButtonComponent } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
-import { phaseLabel } from '../model/format';
 import { chipIcon } from '../icons';
-import { placeDetails, placeLabel } from '../model/queue';
+import { IFace, faceOf } from '../model/kernelState';
+import { isInProgress } from '../model/launches';
 import { IGpuContainersModel, IKernelSwitcher } from '../tokens';
+import { stateIcons } from './stateIcons';
 
 /** Shown in the toolbar of every notebook while the server half answers. */
 export class EnvironmentButton extends ReactWidget {
@@ -26,6 +22,8 @@ export class EnvironmentButton extends ReactWidget {
     switcher.changed.connect(this._onSwitched, this);
     context.kernelChanged.connect(this._refresh, this);
     context.statusChanged.connect(this._refresh, this);
+    context.connectionStatusChanged.connect(this._refresh, this);
+    model.launchChanged.connect(this._refresh, this);
     this._onModelChanged();
   }
 
@@ -38,6 +36,8 @@ export class EnvironmentButton extends ReactWidget {
     switcher.changed.disconnect(this._onSwitched, this);
     context.kernelChanged.disconnect(this._refresh, this);
     context.statusChanged.disconnect(this._refresh, this);
+    context.connectionStatusChanged.disconnect(this._refresh, this);
+    model.launchChanged.disconnect(this._refresh, this);
     super.dispose();
   }
 
@@ -51,15 +51,15 @@ export class EnvironmentButton extends ReactWidget {
 
   protected render(): React.JSX.Element {
     const { commands, context } = this._options;
-    const { icon, label, tooltip, busy } = this._face();
+    const { isStarting, label, state, tooltip } = this._face();
     return (
       <ToolbarButtonComponent
-        className={busy ? 'jp-mod-busy' : ''}
-        icon={icon}
+        icon={state ? stateIcons[state] : chipIcon}
         label={label}
+        // also its description to screen readers: with the state in words
         tooltip={tooltip}
         onClick={() => {
-          const id = busy
+          const id = isStarting
             ? CommandIDs.showLaunch
             : CommandIDs.selectEnvironment;
           void commands.execute(id, { path: context.path });
@@ -68,44 +68,23 @@ export class EnvironmentButton extends ReactWidget {
     );
   }
 
-  private _face(): EnvironmentButton.IFace {
-    const { context, switcher, trans } = this._options;
+  private _face(): IFace {
+    const { context, model, switcher, trans } = this._options;
     const pending = switcher.pending(context);
-    if (pending) {
-      const phase = pending.launch?.phase ?? 'queued';
-      const place = pending.launch?.queue;
-      if (place) {
-        return {
-          busy: true,
-          icon: refreshIcon,
-          label: placeLabel(trans, place),
-          tooltip: [
-            placeDetails(trans, place),
-            trans.__('Click to start on the CPU, or to leave the queue.')
-          ]
-            .filter(Boolean)
-            .join(' ')
-        };
-      }
-      return {
-        busy: true,
-        icon: refreshIcon,
-        label: trans.__('%1…', phaseLabel(trans, phase)),
-        tooltip: trans.__('Show how the start gets on, or cancel it')
-      };
-    }
-    const kernel = context.session?.kernel?.name ?? '';
-    const isOurs = switcher.environment(kernel) !== null;
-    return {
-      busy: false,
-      icon: chipIcon,
-      label: isOurs
-        ? context.kernelDisplayName
-        : trans.__('Select environment'),
-      tooltip: isOurs
-        ? trans.__('Switch this notebook to another image or number of GPUs')
-        : trans.__('Run this notebook in a container, on a GPU of its own')
-    };
+    const kernel = context.session?.kernel;
+    // also a start by Jupyter itself: a notebook that was opened, a restart
+    const own = model.launches.find(
+      ({ kernel_id }) => kernel_id !== null && kernel_id === kernel?.id
+    );
+    const launch = pending ? pending.launch : (own ?? null);
+    return faceOf(trans, {
+      isPending: pending !== null,
+      launch,
+      isStarting: launch !== null && isInProgress(launch),
+      isOurs: switcher.environment(kernel?.name ?? '') !== null,
+      kernelName: context.kernelDisplayName,
+      status: context.kernelDisplayStatus
+    });
   }
 
   private _onModelChanged(): void {
@@ -135,13 +114,5 @@ export namespace EnvironmentButton {
     switcher: IKernelSwitcher;
     commands: CommandRegistry;
     trans: TranslationBundle;
-  }
-
-  /** What the button shows. */
-  export interface IFace {
-    busy: boolean;
-    icon: LabIcon;
-    label: string;
-    tooltip: string;
   }
 }

@@ -1,18 +1,23 @@
-// How the launch of a notebook gets on: one line a phase, each with the seconds it took.
-import { ISessionContext } from '@jupyterlab/apputils';
+// How a start gets on, and why it failed: one line a step, each with the seconds it took.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import { ISignal } from '@lumino/signaling';
 import * as React from 'react';
-import { phaseLabel } from '../model/format';
-import { placeDetails, placeLabel } from '../model/queue';
-import { IKernelSwitcher } from '../tokens';
+import { isInProgress } from '../model/launches';
+import { IStep, stepsOf } from '../model/launchSteps';
+import { placeDetails } from '../model/queue';
 import { ILaunch } from '../client/wire';
+import { Problem } from './problem';
 
-/** Body of the dialog that follows a launch. */
+/** Body of the dialog that follows a start. */
 export class LaunchProgress extends ReactWidget {
+  /**
+   * @param _changed - emitted when the launch may have changed
+   * @param _launch - the launch; null until the server has accepted the request
+   */
   constructor(
-    private readonly _switcher: IKernelSwitcher,
-    private readonly _context: ISessionContext,
+    private readonly _changed: ISignal<unknown, unknown>,
+    private readonly _launch: () => ILaunch | null,
     private readonly _trans: TranslationBundle
   ) {
     super();
@@ -21,16 +26,11 @@ export class LaunchProgress extends ReactWidget {
 
   protected render(): React.JSX.Element {
     return (
-      <UseSignal signal={this._switcher.changed}>
+      <UseSignal signal={this._changed}>
         {() => {
-          const launch = this._switcher.pending(this._context)?.launch;
+          const launch = this._launch();
           return launch ? (
-            <>
-              <Phases launch={launch} trans={this._trans} />
-              {launch.queue && (
-                <p role="note">{placeDetails(this._trans, launch.queue)}</p>
-              )}
-            </>
+            <Steps launch={launch} trans={this._trans} />
           ) : (
             <p role="status">{this._trans.__('Asking Jupyter Server…')}</p>
           );
@@ -40,35 +40,59 @@ export class LaunchProgress extends ReactWidget {
   }
 }
 
-function Phases(props: {
+function Steps(props: {
   launch: ILaunch;
   trans: TranslationBundle;
 }): React.JSX.Element {
   const { launch, trans } = props;
   const [now, setNow] = React.useState(Date.now);
+  const isMoving = isInProgress(launch);
   React.useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 500);
-    return () => clearInterval(timer);
-  }, []);
+    const timer = isMoving && setInterval(() => setNow(Date.now()), 500);
+    return () => clearInterval(timer || undefined);
+  }, [isMoving]);
+  const steps = stepsOf(trans, launch, now);
   return (
-    <ol role="status">
-      {launch.phases.map(({ phase, at }, index) => {
-        const next = launch.phases[index + 1];
-        const end = next ? Date.parse(next.at) : Math.max(now, Date.parse(at));
-        const seconds = (end - Date.parse(at)) / 1000;
-        return (
-          <li key={index} data-current={!next || undefined}>
-            <span>
-              {launch.queue && !next
-                ? placeLabel(trans, launch.queue)
-                : phaseLabel(trans, phase)}
-            </span>
-            <span className="jp-GpuContainers-detail">
-              {trans.__('%1 s', seconds.toFixed(next ? 1 : 0))}
-            </span>
-          </li>
-        );
-      })}
-    </ol>
+    <>
+      <ol role="status">
+        {steps.map(step => (
+          <Step key={step.kind} step={step} trans={trans} />
+        ))}
+      </ol>
+      {launch.queue && <p role="note">{placeDetails(trans, launch.queue)}</p>}
+      {launch.error && <Problem problem={launch.error} />}
+    </>
+  );
+}
+
+function Step(props: {
+  step: IStep;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { step, trans } = props;
+  const { label, seconds, state } = step;
+  const words = {
+    done: trans.__('done'),
+    current: trans.__('in progress'),
+    failed: trans.__('failed'),
+    todo: trans.__('to come')
+  }[state];
+  return (
+    <li
+      aria-current={state === 'current' ? 'step' : undefined}
+      data-state={state}
+    >
+      <span>
+        {label}{' '}
+        <span className="jp-GpuContainers-unseen">
+          {trans.__('(%1)', words)}
+        </span>
+      </span>
+      {seconds !== null && (
+        <span className="jp-GpuContainers-detail">
+          {trans.__('%1 s', seconds.toFixed(state === 'current' ? 0 : 1))}
+        </span>
+      )}
+    </li>
   );
 }
