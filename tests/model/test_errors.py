@@ -1,7 +1,9 @@
 """The tree of errors: drawn as it is, coded, and in one form on the wire."""
 
 import inspect
+import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +71,21 @@ def test_a_code_of_its_own_and_no_hint() -> None:
         "hint": "",
     }
     assert str(error) == "No GPU is free."
+
+
+PACKAGE = Path(errors.__file__).parent
+CODES = PACKAGE.parent / "labextension" / "src" / "__tests__" / "codes.json"
+GIVEN = re.compile(r'\bcode(?:: ClassVar\[str\])? ?= ?"([a-z_]+)"|\bProblem\(\s*"([a-z_]+)"')
+
+
+def test_the_front_end_knows_every_code() -> None:
+    """Its tests hold those of launches against its remedies."""
+    known = json.loads(CODES.read_text())
+    given = {
+        first or second
+        for file in PACKAGE.rglob("*.py")
+        for first, second in GIVEN.findall(file.read_text(encoding="utf-8"))
+    }
+    assert len(given) > 70
+    assert set(known["launches"]) | set(known["others"]) == given
+    assert not set(known["launches"]) & set(known["others"])

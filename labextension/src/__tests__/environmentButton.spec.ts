@@ -118,7 +118,7 @@ describe('EnvironmentButton', () => {
       commands.addCommand(`gpu-containers:${id}`, {
         describedBy: { args: { type: 'object', properties: {} } },
         execute: args => {
-          called.push(`${id} ${String(args.path)}`);
+          called.push(`${id} ${args.path as string}`);
         }
       });
     }
