@@ -206,7 +206,9 @@ export class LaunchNotices {
     const { trans } = this._options;
     const last = problem.log?.trimEnd().split('\n').pop()?.trim() ?? '';
     const lines = [
-      trans.__('%1 could not be started', title(launch)),
+      launch.path
+        ? trans.__('The kernel of %1 did not start.', title(launch))
+        : trans.__('%1 did not start.', title(launch)),
       problem.message
     ];
     if (last) {
