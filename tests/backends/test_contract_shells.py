@@ -197,8 +197,7 @@ async def test_a_log_is_followed_to_the_end_of_the_run(bench: Bench) -> None:
         seen = seen.removeprefix("one\n")
     assert seen == "two\nthree\nfour\nfi��ve"
     last = await collected(bench, container_id, tail=1, follow=True)
-    assert last.endswith("fi��ve")
-    assert last == "fi��ve" or is_podman(bench)
+    assert last == "fi��ve" or (is_podman(bench) and "fi��ve" in last)
     assert await collected(bench, container_id, tail=100, follow=False) == "one\n" + seen
     await bench.backend.remove(container_id)
     assert await collected(bench, container_id, tail=9, follow=True) == ""

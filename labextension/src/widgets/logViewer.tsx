@@ -9,6 +9,7 @@ import {
   copyIcon,
   textEditorIcon
 } from '@jupyterlab/ui-components';
+import { Message } from '@lumino/messaging';
 import * as React from 'react';
 import { LogModel } from '../model/logModel';
 import { endOf, matching, statusOf } from '../model/logWords';
@@ -31,8 +32,6 @@ export class LogViewer extends ReactWidget {
     super();
     const { name, trans } = _props;
     this.addClass('jp-GpuContainers-logViewer');
-    this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', trans.__('Log of %1', name));
     this.title.icon = textEditorIcon;
     this.title.label = trans.__('Log: %1', name);
     this.title.caption = trans.__('What the kernel of %1 writes', name);
@@ -42,6 +41,14 @@ export class LogViewer extends ReactWidget {
   override dispose(): void {
     this._props.model.dispose();
     super.dispose();
+  }
+
+  protected override onBeforeAttach(msg: Message): void {
+    super.onBeforeAttach(msg);
+    const { name, trans } = this._props;
+    // whatever holds it calls it “main area content”
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('Log of %1', name));
   }
 
   protected render(): React.JSX.Element {
