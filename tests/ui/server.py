@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.canaries import SUITE, write_down_events
 
@@ -141,6 +143,16 @@ def lab_server(
         SUITE.hits += SUITE.look_into(folder)
 
 
+def _listens(url: str) -> bool:
+    """Jupyter Server says where it is a moment before it is there."""
+    address = urlsplit(url)
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 0)):
+            return True
+    except ConnectionRefusedError:
+        return False
+
+
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:
     """Return the URL once the server has written it to its log."""
     with log.open(encoding="utf-8", errors="replace") as lines:
@@ -148,7 +160,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:
         while True:
             seen += lines.read()
             found = READY.search(seen)
-            if found:
+            if found and _listens(found.group(1)):
                 return found.group(1)
             if process.poll() is not None:
                 raise AssertionError(f"JupyterLab ended at once:\n{seen[-4000:]}")
