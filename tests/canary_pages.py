@@ -23,6 +23,9 @@ def _page(page: Page) -> None:
 
 
 def _answer(response: Response) -> None:
+    kind = response.headers.get("content-type", "")
+    if response.status == 404 and kind.startswith("text/html"):
+        return  # where our half is missing, Jupyter's own page: it holds the token of who asks
     if urlsplit(response.url).path.startswith(REST):
         told = str(response.headers).encode()
         try:
