@@ -108,7 +108,7 @@ def test_the_only_gpu_is_handed_over_but_not_given_twice(
     first = gpus(NODES, name="first")
     first.choose("PyTorch 25.08")
     first.wait_for_kernel(PYTORCH)
-    start(first, "debian12 py311", "1 GPU", "0 of 1 free, and 1 of its own")
+    start(first, "debian12 py311", "1 GPU", "0 of 1 free now, and 1 of its own")
     first.run(0)
     first.expect_output(0, "1")
     first.expect_environment("debian12 py311 · 1 GPU")

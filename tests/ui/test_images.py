@@ -101,7 +101,7 @@ def test_an_image_that_will_not_run_is_started_only_after_a_warning(
     expect(notebook.dialog).to_contain_text("will probably not work here")
     notebook.dialog.get_by_role("button", name="Pull Anyway").click()
     chip = notebook.image(TOO_NEW).locator("[data-rating=incompatible]")
-    expect(chip).to_have_text(re.compile("^(Needs driver|Does not run)"))
+    expect(chip).to_have_text(re.compile("^(Needs driver|Needs a newer driver|Does not run)"))
     expect(chip).to_have_attribute("title", re.compile("does not run on this machine"))
 
     notebook.button.get_by_role("button").click()

@@ -595,6 +595,10 @@ describe('LaunchForm', () => {
 
     it.each([
       ['nothing was added', { ...changes, packages: [], added: 0, changed: 0 }],
+      [
+        'only empty files were made to mount over',
+        { ...changes, packages: [], size: 0 }
+      ],
       ['nobody can tell', json(BUSY, 503)]
     ])('says no more where %s', async (_, answer) => {
       server.answers.set('GET launches/l1/changes', answer);

@@ -44,8 +44,9 @@ export function lossText(trans: TranslationBundle, changes: IChanges): string {
   return parts.join(', ');
 }
 
-function fileCount({ added, changed }: IChanges): number {
-  return added + changed;
+/** Files with something in them: what a container's runtime mounts over is empty. */
+function fileCount({ added, changed, size }: IChanges): number {
+  return size === 0 ? 0 : added + changed;
 }
 
 /** The first few of some names, and how many there are more. */
