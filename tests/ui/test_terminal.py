@@ -56,7 +56,7 @@ def open_terminal(notebook: NotebookPage, launch: dict[str, Any]) -> str:
 def programs(container: Container) -> list[str]:
     """Return what runs in a container beside docker-init: the kernel, and whatever else."""
     commands = [row[-1] for row in container.top()["Processes"] if "docker-init" not in row[-1]]
-    return ["kernel" if "ipykernel" in command else command for command in commands]
+    return ["kernel" if "connection.json" in command else command for command in commands]
 
 
 def log_of(notebook: NotebookPage) -> Locator:
@@ -78,9 +78,9 @@ def test_terminal_and_log_of_a_kernel(engine: OpenNotebook, client: docker.Docke
     expect(log.get_by_role("status")).not_to_have_text("Loading…", timeout=START_TIMEOUT)
     notebook.run(0)
     expect(lines).to_contain_text("<b>first</b> red", timeout=START_TIMEOUT)
-    log.get_by_placeholder("Filter lines").fill("FIRST")
+    log.get_by_role("searchbox").fill("FIRST")
     expect(lines).to_have_text("<b>first</b> red")
-    log.get_by_placeholder("Filter lines").fill("")
+    log.get_by_role("searchbox").fill("")
 
     # the terminal, as an ordinary one; who left its shell has it closed
     name = open_terminal(notebook, launch)
@@ -90,11 +90,11 @@ def test_terminal_and_log_of_a_kernel(engine: OpenNotebook, client: docker.Docke
     expect_screen(notebook, f"\n{notebook.folder}")
     expect_screen(notebook, "\n/dev/pts/0")
     page.keyboard.type("echo second > /proc/1/fd/1\n")
-    expect(lines).to_contain_text("second", timeout=START_TIMEOUT)
-    page.locator(".jp-Terminal .xterm-helper-textarea").focus()
     page.keyboard.type("exit\n")
     expect(page.locator(".jp-Terminal")).to_have_count(0, timeout=START_TIMEOUT)
     assert programs(container) == ["kernel"]
+    execute(notebook, "gpu-containers:show-log", id=launch["id"])
+    expect(lines).to_contain_text("second", timeout=START_TIMEOUT)
 
     # both end with the container's run, and say so
     open_terminal(notebook, launch)
@@ -102,6 +102,9 @@ def test_terminal_and_log_of_a_kernel(engine: OpenNotebook, client: docker.Docke
     execute(notebook, "notebook:restart-kernel")
     notebook.dialog.get_by_role("button", name="Restart").click()
     expect_screen(notebook, "The kernel has ended or was restarted, and this program with it.")
-    expect(log.get_by_text("The log has ended")).to_be_visible(timeout=START_TIMEOUT)
     assert notebook.lab.request("api/terminals") == []
     expect(page.locator(".jp-Terminal")).to_have_count(1)
+    execute(notebook, "gpu-containers:show-log", id=launch["id"])
+    expect(log.get_by_text("The log has ended")).to_be_visible(timeout=START_TIMEOUT)
+    log.get_by_role("button", name="Follow").click()
+    expect(lines).to_contain_text("second", timeout=START_TIMEOUT)
