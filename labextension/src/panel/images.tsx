@@ -14,7 +14,7 @@ import { Empty, Skeleton } from './section';
 /** Images from which on there is a box to filter them by. */
 const FILTER_FROM = 6;
 /** Rows that are laid out together, or not at all while they are out of sight. */
-const CHUNK = 25;
+const CHUNK = 10;
 
 interface IImagesProps {
   /** On this machine; null until loaded. */
