@@ -12,6 +12,7 @@ import {
   kernelQuestions,
   sessionDialogs
 } from './plugins/notebooks';
+import { notebooks } from './plugins/notebookCommands';
 import { preferences } from './plugins/preferences';
 import { settingsLanguage } from './plugins/settingsLanguage';
 import { shells } from './plugins/shells';
@@ -26,6 +27,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   kernelQuestions,
   sessionDialogs,
   remembered,
+  notebooks,
   attach,
   commands,
   launches,

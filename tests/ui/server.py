@@ -72,6 +72,7 @@ def lab_server(
     config: Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None,
     extension: bool = True,
+    notebook: bool = False,
 ) -> Iterator[LabServer]:
     """Start JupyterLab and stop it at the end.
 
@@ -85,6 +86,8 @@ def lab_server(
         Additions to its environment.
     extension : bool
         Whether the server half is enabled.
+    notebook : bool
+        Whether it is Notebook 7 in place of JupyterLab.
     """
     paths = {name: folder / name for name in ("root", "config", "data", "runtime", "settings")}
     for path in paths.values():
@@ -118,10 +121,17 @@ def lab_server(
     }
     command = [
         sys.executable,
-        *("-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"),
+        *(
+            "-m",
+            "notebook" if notebook else "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            "--port=0",
+        ),
         f"--ServerApp.root_dir={paths['root']}",
         f"--IdentityProvider.token={TOKEN}",
-        "--LabApp.expose_app_in_browser=True",
+        f"--{'JupyterNotebookApp' if notebook else 'LabApp'}.expose_app_in_browser=True",
     ]
     log = folder / "server.log"
     with log.open("wb") as sink:

@@ -12,6 +12,8 @@ export namespace CommandIDs {
   export const useRemembered = 'gpu-containers:use-remembered';
   /** Do not offer for now what a notebook remembers. */
   export const declineRemembered = 'gpu-containers:decline-remembered';
+  /** Make a notebook that runs in a container. */
+  export const newNotebook = 'gpu-containers:new-notebook';
   /** Start a kernel for a notebook and attach it. */
   export const launch = 'gpu-containers:launch';
   /** Show how a launch gets on. */

@@ -5,7 +5,7 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { isImage } from '../model/format';
 import { toProblem } from '../client/requests';
 import { IGpuContainersModel, IJobsModel, IRegistriesModel } from '../tokens';
-import { IImage } from '../client/wire';
+import { IImage, ILaunch } from '../client/wire';
 
 /** What the commands of images, jobs and registries work on. */
 export interface IImageCommandOptions {
@@ -14,6 +14,8 @@ export interface IImageCommandOptions {
   jobs: IJobsModel;
   registries: IRegistriesModel;
   trans: TranslationBundle;
+  /** Id of the current notebook's kernel, if it has one. */
+  currentKernel?: () => string | undefined;
 }
 
 /** Arguments that the palette gives. */
@@ -54,6 +56,16 @@ export function findImage(
 ): IImage | undefined {
   const wanted = text(args.image);
   return model.images?.find(image => wanted && isImage(image, wanted));
+}
+
+/** The launch whose kernel a notebook has, while it runs. */
+export function runningLaunch(
+  model: IGpuContainersModel,
+  kernelId: string | undefined
+): ILaunch | undefined {
+  return model.launches.find(
+    ({ kernel_id, phase }) => phase === 'running' && kernel_id === kernelId
+  );
 }
 
 /** Do something; say what went wrong, if anything. */

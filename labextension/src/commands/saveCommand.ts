@@ -1,24 +1,41 @@
 // The command that makes an image of a running kernel's container.
+import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { IDisposable } from '@lumino/disposable';
 import { CommandIDs } from './commandIds';
-import { IImageCommandOptions, attempt, text } from './commandTools';
+import {
+  IImageCommandOptions,
+  PALETTE,
+  attempt,
+  runningLaunch,
+  text
+} from './commandTools';
 
 /** Add the command. */
 export function addSaveCommand(options: IImageCommandOptions): IDisposable {
   const { commands, model, jobs, trans } = options;
-  const isEnabled = () => model.available === true;
+  const isVisible = () => model.available === true;
+  /** Id of the launch or kernel that is meant. */
+  const wanted = (args: ReadonlyPartialJSONObject): string | undefined =>
+    text(args.id) ?? runningLaunch(model, options.currentKernel?.())?.id;
+
   return commands.addCommand(CommandIDs.saveImage, {
-    label: trans.__('Save as Image…'),
+    label: args =>
+      args.isPalette
+        ? trans.__('Save Kernel’s Container as Image…')
+        : trans.__('Save as Image…'),
     caption: trans.__('Make an image with what was installed in the kernel'),
-    isEnabled,
+    isEnabled: args => isVisible() && wanted(args) !== undefined,
+    isVisible,
     describedBy: {
       args: {
         type: 'object',
-        required: ['id'],
         properties: {
+          ...PALETTE,
           id: {
             type: 'string',
-            description: trans.__('Id of the launch or kernel')
+            description: trans.__(
+              'Id of the launch or kernel; by default that of the current notebook'
+            )
           },
           reference: {
             type: 'string',
@@ -28,7 +45,10 @@ export function addSaveCommand(options: IImageCommandOptions): IDisposable {
       }
     },
     execute: async args => {
-      const launch = text(args.id) ?? '';
+      const launch = wanted(args);
+      if (launch === undefined) {
+        return false;
+      }
       let reference = text(args.reference);
       if (!reference) {
         const { askForSave } = await import('../dialogs/saveDialog');

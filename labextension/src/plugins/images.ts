@@ -5,6 +5,7 @@ import {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addBuildCommand } from '../commands/buildCommand';
 import { GpuContainersClient } from '../client/client';
@@ -69,18 +70,21 @@ export const images: JupyterFrontEndPlugin<void> = {
   description: 'Adds the commands that find, pull, push and remove images.',
   autoStart: true,
   requires: [IGpuContainersModel, IJobsModel, IRegistriesModel],
-  optional: [ITranslator, ICommandPalette],
+  optional: [ITranslator, ICommandPalette, INotebookTracker],
   activate: (
     app: JupyterFrontEnd,
     model: IGpuContainersModel,
     jobs: IJobsModel,
     registries: IRegistriesModel,
     translator: ITranslator | null,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    tracker: INotebookTracker | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { commands } = app;
-    const options = { commands, model, jobs, registries, trans };
+    const currentKernel = () =>
+      tracker?.currentWidget?.sessionContext.session?.kernel?.id;
+    const options = { commands, model, jobs, registries, trans, currentKernel };
     addImageCommands(options);
     addTransferCommands(options);
     addBuildCommand(options);
@@ -91,6 +95,7 @@ export const images: JupyterFrontEndPlugin<void> = {
     for (const command of [
       CommandIDs.addImage,
       CommandIDs.build,
+      CommandIDs.saveImage,
       CommandIDs.login
     ]) {
       palette?.addItem({ command, category, args });

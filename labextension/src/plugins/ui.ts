@@ -77,7 +77,8 @@ export const commands: JupyterFrontEndPlugin<void> = {
     for (const command of [
       CommandIDs.openPanel,
       CommandIDs.refresh,
-      CommandIDs.selectEnvironment
+      CommandIDs.selectEnvironment,
+      CommandIDs.showLaunch
     ]) {
       palette?.addItem({ command, category, args });
     }
@@ -134,26 +135,36 @@ export const toolbar: JupyterFrontEndPlugin<void> = {
   description: 'Names the environment of a notebook in its toolbar.',
   autoStart: true,
   requires: [IGpuContainersModel, IKernelSwitcher, IToolbarWidgetRegistry],
-  optional: [ITranslator],
+  optional: [ITranslator, IPreferences],
   activate: (
     app: JupyterFrontEnd,
     model: IGpuContainersModel,
     switcher: IKernelSwitcher,
     toolbars: IToolbarWidgetRegistry,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    preferences: IPreferences | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     toolbars.addFactory<NotebookPanel>(
       'Notebook',
       'gpu-environment',
-      ({ sessionContext }) =>
-        new EnvironmentButton({
+      ({ sessionContext }) => {
+        const button = new EnvironmentButton({
           commands: app.commands,
           context: sessionContext,
           model,
           switcher,
           trans
-        })
+        });
+        const follow = () =>
+          button.toggleClass(
+            'jp-mod-unwanted',
+            preferences?.values.toolbarButton === false
+          );
+        preferences?.changed.connect(follow, button);
+        follow();
+        return button;
+      }
     );
   }
 };
