@@ -1,4 +1,4 @@
-"""Notebook 7: one document a page, no launcher; button, dialog, panel, menus and memory all the same."""
+"""Notebook 7: one document a page, no launcher; button, dialog, panel, menu all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What JupyterLab has itself does the right thing with our kernels: launcher, menus, running list."""
+"""What JupyterLab has itself does right by our kernels: launcher, menus, running list."""
 
 from __future__ import annotations
 
@@ -55,8 +55,11 @@ def test_a_new_notebook_in_an_image(demo: OpenNotebook) -> None:
     expect(notebook.dialog).to_have_count(0)
     assert len([phase for phase in phases(notebook) if phase == "running"]) == 1
 
-    refused = execute(notebook, "gpu-containers:new-notebook", image="no/such:1")
-    assert refused is None
+    refused = "() => void window.jupyterapp.commands.execute('gpu-containers:new-notebook', {})"
+    notebook.page.evaluate(refused.replace("{}", "{environment: 'gone'}"))
+    expect(notebook.dialog).to_contain_text("gone")
+    notebook.dialog.get_by_role("button", name="Close").click()
+    expect(notebook.dialog).to_have_count(0)
     assert not (notebook.folder / "Untitled1.ipynb").exists()
 
 
@@ -113,7 +116,7 @@ def test_restart_and_shut_down_all_are_jupyters(demo: OpenNotebook) -> None:
     notebook.run(0)
     notebook.expect_prompt(0, "[1]:")
     page.evaluate("() => void window.jupyterapp.commands.execute('notebook:restart-kernel')")
-    notebook.dialog.get_by_role("button", name="Restart").click()
+    notebook.dialog.get_by_role("button", name="Confirm Kernel Restart").click()
     notebook.run(1)
     notebook.expect_output(1, "new")
     assert phases(notebook).count("running") == 1  # the same container
@@ -121,9 +124,11 @@ def test_restart_and_shut_down_all_are_jupyters(demo: OpenNotebook) -> None:
     page.get_by_role("tab", name="Running Terminals and Kernels").click()
     running = page.locator(".jp-RunningSessions")
     expect(running).to_contain_text("train.ipynb")
-    running.get_by_role("button", name="Shut Down All").last.click()
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Shut Down All Kernels…").click()
     notebook.dialog.get_by_role("button", name="Shut Down All").click()
     expect(notebook.open_panel().get_by_label("GPUs", exact=True)).to_contain_text("2 of 2 free")
+    expect(notebook.panel.get_by_label("Running", exact=True)).to_contain_text("No kernel runs")
     assert "running" not in phases(notebook)
 
 
