@@ -98,10 +98,10 @@ def test_terminal_and_log_of_a_kernel(engine: OpenNotebook, client: docker.Docke
 
     # both end with the container's run, and say so
     open_terminal(notebook, launch)
-    page.screenshot(path=os.environ.get("SHOT", "/dev/null"))
     execute(notebook, "notebook:restart-kernel")
-    notebook.dialog.get_by_role("button", name="Restart").click()
+    notebook.dialog.get_by_role("button", name="Confirm Kernel Restart").click()
     expect_screen(notebook, "The kernel has ended or was restarted, and this program with it.")
+    expect_screen(notebook, "[Finished")  # JupyterLab's own word
     assert notebook.lab.request("api/terminals") == []
     expect(page.locator(".jp-Terminal")).to_have_count(1)
     execute(notebook, "gpu-containers:show-log", id=launch["id"])
