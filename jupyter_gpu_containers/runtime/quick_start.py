@@ -16,17 +16,27 @@ import sys
 import types
 
 DEBUGGER = "ipykernel.debugger"
+QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 
 def _load_debugger() -> types.ModuleType:
     """Import the real module, in place of the one that stands for it."""
     stand_in = sys.modules.pop(DEBUGGER, None)
+    # What it has to say about Python's frozen modules would be output of whatever cell runs now:
+    # JupyterLab asks what the debugger knows as soon as a notebook is open.
+    said = os.environ.get(QUIET)
+    os.environ[QUIET] = "1"
     try:
         return importlib.import_module(DEBUGGER)
     except BaseException:
         if stand_in is not None:
             sys.modules[DEBUGGER] = stand_in
         raise
+    finally:
+        if said is None:
+            del os.environ[QUIET]
+        else:
+            os.environ[QUIET] = said
 
 
 def _from_debugger(name: str) -> object:

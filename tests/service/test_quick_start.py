@@ -94,6 +94,22 @@ async def test_the_debugger_is_there_when_it_is_wanted(tmp_path: Path) -> None:
         await stop_at_a_breakpoint(quick)
 
 
+async def test_what_the_debugger_says_when_it_comes_is_no_output(tmp_path: Path) -> None:
+    """It would be that of the last cell, whatever this was."""
+    async with kernel_of(tmp_path, PROGRAM) as quick:
+        await quick.client.execute_interactive("import os, sys", timeout=TIMEOUT)
+        await quick.debug("debugInfo")  # as JupyterLab does once a notebook is open
+        look = "print('debugpy' in sys.modules, os.environ.get('PYDEVD_DISABLE_FILE_VALIDATION'))"
+        request = quick.client.execute(look)
+        said, is_over = "", False
+        while not is_over:
+            message = await quick.client.get_iopub_msg(TIMEOUT)
+            said += message["content"].get("text", "")
+            is_idle = message["content"].get("execution_state") == "idle"
+            is_over = is_idle and message["parent_header"].get("msg_id") == request
+        assert said == "True None\n"
+
+
 async def stop_at_a_breakpoint(quick: Kernel) -> None:
     """Debug as JupyterLab does."""
     features = await quick.client.kernel_info(reply=True, timeout=TIMEOUT)
