@@ -125,18 +125,27 @@ describe('terminals', () => {
     return content;
   }
 
+  /** Tell that the session has ended; returns when the terminal has taken that in. */
+  async function ended(terminal: Terminal) {
+    jest.useFakeTimers();
+    terminal.disposedSignal.emit();
+    jest.runAllTimers();
+    jest.useRealTimers();
+    await settled();
+  }
+
   it('stay with their words when the container has ended', async () => {
     const terminal = await open('train_ipynb_container_0a1b2c');
     expect(terminal.setOption).toHaveBeenCalledWith('closeOnExit', false);
     terminal.title.label = ENDED;
-    terminal.disposedSignal.emit();
+    await ended(terminal);
     expect(terminal.isDisposed).toBe(false);
   });
 
   it('close when their shell was left', async () => {
     const terminal = await open('train_ipynb_container_0a1b2c');
     terminal.title.label = OPEN;
-    terminal.disposedSignal.emit();
+    await ended(terminal);
     expect(terminal.isDisposed).toBe(true);
   });
 

@@ -9,6 +9,9 @@ const NAME = /^\w+_container_[0-9a-f]{6}$/;
 /** What their titles end with once the container has ended, and they have told why. */
 const ENDED = / – container ended$/;
 
+/** Milliseconds in which a terminal has taken in what was sent to it. */
+const PARSING = 200;
+
 /** As much of JupyterLab's terminals as is needed here. */
 interface ITerminal extends IDisposable {
   readonly session: {
@@ -46,9 +49,12 @@ function keep(opened: unknown): void {
   if (isTerminal(terminal) && NAME.test(terminal.session.name)) {
     terminal.setOption('closeOnExit', false);
     terminal.session.disposed.connect(() => {
-      if (!terminal.isDisposed && !ENDED.test(terminal.title.label)) {
-        terminal.dispose();
-      }
+      // what the program wrote last is not on the screen yet, nor in the title
+      setTimeout(() => {
+        if (!terminal.isDisposed && !ENDED.test(terminal.title.label)) {
+          terminal.dispose();
+        }
+      }, PARSING);
     });
   }
 }
