@@ -60,6 +60,24 @@ class NotebookPage:
         """Our panel at the left."""
         return self.page.get_by_role("region", name="GPUs and containers")
 
+    @property
+    def banner(self) -> Locator:
+        """What stands above the cells."""
+        return self.page.locator(".jp-GpuContainers-banner:visible").get_by_role("region").first
+
+    def notice(self, text: str | re.Pattern[str]) -> Locator:
+        """The notification that has this text."""
+        toasts = self.page.locator(".jp-toastContainer").get_by_role("alert")
+        return toasts.filter(has_text=text)
+
+    def report(self, within: Locator) -> str:
+        """Press “Copy report”, and return what is in the clipboard then."""
+        self.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        within.get_by_role("button", name="Copy report").click()
+        expect(self.notice("The report was copied.")).to_be_visible()
+        text: str = self.page.evaluate("navigator.clipboard.readText()")
+        return text
+
     def write(self, cells: Sequence[str], kernel: str = "python3") -> None:
         """Make the file."""
         content = {

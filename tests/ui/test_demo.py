@@ -76,8 +76,12 @@ def test_a_switch_that_is_refused_leaves_the_old_kernel(demo: OpenNotebook) -> N
     notebook.page.evaluate(
         "args => void window.jupyterapp.commands.execute('gpu-containers:launch', args)", wanted
     )
-    alert = notebook.dialog.get_by_role("alert")
-    expect(alert).to_contain_text("3 GPUs were asked for, but this machine has 2.")
+    refusal = "3 GPUs were asked for, but this machine has 2."
+    failure = notebook.notice("The kernel of train.ipynb did not start.")
+    expect(failure).to_contain_text(refusal)
+    expect(failure.get_by_role("button", name="Choose fewer GPUs…")).to_be_visible()
+    failure.get_by_role("button", name="Details").click()
+    expect(notebook.dialog.get_by_role("alert")).to_contain_text(refusal)
     expect(notebook.dialog).to_contain_text("keeps the kernel that it had")
     notebook.dialog.get_by_role("button", name="Close").click()
     expect(notebook.button).to_have_text("Select environment")

@@ -9,7 +9,7 @@ from docker.models.containers import Container
 from playwright.sync_api import Page, expect
 
 from .conftest import OpenNotebook, containers_of
-from .page import NotebookPage
+from .page import START_TIMEOUT, NotebookPage
 from .server import LabServer
 
 pytestmark = [pytest.mark.ui, pytest.mark.engine]
@@ -168,6 +168,19 @@ def test_a_switch_that_fails_leaves_the_old_kernel(
     (old,) = containers_of(client, notebook)
 
     notebook.choose("refuses")
+    failure = notebook.notice("The kernel of train.ipynb did not start.")
+    expect(failure.get_by_role("button", name="Show images that run here")).to_be_visible(
+        timeout=START_TIMEOUT
+    )
+    report = notebook.report(failure)
+    assert "Error: kernel_exited" in report
+    assert "Last lines of the log\n  licence not accepted" in report
+    assert "Notebook     train.ipynb" in report
+    assert str(notebook.folder) not in report
+    failure.get_by_role("button", name="Details").click()
+    expect(notebook.dialog.get_by_role("listitem").filter(has_text="answer")).to_contain_text(
+        "(failed)"
+    )
     expect(notebook.dialog.get_by_role("alert")).to_contain_text("licence not accepted")
     notebook.dialog.get_by_role("button", name="Close").click()
     notebook.expect_environment(DEBIAN12)
@@ -186,9 +199,16 @@ def test_a_kernel_out_of_memory_says_so(engine: OpenNotebook, engine_lab: LabSer
     notebook.dialog.get_by_role("button", name="Select Kernel").click()
     notebook.wait_for_kernel("Small")
     notebook.run(0)
-    toast = notebook.page.locator(".Toastify__toast", has_text="out of memory")
-    expect(toast).to_contain_text("256 MiB")
-    expect(notebook.dialog).to_contain_text("Kernel Restarting")  # JupyterLab's own
-    notebook.dialog.get_by_role("button", name="OK").click()
+    expect(notebook.banner).to_contain_text("out of memory, limit 256 MiB", timeout=START_TIMEOUT)
+    expect(notebook.banner).to_contain_text("It was restarted automatically", timeout=START_TIMEOUT)
+    expect(notebook.dialog).to_have_count(0)  # JupyterLab's own has nothing to add
     notebook.run(1)
-    notebook.expect_output(1, "again")
+    expect(notebook.cell(1)).to_contain_text("again", timeout=START_TIMEOUT)
+    print(notebook.cell(1).inner_text())
+    notebook.reload()
+    expect(notebook.banner).to_contain_text("The kernel died and was restarted")
+    notebook.banner.get_by_role("button", name="Restart with 512 MiB memory").click()
+    notebook.wait_for_kernel("debian12 py311 · CPU")
+    expect(notebook.banner).to_have_count(0)
+    notebook.run(0)
+    notebook.expect_prompt(0, "[1]:")

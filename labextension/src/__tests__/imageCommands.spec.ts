@@ -15,6 +15,7 @@ import {
   json,
   makeJob,
   makeJobs,
+  makeLaunch,
   makeModel
 } from './fakes';
 import { IMAGE, button, settled, trans, type } from './screen';
@@ -36,6 +37,7 @@ const USED = {
 
 let server: FakeServer;
 let events: FakeEvents;
+let launchEvents: FakeEvents;
 let jobs: JobsModel;
 let commands: CommandRegistry;
 
@@ -56,7 +58,8 @@ const dialog = () => document.querySelector<HTMLElement>('.jp-Dialog')!;
 beforeEach(async () => {
   server = new FakeServer();
   server.answers.set('GET images', { images: [IMAGE] });
-  const { model } = await makeModel(server);
+  const { events: ofLaunches, model } = await makeModel(server);
+  launchEvents = ofLaunches;
   const made = await makeJobs(server);
   ({ events, jobs } = made);
   server.answers.set('GET jobs', () => ({ jobs: [...jobs.jobs] }));
@@ -89,6 +92,15 @@ describe('pull', () => {
       ['POST jobs', { kind: 'pull', reference: PYTORCH }]
     ]);
     expect(told()).toEqual([`${PYTORCH} was pulled.`]);
+  });
+
+  it('leaves the pull of a start to the start’s own notification', async () => {
+    events.emitJob(makeJob());
+    const pull = { job: 'j1', current: 1, total: 2, speed: null, eta: null };
+    launchEvents.emit(makeLaunch('pulling', { pull }));
+    events.emitJob(makeJob({ state: 'succeeded', image_id: IMAGE.id }));
+    await settled();
+    expect(told()).toEqual([]);
   });
 
   it('tells of a refusal once, even where it comes before the answer', async () => {

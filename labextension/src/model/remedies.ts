@@ -20,6 +20,24 @@ export interface IRemedyFacts {
   limits: ILimits | null;
 }
 
+/** Where they come from. */
+export interface IRemedySource extends IRemedyFacts {
+  refresh(): Promise<void>;
+  loadLimits(): Promise<void>;
+}
+
+/** Load what remedies need to know and is not known yet; returns whether there was anything. */
+export async function loadFacts(source: IRemedySource): Promise<boolean> {
+  if (source.environments && source.limits) {
+    return false;
+  }
+  await Promise.allSettled([
+    source.environments ? null : source.refresh(),
+    source.loadLimits()
+  ]);
+  return true;
+}
+
 /** What was being started. */
 export type RemedySubject = Pick<
   ILaunch,

@@ -7,6 +7,7 @@ import { CommandIDs } from '../commands/commandIds';
 import { IDeath, deathOf, launchOf } from '../model/deaths';
 import { inSentence } from '../model/idle';
 import { isInProgress } from '../model/launches';
+import { loadFacts } from '../model/remedies';
 import { IGpuContainersModel, IKernelSwitcher } from '../tokens';
 import { NotebookBanner } from '../widgets/banner';
 
@@ -52,6 +53,10 @@ export class DeathNotice {
       : deathOf(trans, model.launches, notebook, model);
     if (death) {
       this._show(death);
+      if (!this._isLoaded) {
+        this._isLoaded = true;
+        void loadFacts(model).then(isNew => isNew && this._look());
+      }
       return;
     }
     const launch = launchOf(model.launches, notebook);
@@ -119,6 +124,7 @@ export class DeathNotice {
   private readonly _banner: NotebookBanner;
   private readonly _dismissed = new Set<string>();
   private _isFirstKernel = true;
+  private _isLoaded = false;
   private _shown: string | null = null;
   private readonly _told = new Set<string>();
   private _timer: ReturnType<typeof setTimeout> | undefined;

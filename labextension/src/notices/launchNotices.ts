@@ -8,7 +8,7 @@ import { LaunchMemory } from '../model/launchMemory';
 import { hasRun, isInProgress } from '../model/launches';
 import { IStep, stepsOf } from '../model/launchSteps';
 import { placeDetails } from '../model/queue';
-import { remedyFor } from '../model/remedies';
+import { loadFacts, remedyFor } from '../model/remedies';
 import { IGpuContainersModel, IKernelSwitcher, IPreferences } from '../tokens';
 import { ILaunch, IProblem } from '../client/wire';
 
@@ -112,10 +112,25 @@ export class LaunchNotices {
       return; // told by its launch, and by who followed it
     }
     this._failed.add(launch.id);
-    const { commands, model, trans } = this._options;
+    const { model } = this._options;
     const state = this._states.get(launch.id) ?? newState(launch);
     stop(state);
     this._states.delete(launch.id);
+    this._tellFailure(state, launch, problem);
+    void loadFacts(model).then(isNew => {
+      // unless its reader has put it away meanwhile
+      if (isNew && state.notice && Notification.manager.has(state.notice)) {
+        this._tellFailure(state, launch, problem);
+      }
+    });
+  }
+
+  private _tellFailure(
+    state: IState,
+    launch: ILaunch,
+    problem: IProblem
+  ): void {
+    const { commands, model, trans } = this._options;
     const remedy = remedyFor(trans, problem, launch, model);
     const actions: Notification.IAction[] = remedy
       ? [

@@ -5,19 +5,32 @@ import { CommandRegistry } from '@lumino/commands';
 import { CommandIDs } from '../commands/commandIds';
 import { wantsLogin } from '../model/jobs';
 import { registryHost } from '../model/references';
-import { IJobsModel } from '../tokens';
+import { IGpuContainersModel, IJobsModel } from '../tokens';
 import { IJob } from '../client/wireImages';
 
 /** What is needed to tell of jobs. */
 export interface INotifyOptions {
   commands: CommandRegistry;
   jobs: IJobsModel;
+  model: Pick<IGpuContainersModel, 'launchChanged'>;
   trans: TranslationBundle;
 }
 
 /** Tell of every job that ends while the page is open. */
 export function notifyOfJobs(options: INotifyOptions): void {
-  options.jobs.ended.connect((_, job) => notify(options, job), options.jobs);
+  const { jobs, model } = options;
+  // the start that waits for a pull has a notification of its own
+  const ofLaunches = new Set<string>();
+  model.launchChanged.connect((_, { pull }) => {
+    if (pull) {
+      ofLaunches.add(pull.job);
+    }
+  }, jobs);
+  jobs.ended.connect((_, job) => {
+    if (!ofLaunches.has(job.id) || jobs.isOwn(job.id)) {
+      notify(options, job);
+    }
+  }, jobs);
 }
 
 function notify({ commands, jobs, trans }: INotifyOptions, job: IJob): void {

@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import { ISignal } from '@lumino/signaling';
 import * as React from 'react';
-import { isInProgress } from '../model/launches';
+import { hasRun, isInProgress } from '../model/launches';
 import { IStep, stepsOf } from '../model/launchSteps';
 import { placeDetails } from '../model/queue';
 import { ILaunch } from '../client/wire';
@@ -61,6 +61,13 @@ function Steps(props: {
       </ol>
       {launch.queue && <p role="note">{placeDetails(trans, launch.queue)}</p>}
       {launch.error && <Problem problem={launch.error} />}
+      {launch.phase === 'failed' && !hasRun(launch) && (
+        <p>
+          {trans.__(
+            'The notebook keeps the kernel that it had, if any. Cells that were waiting were not run.'
+          )}
+        </p>
+      )}
     </>
   );
 }
