@@ -6,7 +6,7 @@ export type Messages = Map<string, string | null>;
 /** The content of a language's file. */
 export type Translations = Record<string, string[] | Record<string, string>>;
 
-export function files(): string[];
+export function languages(): [string, Translations][];
 export function messages(): Messages;
 export function messagesOf(file: string, text: string): Messages;
 export function messagesOfSchema(schema: object): Messages;

@@ -165,6 +165,14 @@ function files() {
   return filesIn(LOCALES, /\.json$/);
 }
 
+/** The translations of all languages, by the file's name. */
+function languages() {
+  return files().map(file => [
+    path.relative(LOCALES, file),
+    JSON.parse(fs.readFileSync(file, 'utf8'))
+  ]);
+}
+
 /** A language's translations as they should be, with what is new left empty. */
 function updated(translations, found = messages()) {
   const { '': header } = translations;
@@ -187,7 +195,7 @@ function filesIn(folder, pattern) {
 }
 
 module.exports = {
-  files,
+  languages,
   messages,
   messagesOf,
   messagesOfSchema,

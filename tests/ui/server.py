@@ -22,6 +22,7 @@ from tests.canaries import SUITE, write_down_events
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "jupyter_gpu_containers" / "labextension"
 TOKEN = SUITE.make("lab-token")
+NEWS = "@jupyterlab/apputils-extension:notification"
 READY = re.compile(r"(http://127\.0\.0\.1:\d+)/\S*")
 STOP_TIMEOUT = 30.0  # seconds
 
@@ -73,6 +74,7 @@ def lab_server(
     env: Mapping[str, str] | None = None,
     extension: bool = True,
     notebook: bool = False,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[LabServer]:
     """Start JupyterLab and stop it at the end.
 
@@ -88,6 +90,8 @@ def lab_server(
         Whether the server half is enabled.
     notebook : bool
         Whether it is Notebook 7 in place of JupyterLab.
+    settings : mapping, optional
+        Settings of JupyterLab's plugins, such as `@jupyterlab/translation-extension:plugin`.
     """
     paths = {name: folder / name for name in ("root", "config", "data", "runtime", "settings")}
     for path in paths.values():
@@ -100,13 +104,10 @@ def lab_server(
     )
     _write(paths["config"] / "jupyter_gpu_containers_config.json", dict(config or {}))
     write_down_events(paths["config"], folder)
-    _write(
-        paths["settings"]
-        / "@jupyterlab"
-        / "apputils-extension"
-        / "notification.jupyterlab-settings",
-        {"fetchNews": "false", "checkForUpdates": False},
-    )
+    news = {NEWS: {"fetchNews": "false", "checkForUpdates": False}}
+    for plugin, values in {**news, **(settings or {})}.items():
+        package, _, name = plugin.partition(":")
+        _write(paths["settings"] / package / f"{name}.jupyterlab-settings", values)
     environment = {
         **os.environ,
         "JUPYTER_PREFER_ENV_PATH": "0",  # what is installed beside Python must not win

@@ -32,10 +32,10 @@ export function ImageChoice(props: IChoiceProps): React.JSX.Element {
   const { details } = remote;
   return (
     <div className="jp-GpuContainers-choiceDetails">
-      <header>
+      <div className="jp-GpuContainers-choiceHead">
         <h3>{entry?.title ?? reference}</h3>
         {entry && <About entry={entry} trans={trans} />}
-      </header>
+      </div>
       <VersionFields
         remote={remote}
         reference={reference}

@@ -22,7 +22,7 @@ export function Status(props: IStatusProps): React.JSX.Element {
   const problem = obstacle(model);
   return (
     <>
-      <header className="jp-GpuContainers-header">
+      <div className="jp-GpuContainers-header">
         <h2>{trans.__('GPU containers')}</h2>
         <ToolbarButtonComponent
           icon={refreshIcon}
@@ -31,7 +31,7 @@ export function Status(props: IStatusProps): React.JSX.Element {
             void commands.execute(CommandIDs.refresh);
           }}
         />
-      </header>
+      </div>
       {model.status?.demo && (
         <p className="jp-GpuContainers-demo" role="note">
           {trans.__(

@@ -54,11 +54,13 @@ function Steps(props: {
   const steps = stepsOf(trans, launch, now);
   return (
     <>
-      <ol role="status">
-        {steps.map(step => (
-          <Step key={step.kind} step={step} trans={trans} />
-        ))}
-      </ol>
+      <div role="status">
+        <ol>
+          {steps.map(step => (
+            <Step key={step.kind} step={step} trans={trans} />
+          ))}
+        </ol>
+      </div>
       {launch.queue && <p role="note">{placeDetails(trans, launch.queue)}</p>}
       {launch.error && <Problem problem={launch.error} />}
       {launch.phase === 'failed' && !hasRun(launch) && (

@@ -1,4 +1,4 @@
-"""Make the README's pictures: `python -m tests.ui.pictures`, as root, once `./run test` works.
+"""The README's pictures of a whole JupyterLab, with a notebook that trains in a container.
 
 Everything in them is real but NVIDIA's side and the images' names: the fake driver shows a machine
 that many people have, and test images stand in for images that need gigabytes.
@@ -7,21 +7,20 @@ that many people have, and test images stand in for images that need gigabytes.
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.conftest import IMAGES
 from tests.doubles.engine import HookEngine
 from tests.doubles.nvml import FakeDriver, fake_driver
+from tests.ui.page import START_TIMEOUT, NotebookPage
+from tests.ui.server import ROOT, LabServer, lab_server
+from tests.ui.stage.stage import DARK, LIGHT
 
-from .conftest import CHROMIUM
-from .page import START_TIMEOUT, NotebookPage
-from .server import ROOT, LabServer, lab_server
+from .browser import SCALE
 
-PICTURES = ROOT / "docs" / "images"
 SAMPLE = ROOT / "tests" / "samples" / "train.ipynb"
 ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 NAMES = {
@@ -29,14 +28,9 @@ NAMES = {
     IMAGES.debian12: "quay.io/jupyter/scipy-notebook:latest",
     IMAGES.debian13: "registry.example.org/lab/analysis:2026.11",
 }
-SIZE: ViewportSize = {"width": 1280, "height": 720}
-V100 = {
-    "name": "Tesla V100-SXM2-32GB",
-    "memory_gib": 32,
-    "compute_capability": "7.0",
-    "brand": "Tesla",
-    "count": 4,
-}
+SIZE: ViewportSize = {"width": 1280, "height": 760}
+_EXECUTE = "([id, args]) => window.jupyterapp.commands.execute(id, args)"
+_HAS_THEME = "name => document.body.dataset.jpThemeName === name"
 GPU = """
 [gpu{n}]
 name = NVIDIA L40S
@@ -66,8 +60,8 @@ def provide_images(engine: HookEngine) -> None:
             client.images.remove(ours)
 
 
-def take(page: Page, lab: LabServer, driver: FakeDriver) -> None:
-    """Use the interface as a person would, and keep the first two pictures."""
+def play(page: Page, lab: LabServer, driver: FakeDriver) -> None:
+    """Use the interface as a person would."""
     notebook = NotebookPage(page, lab, "moons/train.ipynb")
     notebook.folder.mkdir()
     (lab.root / notebook.path).write_text(SAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -90,53 +84,30 @@ def take(page: Page, lab: LabServer, driver: FakeDriver) -> None:
     plot.wait_for()
     notebook.wait_for_kernel()
     plot.scroll_into_view_if_needed()
-    page.mouse.move(700, 5)
-    page.screenshot(path=PICTURES / "panel.png")
-    notebook.button.get_by_role("button").click()
-    notebook.dialog.get_by_role("radio", name="PyTorch 25.08").check()
-    expect(notebook.dialog).to_contain_text("1 of 4 free")
-    page.screenshot(path=PICTURES / "dialog.png")
 
 
-def take_image(page: Page, lab: LabServer) -> None:
-    """Look for an image on a machine with older GPUs, and keep a picture of the answer."""
-    notebook = NotebookPage(page, lab, "moons/train.ipynb")
-    notebook.write(["import torch"])
-    notebook.open()
-    notebook.wait_for_kernel()
-    notebook.open_panel()
-    dialog = notebook.find_image("nvcr.io/nvidia/pytorch")
-    dialog.get_by_role("button", name="Which versions run here?").click()
-    expect(dialog.get_by_role("list", name="Versions")).not_to_contain_text("Asking…")
-    page.mouse.move(700, 5)
-    page.screenshot(path=PICTURES / "image.png")
-
-
-def main() -> None:
-    """Make the pictures."""
-    PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        driver = fake_driver(Path(scratch), "h200")
-        driver.machine.write_text(machine())
-        engine = HookEngine(driver)
-        try:
-            engine.start()
-            provide_images(engine)
-            config = {"GpuContainers": {"engine_url": engine.host, "network": "none"}}
-            with (
-                lab_server(Path(scratch) / "lab", config=config, env=driver.env) as lab,
-                sync_playwright() as playwright,
-                playwright.chromium.launch(
-                    executable_path=CHROMIUM, args=["--no-sandbox"]
-                ) as browser,
-            ):
-                take(browser.new_page(viewport=SIZE), lab, driver)
-                demo = {"GpuContainers": {"backend": "memory", "fixed_gpus": [V100]}}
-                with lab_server(Path(scratch) / "memory", config=demo) as memory:
-                    take_image(browser.new_page(viewport=SIZE), memory)
-        finally:
-            engine.remove()
-
-
-if __name__ == "__main__":
-    main()
+def take(browser: Browser, folder: Path, pictures: Path) -> list[Path]:
+    """Make the pictures, and return them; a folder of their own is needed for what is scratch."""
+    folder.mkdir()
+    driver = fake_driver(folder, "h200")
+    driver.machine.write_text(machine())
+    engine = HookEngine(driver)
+    made = []
+    try:
+        engine.start()
+        provide_images(engine)
+        config = {"GpuContainers": {"engine_url": engine.host, "network": "none"}}
+        with lab_server(folder / "lab", config=config, env=driver.env) as lab:
+            page = browser.new_page(viewport=SIZE, device_scale_factor=SCALE)
+            play(page, lab, driver)
+            for ending, theme in (("light", LIGHT), ("dark", DARK)):
+                arguments = ["apputils:change-theme", {"theme": theme}]
+                page.evaluate(_EXECUTE, arguments)
+                page.wait_for_function(_HAS_THEME, arg=theme)
+                page.mouse.move(700, 5)
+                made.append(pictures / f"story-{ending}.png")
+                page.screenshot(path=made[-1])
+            page.close()
+    finally:
+        engine.remove()
+    return made

@@ -1,0 +1,259 @@
+"""The page: what we add to JupyterLab's start, how long lists scroll, what is asked at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+import re
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, Page, Route, async_playwright
+
+from tests.ui.server import ASSETS, TOKEN, LabServer, lab_server
+from tests.ui.stage import samples as s
+
+from .rounds import Case, Gate, Sample, interleave
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+EXTENSION = "jupyter-gpu-containers"
+PANEL = "#jupyter-gpu-containers-panel"
+GPUS, IMAGES = 64, 1000
+REST = 60  # seconds for which requests are counted
+DISTANCE, SPEED = 12_000, 4_000  # pixels, pixels per second
+TIMEOUT = 120_000  # milliseconds
+SIZE = {"width": 1280, "height": 800}
+DISABLED, CLOSED, OPEN = "extension disabled", "panel closed", "panel open"
+EMPTY = "an empty page"
+
+# When JupyterLab is there, and when our panel shows its first GPU: each once it is on the screen.
+_WATCH = """() => {
+  window.seen = {};
+  const painted = name => requestAnimationFrame(() => setTimeout(() => {
+    window.seen[name] ??= performance.now();
+  }));
+  const look = new MutationObserver(() => {
+    if (document.querySelector(ROW)) {
+      look.disconnect();
+      painted('painted');
+    }
+  });
+  look.observe(document, { subtree: true, childList: true });
+  const timer = setInterval(() => {
+    if (window.jupyterapp) {
+      clearInterval(timer);
+      window.jupyterapp.restored.then(() => painted('restored'));
+    }
+  }, 1);
+}"""
+
+# Milliseconds between frames, while something scrolls.
+_FRAMES = """() => {
+  window.frames_ = [];
+  window.scrolling = true;
+  let last = null;
+  const frame = now => {
+    if (last !== null) window.frames_.push(now - last);
+    last = now;
+    if (window.scrolling) requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}"""
+
+_EMPTY_PAGE = "<!DOCTYPE html><body style='margin:0'><div style='height:200000px'></div>"
+
+
+async def measure(rounds: int, gate: Gate) -> dict[str, Any]:
+    """Return the figures of the page, ready for JSON."""
+    h100 = {"name": "NVIDIA H100 80GB HBM3", "memory_gib": 80, "count": 2}
+    config = {"GpuContainers": {"backend": "memory", "fixed_gpus": [h100]}}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        lab_server(Path(folder) / "lab", config=config) as lab,
+    ):
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox"]
+            )
+            context = await browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+            await _make_workspaces(context, lab)
+            starts: dict[str, Case] = {
+                name: partial(_start, context, lab, name) for name in (DISABLED, CLOSED, OPEN)
+            }
+            started = await interleave(starts, rounds, gate)
+            async with _long_panel(context, lab) as panel, _page(context) as empty:
+                await empty.set_content(_EMPTY_PAGE)
+                scrolls: dict[str, Case] = {
+                    EMPTY: partial(_scroll, empty, "html"),
+                    f"{GPUS} GPUs and {IMAGES} images": partial(_scroll, panel, PANEL),
+                }
+                scrolled = await interleave(scrolls, rounds, gate)
+            requests = await _at_rest(context, lab)
+            result = {
+                "browser": f"Chromium {browser.version}",
+                "starts": started.cases,
+                "scrolls": scrolled.cases,
+                "errors": [*started.errors, *scrolled.errors],
+                "requests": requests,
+                "rest": REST,
+                "bundle": bundle(await _loaded(context, lab)),
+                "rounds": rounds,
+                "load": round(os.getloadavg()[0], 1),
+            }
+            await browser.close()
+            return result
+
+
+def bundle(at_start: set[str]) -> dict[str, int]:
+    """Return what the front end weighs, in bytes after gzip: at the start, and in all."""
+    files = [path for path in (ASSETS / "static").iterdir() if path.suffix == ".js"]
+    sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in files}
+    return {
+        "start": sum(size for name, size in sizes.items() if name in at_start),
+        "all": sum(sizes.values()),
+    }
+
+
+# --- starts --------------------------------------------------------------------------------------
+
+
+async def _start(context: BrowserContext, lab: LabServer, case: str) -> Sample:
+    plugins = [EXTENSION] if case == DISABLED else []
+    with lab.without(*plugins):
+        async with _page(context) as page:
+            row = f"{PANEL} [aria-label=GPUs] li"
+            await page.add_init_script(f"({_WATCH.replace('ROW', json.dumps(row))})()")
+            session = await context.new_cdp_session(page)
+            await session.send("Performance.enable")
+            await _open(page, lab, case)
+            found = await page.evaluate("window.seen")
+            await page.wait_for_load_state("networkidle")
+            metrics = (await session.send("Performance.getMetrics"))["metrics"]
+            busy = next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+            return {name: ms / 1000 for name, ms in found.items()} | {"busy": busy}
+
+
+async def _open(page: Page, lab: LabServer, case: str) -> None:
+    await page.goto(_address(lab, case), timeout=TIMEOUT)
+    wanted = "painted" if case == OPEN else "restored"
+    await page.wait_for_function(f"window.seen?.restored && window.seen.{wanted}", timeout=TIMEOUT)
+
+
+def _address(lab: LabServer, case: str) -> str:
+    return f"{lab.url}/lab/workspaces/{case.replace(' ', '-')}?token={TOKEN}"
+
+
+async def _make_workspaces(context: BrowserContext, lab: LabServer) -> None:
+    """Leave each case a workspace to come back to: with the panel open, or with the files."""
+    for case in (CLOSED, OPEN):
+        async with _page(context) as page:
+            await page.goto(_address(lab, case), timeout=TIMEOUT)
+            await page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=TIMEOUT)
+            if case == OPEN:
+                saved = page.expect_request(
+                    lambda request: request.method == "PUT" and "/api/workspaces/" in request.url
+                )
+                async with saved:
+                    await _execute(page, "gpu-containers:open-panel")
+
+
+# --- scrolling -----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _long_panel(context: BrowserContext, lab: LabServer) -> AsyncIterator[Page]:
+    """The panel on a large machine, with a store of images beside it."""
+    gpus = s.gpus([s.gpu(n, n % 80, n % 100) for n in range(GPUS)])
+    images = [s.image(f"registry.example.org/team/image-{n}:1", 1 + n % 9) for n in range(IMAGES)]
+    async with _page(context) as page:
+        await _answer(page, lab, "gpus", gpus)
+        await _answer(page, lab, "images", {"images": images})
+        await page.goto(_address(lab, OPEN), timeout=TIMEOUT)
+        await page.locator(f"{PANEL} [aria-label=Images] li").first.wait_for(timeout=TIMEOUT)
+        yield page
+
+
+async def _answer(page: Page, lab: LabServer, what: str, body: object) -> None:
+    async def route(route: Route) -> None:
+        await route.fulfill(json=body)
+
+    pattern = f"^{re.escape(lab.url)}/gpu-containers/{what}([?]|$)"
+    await page.route(re.compile(pattern), route)
+
+
+async def _scroll(page: Page, what: str) -> Sample:
+    await page.bring_to_front()
+    place = await page.locator(what).bounding_box()
+    assert place is not None
+    session = await page.context.new_cdp_session(page)
+    gesture = {
+        "x": place["x"] + place["width"] / 2,
+        "y": place["y"] + min(place["height"], SIZE["height"]) / 2,
+        "speed": SPEED,
+        "preventFling": True,
+    }
+    await page.evaluate(_FRAMES)
+    await session.send("Input.synthesizeScrollGesture", {**gesture, "yDistance": -DISTANCE})
+    await page.evaluate("window.scrolling = false")
+    frames = sorted(await page.evaluate("window.frames_"))
+    await session.send(
+        "Input.synthesizeScrollGesture", {**gesture, "yDistance": DISTANCE, "speed": 100_000}
+    )
+    await session.detach()
+    return {
+        "median": frames[len(frames) // 2] / 1000,
+        "p95": frames[int(len(frames) * 0.95)] / 1000,
+        "per_second": 1000 * len(frames) / sum(frames),
+    }
+
+
+# --- at rest -------------------------------------------------------------------------------------
+
+
+async def _at_rest(context: BrowserContext, lab: LabServer) -> dict[str, int]:
+    """Count what a page with the open panel asks of us, by resource."""
+    asked: dict[str, int] = {}
+    async with _page(context) as page:
+        await page.goto(_address(lab, OPEN), timeout=TIMEOUT)
+        await page.wait_for_load_state("networkidle")
+        prefix = f"{lab.url}/gpu-containers/"
+
+        def count(url: str) -> None:
+            if url.startswith(prefix):
+                what = url.removeprefix(prefix).partition("?")[0]
+                asked[what] = asked.get(what, 0) + 1
+
+        page.on("request", lambda request: count(request.url))
+        await asyncio.sleep(REST)
+    return asked
+
+
+async def _loaded(context: BrowserContext, lab: LabServer) -> set[str]:
+    """Return the names of our files that JupyterLab's start asks for."""
+    names: set[str] = set()
+    async with _page(context) as page:
+        page.on("request", lambda request: names.add(request.url.partition("?")[0]))
+        await page.goto(_address(lab, CLOSED), timeout=TIMEOUT)
+        await page.wait_for_load_state("networkidle")
+    return {url.rpartition("/")[2] for url in names if f"/{EXTENSION}/static/" in url}
+
+
+@asynccontextmanager
+async def _page(context: BrowserContext) -> AsyncIterator[Page]:
+    page = await context.new_page()
+    try:
+        yield page
+    finally:
+        await page.close()
+
+
+async def _execute(page: Page, command: str) -> None:
+    there = "id => window.jupyterapp?.commands.hasCommand(id)"
+    await page.wait_for_function(there, arg=command, timeout=TIMEOUT)
+    await page.evaluate("id => window.jupyterapp.commands.execute(id)", command)

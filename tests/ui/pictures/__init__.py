@@ -1,0 +1,1 @@
+"""Pictures of the interface for README and guide: `./run screenshots`."""
