@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
+
+from tests.conftest import IMAGES
+from tests.registries.real import RealRegistry
 
 from .conftest import H100, OpenNotebook, shut_down_kernels
 from .page import OLD_OR_NEW, NotebookPage
@@ -262,3 +267,49 @@ def test_a_move_out_of_containers_is_remembered_too(demo: OpenNotebook) -> None:
     notebook.wait_for_kernel("Python 3 (ipykernel)")
     save(notebook)
     assert KEY not in metadata(notebook)
+
+
+@pytest.mark.engine
+def test_the_very_image_comes_back_from_its_registry(
+    engine: OpenNotebook,
+    client: docker.DockerClient,
+    plain_registry: RealRegistry,
+    push_image: Callable[[RealRegistry, str, str], str],
+) -> None:
+    """On the real engine: the digest is the registry's, and what is fetched again is the same."""
+    name = f"remembered-{uuid.uuid4().hex[:8]}/python:1"
+    reference = push_image(plain_registry, IMAGES.debian12, name)
+    client.images.pull(reference)
+    notebook = engine(OLD_OR_NEW)
+    try:
+        asked = {"path": notebook.path, "image": reference, "gpus": 0}
+        run = "args => window.jupyterapp.commands.execute('gpu-containers:launch', args)"
+        assert notebook.page.evaluate(run, asked)
+        notebook.wait_for_kernel()
+        save(notebook)
+        found = metadata(notebook)[KEY]
+        (digest,) = [
+            digest
+            for digest in client.images.get(reference).attrs["RepoDigests"]
+            if digest.startswith(reference.rpartition(":")[0])
+        ]
+        expected = {"image": reference, "digest": digest.partition("@")[2], "gpus": 0}
+        assert found == {**expected, "kernel": "python3"}
+
+        shut_down_kernels(notebook.lab)  # as on a machine that has seen neither
+        environments = notebook.lab.request("gpu-containers/environments")["environments"]
+        (environment,) = [each for each in environments if each["reference"] == reference]
+        notebook.lab.request(f"gpu-containers/environments/{environment['name']}", "DELETE")
+        client.images.remove(reference)
+        notebook.reload()
+        expect(banner(notebook)).to_contain_text(f"Last run in {reference} (CPU only)")
+        banner(notebook).get_by_role("button", name="Use It…").click()
+        expect(notebook.dialog).to_contain_text(expected["digest"][:19])
+        notebook.dialog.get_by_role("button", name="Get It and Start").click()
+        notebook.wait_for_kernel()
+        notebook.run(0)
+        notebook.expect_output(0, "new")
+        assert client.images.get(digest).id == client.images.get(reference).id
+    finally:
+        shut_down_kernels(notebook.lab)
+        client.images.remove(reference, force=True)
