@@ -112,4 +112,5 @@ def test_terminal_and_log_of_a_kernel(engine: OpenNotebook, client: docker.Docke
     expect(log.get_by_text("The log has ended")).to_be_visible(timeout=START_TIMEOUT)
     log.get_by_role("button", name="Follow").click()
     expect(lines).to_contain_text("second", timeout=START_TIMEOUT)
+    notebook.cell(1).locator(".cm-content").click()  # what is waited for is the current tab's
     notebook.wait_for_kernel(DEBIAN12)
