@@ -14,6 +14,7 @@ pytestmark = pytest.mark.ui
 
 PYTORCH = "PyTorch 25.08 · 1 GPU"
 RAPIDS = "RAPIDS 25.08 · 1 GPU"
+ENDLESS = "quay.io/jupyter/endless:1"
 
 
 def test_the_panel_says_what_there_is(demo: OpenNotebook) -> None:
@@ -87,6 +88,25 @@ def test_a_switch_that_is_refused_leaves_the_old_kernel(demo: OpenNotebook) -> N
     expect(notebook.button).to_have_text("Select environment")
     notebook.run(1)
     notebook.expect_output(1, "old")
+
+
+def test_a_download_is_told_on_the_button_and_can_be_cancelled(demo: OpenNotebook) -> None:
+    """It goes on in a page that was reloaded, and is given up with the start."""
+    notebook = demo("x = 1", OLD_OR_NEW)
+    wanted = {"path": notebook.path, "image": ENDLESS, "pull": True}
+    notebook.page.evaluate(
+        "args => void window.jupyterapp.commands.execute('gpu-containers:launch', args)", wanted
+    )
+    downloading = re.compile(r"Downloading [\d.]+ of [\d.]+ GB")
+    expect(notebook.button).to_have_text(downloading)
+    expect(notebook.notice("train.ipynb")).to_contain_text(downloading)
+    notebook.reload()
+    expect(notebook.button).to_have_text(downloading)
+    notebook.notice("train.ipynb").get_by_role("button", name="Cancel").click()
+    expect(notebook.button).to_have_text("Select environment")
+    expect(notebook.notice("train.ipynb")).to_have_count(0)
+    (job, *_) = notebook.lab.request("gpu-containers/jobs")["jobs"]
+    assert (job["reference"], job["state"]) == (ENDLESS, "cancelled")
 
 
 def test_the_stock_picker_and_the_launcher_show_environments(demo: OpenNotebook) -> None:
