@@ -29,7 +29,12 @@ from jupyter_gpu_containers.service.kernel.seats import SOCKET_NAME, write_anew
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
 
 from .config import shared_services
-from .errors import ContainerNotFoundError, GpuContainersError, GpusBusyError
+from .errors import (
+    ContainerNotFoundError,
+    GpuContainersError,
+    GpusBusyError,
+    LaunchCancelledError,
+)
 from .service.futures import from_thread
 from .service.services import Services
 
@@ -60,6 +65,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         self._stopping = False  # the end, when it comes, is what was asked for
         self._reported = False
         self._death: Problem | None = None
+        self._unwanted = False  # somebody has asked for its end
 
     @property
     def _services(self) -> Services:
@@ -121,6 +127,8 @@ class ContainerProvisioner(KernelProvisionerBase):
         self._death = None
         self._note()
         try:
+            if self._unwanted:
+                raise LaunchCancelledError("The launch was cancelled.")
             self._container = await self._restart() or await self._start()
             self._note()
         except GpuContainersError as exc:
@@ -174,7 +182,8 @@ class ContainerProvisioner(KernelProvisionerBase):
         self._services.launches.stopping(self.kernel_id, reason)
 
     def cancel_start(self) -> None:
-        """Give up a start that is in progress; without one nothing happens."""
+        """Give up a start that is in progress, or that comes yet (of a restart)."""
+        self._unwanted = True
         if not self._services.kernels.cancel(self.kernel_id):
             self._services.launches.leave(self.kernel_id)
 

@@ -36,6 +36,7 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self._shutdowns: dict[str, asyncio.Future[None]] = {}  # in progress, by kernel id
         self._given_up: set[asyncio.Future[None]] = set()  # shutdowns of kernels that died
+        self._restarts: dict[str, asyncio.Future[Any]] = {}  # in progress, by kernel id
 
     def track_message_type(self, message_type: str) -> bool:
         """Tell whether a message is use of the kernel.
@@ -82,6 +83,16 @@ class CancellingKernelManager(AsyncMappingKernelManager):
             going.add_done_callback(lambda _: self._shutdowns.pop(kernel_id, None))
         await asyncio.shield(going)
 
+    async def restart_kernel(  # type: ignore[override]
+        self, kernel_id: str, now: bool = False
+    ) -> Any:
+        """Restart a kernel; a shutdown that is asked for meanwhile comes after it."""
+        stock = super().restart_kernel(kernel_id, now=now)  # type: ignore[no-untyped-call]
+        going = asyncio.ensure_future(stock)
+        self._restarts[kernel_id] = going
+        going.add_done_callback(lambda _: self._restarts.pop(kernel_id, None))
+        return await going
+
     async def _shut_down(self, kernel_id: str, now: bool, restart: bool) -> None:
         provisioner: Any = getattr(self._kernels.get(kernel_id), "provisioner", None)
         # our provisioner has these methods, those of other kernels have not
@@ -89,6 +100,8 @@ class CancellingKernelManager(AsyncMappingKernelManager):
             if not restart and (reason := reason_to_stop()) is not None:
                 provisioner.note_stop(reason)
             provisioner.cancel_start()
+            if (going := self._restarts.get(kernel_id)) is not None:
+                await asyncio.wait({going})  # the stock manager fails in the middle of a restart
         await super().shutdown_kernel(  # type: ignore[no-untyped-call]
             kernel_id, now=now, restart=restart
         )

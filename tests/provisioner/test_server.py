@@ -18,6 +18,7 @@ pytestmark = pytest.mark.engine
 
 CHANNELS = "jupyter_server.services.kernels.connection.channels"
 MANAGER = "jupyter_server.services.kernels.kernelmanager"
+ONCE = "mkdir /tmp/once || exec sleep infinity; exec python3 -m ipykernel_launcher -f $0"
 STOCK = (  # what a user may have set: jupyter_server's own defaults
     "--AsyncMappingKernelManager.use_pending_kernels=False",
     f"--ServerApp.kernel_websocket_connection_class={CHANNELS}.ZMQChannelsWebsocketConnection",
@@ -36,7 +37,8 @@ def room(image_facts: Path, engine_host: str) -> Iterator[Room]:
 
 @pytest.fixture(scope="module")
 def shared(room: Room, images: object) -> Iterator[Server]:
-    """A server with environments: "good", "silent" never answers, "exits" exits at once."""
+    """A server with environments: "good", "silent" never answers, "exits" exits at once, "once"
+    answers only until it is started again."""
     server = Server(room)
     good = server.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
     folder = room.data / "kernels"
@@ -44,6 +46,7 @@ def shared(room: Room, images: object) -> Iterator[Server]:
     for name, argv in (
         ("silent", ["/bin/sleep", "infinity"]),
         ("exits", ["/bin/sh", "-c", "echo no licence >&2; exit 3"]),
+        ("once", ["/bin/sh", "-c", ONCE, "{connection_file}"]),
     ):
         spec = json.loads((folder / "good" / "kernel.json").read_text())
         (folder / name).mkdir()
@@ -212,6 +215,24 @@ def test_close_a_notebook_whose_kernel_starts(server: Server, phase: str) -> Non
     server.request("DELETE", f"/api/sessions/{session['id']}")
     assert server.kernels() == []  # whoever asked is answered when it is gone
     assert server.room.leftovers() == []
+
+
+@pytest.mark.parametrize("phase", ["at once", "starting"])
+def test_shut_a_kernel_down_while_it_is_restarted(server: Server, phase: str) -> None:
+    kernel_id = server.ask("POST", "/api/kernels", {"name": "once"})["id"]
+    page = server.connect(kernel_id)
+    assert page.run("print(1 + 1)") == "2"
+    page.close()
+    restart = f"/api/kernels/{kernel_id}/restart"
+    with ThreadPoolExecutor() as threads:
+        going = threads.submit(server.request, "POST", restart)
+        if phase == "starting":
+            server.reached(kernel_id, "starting")
+        server.cancel(kernel_id)
+        assert server.kernels() == []
+        assert server.room.leftovers() == []
+        assert going.result().status_code in (404, 500)  # it is not restarted, and says so
+    assert server.get_launch(kernel_id)["phase"] == "cancelled"
 
 
 @pytest.mark.parametrize("phase", ["at once", "starting"])
