@@ -249,7 +249,7 @@ async def test_a_python_without_ipykernel(any_room: Room) -> None:
     environment = await any_room.command("python3", "-m", "no_such_kernel")
     error = await refused(any_room, environment.name)
     assert error.error_code == "kernel_exited"
-    assert "No module named no_such_kernel" in error.message
+    assert "No module named no_such_kernel" in error.log
 
 
 # --- memory ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -38,13 +39,19 @@ def shared_lab(
             "attach_timeout": ATTACH_TIMEOUT,
         }
     }
+    folder = tmp_path_factory.mktemp("shared")
+    settings = folder / "settings" / "jupyter_server_config.json"
+    settings.parent.mkdir()
+    # what was typed is kept in a file that would otherwise lie in the present folder
+    settings.write_text(json.dumps({"SQLiteYStore": {"db_path": str(folder / "typed.db")}}))
     env = {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(packages), os.environ.get("PYTHONPATH")])),
         "JUPYTER_PATH": str(PREFIX / "share" / "jupyter"),
-        "JUPYTER_CONFIG_PATH": str(PREFIX / "etc" / "jupyter"),
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(
+            [str(settings.parent), str(PREFIX / "etc" / "jupyter")]
+        ),
     }
-    folder = tmp_path_factory.mktemp("shared") / "lab"
-    with lab_server(folder, config=config, env=env) as lab:
+    with lab_server(folder / "lab", config=config, env=env) as lab:
         yield lab
         shut_down_kernels(lab)
 
