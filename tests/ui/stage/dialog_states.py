@@ -58,8 +58,16 @@ def choice(stage: Stage) -> Locator:
 
 @state("dialog-search", "Images here, of the catalogue, and those of a registry", "to download")
 def search(stage: Stage) -> Locator:
+    found = [
+        {"name": "tensorflow/tensorflow", "description": "Official Docker images",
+         "stars": 2610, "official": False},
+        {"name": "intel/intel-optimized-tensorflow", "description": "For Intel processors",
+         "stars": 24, "official": False},
+    ]  # fmt: skip
+    stage.give("GET search", {"results": found})
     dialog = open_choice(stage)
     dialog.get_by_role("searchbox").fill("tensorflow")
+    expect(dialog).to_contain_text("Intel processors")
     return dialog
 
 
@@ -89,8 +97,7 @@ def advanced(stage: Stage) -> Locator:
 
 @state("dialog-no-engine", "There is no engine to choose images of", "systemctl start docker")
 def no_engine(stage: Stage) -> Locator:
-    status = {"version": "0.1.0", "backend": "docker", "demo": False, "engine": None}
-    stage.give("GET status", {**status, "problem": NO_ENGINE})
+    stage.give("GET status", {**s.STATUS, "engine": None, "problem": NO_ENGINE})
     stage.give("GET images", {"images": []})
     stage.refresh()
     stage.start("gpu-containers:select-environment", path=NOTEBOOK)

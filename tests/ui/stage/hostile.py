@@ -125,7 +125,9 @@ class Texts:
 
     def __init__(self, texts: tuple[str, ...]) -> None:
         self._texts = cycle(texts)
+        self.given = 0
 
     def __call__(self) -> str:
         """The next one."""
+        self.given += 1
         return next(self._texts)

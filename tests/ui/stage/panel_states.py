@@ -106,19 +106,17 @@ def empty(stage: Stage) -> Locator:
 
 @state("panel-no-engine", "No container engine answers", "docker.sock", "systemctl start docker")
 def no_engine(stage: Stage) -> Locator:
-    stage.give(
-        "GET status",
-        {
-            "version": "0.1.0",
-            "backend": "docker",
-            "demo": False,
-            "engine": None,
-            "problem": NO_ENGINE,
-        },
-    )
+    stage.give("GET status", {**s.STATUS, "engine": None, "problem": NO_ENGINE})
     stage.give("GET gpus", s.gpus([s.gpu(0), s.gpu(1)]))
     for what in ("images", "launches"):
         stage.give(f"GET {what}", NO_ENGINE, 503)
+    stage.refresh()
+    return stage.panel
+
+
+@state("panel-demo", "The demonstration, which has no engine", "Demo", "made up")
+def demo(stage: Stage) -> Locator:
+    stage.give("GET status", {**s.STATUS, "backend": "memory", "demo": True})
     stage.refresh()
     return stage.panel
 

@@ -28,6 +28,14 @@ def identity(*words: object) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, " ".join(map(str, words))))
 
 
+STATUS: Sample = {
+    "version": "0.1.0",
+    "backend": "docker",
+    "demo": False,
+    "engine": {"name": "Docker Engine", "version": "28.4.0", "api_version": "1.51"},
+    "problem": None,
+}
+
 # What kernels may have; pages ask for it once.
 LIMITS: Sample = {
     "memory": {"default": 32 * GIB, "max": 128 * GIB},

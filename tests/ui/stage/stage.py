@@ -14,7 +14,7 @@ from tests.ui.page import NotebookPage
 from tests.ui.server import LabServer
 
 from .answers import Answers
-from .samples import LIMITS, NOW, Sample, identity
+from .samples import LIMITS, NOW, STATUS, Sample, identity
 
 EVENTS = "https://events.jupyter-gpu-containers.dev"
 LIGHT, DARK, CONTRAST = "JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"
@@ -68,11 +68,16 @@ class Stage:
     def set(self, cells: Sequence[str] = ("import torch", "torch.cuda.is_available()")) -> None:
         """Open the notebook, with our panel beside it."""
         self.page.clock.set_fixed_time(NOW)
-        self.give("GET limits", LIMITS)
+        self._dress()
         self.notebook.write(cells)
         self.notebook.open()
         self.notebook.wait_for_kernel()
         self.open_panel()
+
+    def _dress(self) -> None:
+        """Have the server say what it would say with an engine."""
+        self.give("GET status", STATUS)
+        self.give("GET limits", LIMITS)
 
     def open_panel(self) -> None:
         """Show our panel."""
@@ -218,13 +223,17 @@ class Stage:
 
     # --- between two states ----------------------------------------------------------------------
 
+    def close_dialogs(self) -> None:
+        """Close all dialogs, as Escape does; JupyterLab shows one after the other."""
+        dialogs = self.page.locator(".jp-Dialog")
+        while dialogs.count():
+            node = dialogs.last.element_handle()
+            dialogs.last.dispatch_event("keydown", {"keyCode": 27, "key": "Escape"})
+            self.page.wait_for_function("node => !node.isConnected", arg=node)
+
     def clear(self) -> None:
         """Close, end and forget all that a state has brought about."""
-        for _ in range(self.page.locator(".jp-Dialog").count()):
-            open_dialogs = self.page.locator(".jp-Dialog")
-            left = open_dialogs.count() - 1
-            open_dialogs.last.dispatch_event("keydown", {"keyCode": 27, "key": "Escape"})
-            expect(open_dialogs).to_have_count(left)
+        self.close_dialogs()
         at = {"phase": "cancelled", "at": NOW.isoformat()}
         for launch in self._launches.values():
             if launch["phase"] not in ("cancelled", "failed"):
@@ -246,6 +255,7 @@ class Stage:
         self._plays += 1
         self.later(-self._seconds)
         self.answers.clear()
+        self._dress()
         self.refresh()
         self.page.evaluate(_CLOSE_NOTICES)
         expect(self.page.locator(".Toastify__toast")).to_have_count(0)
