@@ -1,4 +1,4 @@
-"""Measures, in one run: starts, the server's memory, listing, pulls, verdicts."""
+"""Measures, in one run: starts, the server's memory, listing, pulls, verdicts, the page."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import docker
 
 from jupyter_gpu_containers.backends.docker.client import find_engine
 
-from . import listing, machine, memory, place, pulls, report, server, starts, verdicts
+from . import listing, machine, memory, page, place, pulls, report, server, starts, verdicts
 from .rounds import Gate
 
-SECTIONS = ("starts", "server", "memory", "listing", "pulls", "verdicts")
+SECTIONS = ("starts", "server", "memory", "listing", "pulls", "verdicts", "page")
 
 
 def main() -> None:
@@ -29,7 +29,11 @@ def main() -> None:
         "--patience", type=float, default=10.0, help="seconds to wait for other load to pass"
     )
     parser.add_argument("--json", type=Path, help="write all samples to this file")
-    parser.add_argument("--markdown", type=Path, help="write the page to this file, not to stdout")
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        help="write to this file, not to stdout; with SECTIONs, only theirs are replaced in it",
+    )
     options = parser.parse_args()
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
@@ -40,6 +44,8 @@ def main() -> None:
         options.json.write_text(json.dumps(results, indent=1))
     text = report.page(results)
     if options.markdown:
+        if set(sections) < set(SECTIONS) and options.markdown.exists():
+            text = report.merged(options.markdown.read_text(), text)
         options.markdown.write_text(text)
     else:
         print(text)
@@ -88,6 +94,9 @@ async def measure(sections: list[str], rounds: int, gate: Gate) -> dict[str, Any
             if "verdicts" in sections:
                 _say("verdicts")
                 results["verdicts"] = asdict(await verdicts.measure(rounds, gate))
+            if "page" in sections:
+                _say("the page")
+                results["page"] = await page.measure(rounds, gate)
         finally:
             place.remove_images(client, [place.SAME])
             client.close()

@@ -102,6 +102,8 @@ async def measure(rounds: int, gate: Gate) -> dict[str, Any]:
                 "errors": [*started.errors, *scrolled.errors],
                 "requests": requests,
                 "rest": REST,
+                "gpus": GPUS,
+                "images": IMAGES,
                 "bundle": bundle(await _loaded(context, lab)),
                 "rounds": rounds,
                 "load": round(os.getloadavg()[0], 1),

@@ -91,7 +91,7 @@ def busy(stage: Stage) -> Locator:
 @state("dialog-advanced", "Memory, shared memory, data, and a particular GPU", "Shared memory")
 def advanced(stage: Stage) -> Locator:
     dialog = open_choice(stage)
-    dialog.locator("details summary").filter(has_text="Advanced").click()
+    dialog.locator("details summary").filter(has_text=stage.say("Advanced")).click()
     return dialog
 
 
@@ -126,7 +126,7 @@ def image_private(stage: Stage) -> Locator:
 @state("dialog-image-details", "All that is known of an image", "PyTorch")
 def image_details(stage: Stage) -> Locator:
     stage.start("gpu-containers:show-image", image=s.PYTORCH)
-    expect(stage.dialog).to_contain_text("On disk")
+    expect(stage.dialog).to_contain_text(stage.say("On disk"))
     return stage.dialog
 
 
@@ -142,7 +142,7 @@ def save(stage: Stage) -> Locator:
     [known] = stage.launches(launch)
     stage.give(f"GET launches/{known['id']}/changes", LOST)
     stage.start("gpu-containers:save-image", id=known["id"])
-    expect(stage.dialog).to_contain_text("Compared with")
+    expect(stage.dialog).to_contain_text(stage.say("Compared with %1:"))
     for details in stage.dialog.locator("details").all()[:1]:
         details.locator("summary").click()
     return stage.dialog
@@ -181,6 +181,7 @@ def refused(stage: Stage) -> Locator:
     stage.give(f"DELETE images/{s.PYTORCH}", in_use, 409)
     stage.refresh()
     stage.start("gpu-containers:remove-image", image=s.PYTORCH)
-    expect(stage.dialog).to_contain_text("deleted from this machine")
-    stage.dialog.get_by_role("button", name="Remove", exact=True).click()
+    remove = stage.say("Remove")
+    expect(stage.dialog.get_by_role("button", name=remove, exact=True)).to_be_enabled()
+    stage.dialog.get_by_role("button", name=remove, exact=True).click()
     return stage.dialog

@@ -71,7 +71,7 @@ def notice_starting(stage: Stage) -> Locator:
     launch = stage.go_on(start(stage), "pulling", pull=PULL)
     stage.later(251)
     launch = stage.go_on(launch, "creating")
-    expect(stage.notice).to_contain_text("Starting the container")
+    expect(stage.notice).to_contain_text(stage.say("Starting the container"))
     stage.later(1.2)
     stage.go_on(launch, "starting")
     return shown(stage)

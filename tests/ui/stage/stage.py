@@ -50,10 +50,15 @@ class Stage:
         Its clock stands still at `samples.NOW` once the stage is set.
     lab : LabServer
         On the memory backend: what no state gives is answered by it.
+    translate : callable, optional
+        From the interface's English to the language that it is in.
     """
 
-    def __init__(self, page: Page, lab: LabServer) -> None:
+    def __init__(
+        self, page: Page, lab: LabServer, translate: Callable[[str], str] = lambda text: text
+    ) -> None:
         self.page = page
+        self._translate = translate
         self.lab = lab
         self.answers = Answers(page, f"{lab.url}/gpu-containers/")
         self.notebook = NotebookPage(page, lab, NOTEBOOK)
@@ -118,7 +123,12 @@ class Stage:
 
     def section(self, name: str) -> Locator:
         """A section of the panel, by its heading."""
-        return self.panel.locator("section").and_(self.page.get_by_label(name, exact=True))
+        label = self.page.get_by_label(self.say(name), exact=True)
+        return self.panel.locator("section").and_(label)
+
+    def say(self, text: str) -> str:
+        """What the interface says for a text of the sources, up to its first placeholder."""
+        return self._translate(text).partition("%")[0]
 
     @property
     def dialog(self) -> Locator:
