@@ -50,7 +50,7 @@ export type LaunchAnswer =
 /** A dialog whose last button is named, and usable, as its form says. */
 class LaunchDialog extends FormDialog<INewLaunch | null> {
   /** Name the button that starts. */
-  reflect({ request, label, isWarning }: ILaunchState): void {
+  reflect({ request, label, isWarning, isBlocked }: ILaunchState): void {
     const button = this.startButton;
     if (!button) {
       return;
@@ -62,6 +62,11 @@ class LaunchDialog extends FormDialog<INewLaunch | null> {
     button.setAttribute('aria-label', label);
     button.classList.toggle('jp-mod-warn', isWarning);
     button.disabled = request === null;
+    if (isBlocked && !this.node.contains(document.activeElement)) {
+      // there is no search field to begin with, and Escape is for the dialog that has the focus
+      const others = '.jp-Dialog-footer .jp-Dialog-button.jp-mod-reject';
+      [...this.node.querySelectorAll<HTMLElement>(others)].pop()?.focus();
+    }
   }
 
   /** Put the focus on the button that starts. */

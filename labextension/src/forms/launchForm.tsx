@@ -25,6 +25,8 @@ export interface ILaunchState {
   label: string;
   /** Whether something speaks against it. */
   isWarning: boolean;
+  /** Whether a problem takes the place of the whole form. */
+  isBlocked?: boolean;
 }
 
 /** Asks for image, kernel, GPUs and limits. */
@@ -113,16 +115,19 @@ function Form(
   const { option, image, remote, request, count, kind, kinds } = form;
   const { gpuChoice, limitChoice } = form;
   const isReady = request !== null && (image !== null || remote.mayPull);
-  const state: ILaunchState = {
-    request: isReady && !saving ? request : null,
-    ...confirmation(trans, form)
-  };
+  const problem = model.status?.problem ?? model.problem;
+  const isBlocked = problem !== null && !model.images?.length;
+  const state: ILaunchState = isBlocked
+    ? { request: null, label: trans.__('Start'), isWarning: false, isBlocked }
+    : {
+        request: isReady && !saving ? request : null,
+        ...confirmation(trans, form)
+      };
   React.useEffect(() => {
     onState(state);
   }, [JSON.stringify(state)]);
 
-  const problem = model.status?.problem ?? model.problem;
-  if (problem && !model.images?.length) {
+  if (problem && isBlocked) {
     return <Problem problem={problem} />;
   }
   if (!model.images) {
