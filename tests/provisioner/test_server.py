@@ -175,7 +175,7 @@ def test_a_start_that_fails_tells_the_page(server: Server) -> None:
     assert launch["phase"] == "failed"
     assert launch["error"]["code"] == "kernel_exited"
     assert "exit code 3" in launch["error"]["message"]
-    assert "no licence" in launch["error"]["message"]
+    assert "no licence" in launch["error"]["log"]
     server.request("DELETE", f"/api/sessions/{session['id']}")
 
 
