@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import docker
 import docker.errors
 import pytest
 from docker.models.containers import Container
 from playwright.sync_api import Page, expect
+
+from jupyter_gpu_containers.model.kernel import labels
 
 from .conftest import OpenNotebook, containers_of
 from .page import START_TIMEOUT, NotebookPage
@@ -27,6 +31,14 @@ def wait_until_removed(container: Container) -> None:
         container.wait(condition="removed")
     except docker.errors.NotFound:
         return  # it was faster
+
+
+def wait_until_started(client: docker.DockerClient, notebook: NotebookPage, since: float) -> None:
+    """Wait until a container of a notebook has been started."""
+    filters = {"event": "start", "label": f"{labels.NOTEBOOK}={notebook.path}"}
+    events = client.events(since=int(since), decode=True, filters=filters)
+    next(events)
+    events.close()
 
 
 def let_go(notebook: NotebookPage) -> None:
@@ -132,8 +144,10 @@ def test_a_page_closed_during_a_start_leaves_no_container(
     engine: OpenNotebook, client: docker.DockerClient, page: Page
 ) -> None:
     notebook = engine()
+    began = time.time()
     notebook.choose("waits")
     expect(notebook.button).to_contain_text("Starting")
+    wait_until_started(client, notebook, began)
     (container,) = containers_of(client, notebook)
     page.close()
     let_go(notebook)

@@ -104,6 +104,7 @@ def take(browser: Browser, folder: Path, pictures: Path) -> list[Path]:
                 arguments = ["apputils:change-theme", {"theme": theme}]
                 page.evaluate(_EXECUTE, arguments)
                 page.wait_for_function(_HAS_THEME, arg=theme)
+                page.locator("#jupyterlab-splash").wait_for(state="detached")
                 page.mouse.move(700, 5)
                 made.append(pictures / f"story-{ending}.png")
                 page.screenshot(path=made[-1])
