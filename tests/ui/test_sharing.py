@@ -93,7 +93,7 @@ def test_a_kernel_is_saved_under_a_name_that_can_be_one(demo: OpenNotebook, page
     notebook = demo()
     notebook.open_panel()
     notebook.choose(SCIPY)
-    notebook.wait_for_kernel()
+    notebook.wait_for_kernel("scipy-notebook python-3.12 · CPU")
     notebook.act_on_kernel("train.ipynb", "Save as Image…")
     dialog = notebook.dialog
     expect(dialog).to_contain_text(f"Compared with {SCIPY}")
@@ -112,7 +112,7 @@ def test_a_kernel_that_has_ended_meanwhile_is_not_saved(demo: OpenNotebook) -> N
     notebook = demo()
     notebook.open_panel()
     notebook.choose(SCIPY)
-    notebook.wait_for_kernel()
+    notebook.wait_for_kernel("scipy-notebook python-3.12 · CPU")
     notebook.act_on_kernel("train.ipynb", "Save as Image…")
     expect(notebook.dialog).to_contain_text(f"Compared with {SCIPY}")
     (launch,) = (each for each in notebook.lab.launches() if each["phase"] == "running")

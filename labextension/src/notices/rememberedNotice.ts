@@ -78,26 +78,29 @@ export class RememberedNotice implements IDisposable {
     const { context, sessionContext } = this._panel;
     await context.ready;
     const { model, kernelspecs } = this._options;
-    if (this._isDisposed || !model.available) {
+    if (this._isDisposed || model.available === false) {
       return;
     }
     context.model.metadataChanged.connect(this._show, this);
-    const isUnknown = !kernelspecs.specs;
-    const doubt = this._doubt();
-    if (isUnknown || doubt === 'start') {
+    const isUnknown = !kernelspecs.specs || model.available === null;
+    if (!kernelspecs.specs || this._doubt() === 'start') {
       this._hold();
     }
     if (isUnknown) {
-      await kernelspecs.ready;
+      await Promise.all([kernelspecs.ready, model.ready]);
+    }
+    const isHeld = this._question !== null;
+    if (isUnknown && isHeld) {
       await sessionContext.ready;
-      if (!this._isDisposed && this._doubt() !== 'start') {
+      const isDoubtful = model.available && this._doubt() === 'start';
+      if (!this._isDisposed && !isDoubtful) {
         this._release();
         if (!sessionContext.session?.kernel) {
           await sessionContext.startKernel();
         }
       }
     }
-    if (this._isDisposed || this._doubt() === null) {
+    if (this._isDisposed || !model.available || this._doubt() === null) {
       return;
     }
     if (this._question) {
@@ -255,7 +258,10 @@ export class RememberedNotice implements IDisposable {
       const now = rememberEnvironment(facts);
       if (now && !isSameEnvironment(now, this.remembered)) {
         this._write(now);
+      } else if (!now && this._wasOurs) {
+        this._write(null); // moved to a kernel outside of containers
       }
+      this._wasOurs = now !== null;
     }
   }
 
@@ -304,6 +310,8 @@ export class RememberedNotice implements IDisposable {
   /** While nothing may be started. */
   private _question: IDisposable | null = null;
   private _shouldStart: boolean | undefined;
+  /** Whether the kernel before this one ran in an environment. */
+  private _wasOurs = false;
   /** The kernel of which was written last. */
   private _written = '';
 }
