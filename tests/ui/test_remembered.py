@@ -191,25 +191,6 @@ def test_a_name_that_stands_for_another_image_is_said_to(
     assert metadata(notebook)[KEY]["digest"] == digest_of(elsewhere, TORCH)
 
 
-def test_a_cell_that_is_run_without_a_kernel_asks_the_same(
-    there: OpenNotebook, elsewhere: LabServer
-) -> None:
-    digest = digest_of(elsewhere, TORCH)
-    remembered = {"image": TORCH, "digest": digest, "kernel": "python3", "gpus": 1}
-    notebook = open_with(there, remembered)
-    banner(notebook).get_by_role("button", name="Not Now").click()
-    expect(banner(notebook)).to_have_count(0)
-    notebook.run(2)
-    expect(notebook.dialog).to_contain_text("This notebook has no kernel yet")
-    notebook.dialog.get_by_role("button", name="Other Kernel…").click()
-    expect(notebook.dialog).to_contain_text("Select Kernel")  # JupyterLab's own
-    notebook.dialog.get_by_role("button", name="No Kernel").click()
-    notebook.run(2)
-    notebook.dialog.get_by_role("button", name="Use It", exact=True).click()
-    notebook.expect_output(2, "42")  # the cell that asked for it has run
-    notebook.wait_for_kernel(TITLE)
-
-
 def test_an_environment_that_only_its_name_tells_of(there: OpenNotebook) -> None:
     notebook = open_with(there, None)
     expect(banner(notebook)).to_contain_text(f"Last run in “{TITLE}”")
