@@ -143,6 +143,11 @@ class Engine:
         images = self._json("/images/json", [("filters", filters)])
         return str(images[0]["Id"]) if images else None
 
+    def untag(self, reference: str) -> None:
+        """Take a name from an image that has others."""
+        with self._request("DELETE", f"/images/{quote(reference)}") as (response, _):
+            response.read()
+
     def tag(self, image_id: str, reference: str) -> None:
         """Give an image another name."""
         repository, tag = reference.rsplit(":", 1)

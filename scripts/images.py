@@ -35,6 +35,7 @@ STARTER = "jupyter-gpu-containers/starter"
 STARTER_PACKAGES = ("python3-ipykernel", "python3-numpy", "python3-matplotlib")
 PULLED_STARTER = "quay.io/jupyter/base-notebook:latest"
 NOT_THERE = 3  # exit status
+OF_A_TEST = re.compile(r"127\.0\.0\.1:\d+/|localhost:\d+/|jgc-")  # names that tests give
 PATIENCE = 15.0  # seconds a registry may stay silent before we build instead
 
 
@@ -154,6 +155,15 @@ def ensure(engine: engines.Engine, recipe: Recipe) -> None:
     say(f"{recipe.reference} is ready after {time.monotonic() - started:.0f} s")
 
 
+def keep_one_name(engine: engines.Engine, recipe: Recipe) -> None:
+    """Take the other names that tests gave the image and, killed, left: it shows by its own."""
+    ours = {each.reference for each in recipes().values()} | {built_starter().reference}
+    for name in (engine.image(recipe.reference) or {}).get("RepoTags") or ():
+        if name not in ours and OF_A_TEST.match(name):
+            say(f"Removing the name {name}, which a test that was killed has left")
+            engine.untag(name)
+
+
 def pull(engine: engines.Engine, reference: str) -> bool:
     """Try to pull; False where no registry answers in time or it refuses."""
     say(f"Asking the registry for {reference} (at most {PATIENCE:.0f} s until it answers)")
@@ -212,6 +222,7 @@ def main(arguments: list[str]) -> int:
             case ["test"]:
                 for recipe in recipes().values():
                     ensure(engine, recipe)
+                    keep_one_name(engine, recipe)
             case _:
                 sys.stderr.write(__doc__ or "")
                 return 2

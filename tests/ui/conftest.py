@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from jupyter_gpu_containers.model.kernel import labels
 from tests.canary_pages import watch
 from tests.registry_fixtures import *  # noqa: F403
 
-from .page import NotebookPage
+from .page import OLD_OR_NEW, NotebookPage
 from .server import ASSETS, LabServer, lab_server
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")  # ./run says which one it found
@@ -107,10 +107,14 @@ def opener(page: Page, request: pytest.FixtureRequest) -> Callable[[LabServer], 
         folder = re.sub(r"\W+", "-", request.node.name).strip("-")
 
         def open_notebook(
-            *cells: str, name: str = "train", kernel: str = "python3", wait: bool = True
+            *cells: str,
+            name: str = "train",
+            kernel: str = "python3",
+            metadata: Mapping[str, object] | None = None,
+            wait: bool = True,
         ) -> NotebookPage:
             notebook = NotebookPage(page, lab, f"{folder}/{name}.ipynb")
-            notebook.write(cells or ("x = 1", "print('old' if 'x' in dir() else 'new')"), kernel)
+            notebook.write(cells or ("x = 1", OLD_OR_NEW), kernel, metadata)
             notebook.open()
             if wait:
                 notebook.wait_for_kernel()

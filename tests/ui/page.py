@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -78,8 +78,13 @@ class NotebookPage:
         text: str = self.page.evaluate("navigator.clipboard.readText()")
         return text
 
-    def write(self, cells: Sequence[str], kernel: str = "python3") -> None:
-        """Make the file."""
+    def write(
+        self,
+        cells: Sequence[str],
+        kernel: str = "python3",
+        metadata: Mapping[str, object] | None = None,
+    ) -> None:
+        """Make the file; with this metadata instead of what names the kernel."""
         content = {
             "cells": [
                 {
@@ -92,7 +97,7 @@ class NotebookPage:
                 }
                 for number, source in enumerate(cells)
             ],
-            "metadata": {"kernelspec": {"name": kernel, "display_name": kernel}},
+            "metadata": metadata or {"kernelspec": {"name": kernel, "display_name": kernel}},
             "nbformat": 4,
             "nbformat_minor": 5,
         }

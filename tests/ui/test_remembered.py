@@ -93,16 +93,13 @@ def open_with(
     name: str = "train",
 ) -> NotebookPage:
     """Open a notebook whose metadata somebody else has written; wait for no kernel."""
-    notebook = there(*("x = 1", OLD_OR_NEW, "print(6 * 7)"), name=name, wait=False)
-    content = json.loads(file_of(notebook).read_text(encoding="utf-8"))
-    content["metadata"] = {
+    metadata = {
         "kernelspec": {"language": "python", **(kernelspec or KERNELSPEC)},
         "language_info": {"name": "python"},
         KEY: remembered,
     }
-    file_of(notebook).write_text(json.dumps(content), encoding="utf-8")
-    notebook.open()
-    return notebook
+    cells = ("x = 1", OLD_OR_NEW, "print(6 * 7)")
+    return there(*cells, name=name, metadata=metadata, wait=False)
 
 
 def test_what_ran_here_is_offered_elsewhere_and_starts_with_a_click(
@@ -191,6 +188,25 @@ def test_a_name_that_stands_for_another_image_is_said_to(
     assert metadata(notebook)[KEY]["digest"] == digest_of(elsewhere, TORCH)
 
 
+def test_a_cell_that_is_run_without_a_kernel_asks_the_same(
+    there: OpenNotebook, elsewhere: LabServer
+) -> None:
+    digest = digest_of(elsewhere, TORCH)
+    remembered = {"image": TORCH, "digest": digest, "kernel": "python3", "gpus": 1}
+    notebook = open_with(there, remembered)
+    banner(notebook).get_by_role("button", name="Not Now").click()
+    expect(banner(notebook)).to_have_count(0)
+    notebook.run(2)
+    expect(notebook.dialog).to_contain_text("This notebook has no kernel yet")
+    notebook.dialog.get_by_role("button", name="Other Kernel…").click()
+    expect(notebook.dialog).to_contain_text("Select Kernel")  # JupyterLab's own
+    notebook.dialog.get_by_role("button", name="No Kernel").click()
+    notebook.run(2)
+    notebook.dialog.get_by_role("button", name="Use It", exact=True).click()
+    notebook.expect_output(2, "42")  # the cell that asked for it has run
+    notebook.wait_for_kernel(TITLE)
+
+
 def test_an_environment_that_only_its_name_tells_of(there: OpenNotebook) -> None:
     notebook = open_with(there, None)
     expect(banner(notebook)).to_contain_text(f"Last run in “{TITLE}”")
@@ -217,14 +233,13 @@ def test_what_we_have_not_written_is_nothing(there: OpenNotebook, hostile: objec
     assert notebook.page.evaluate("() => window.pwned") is None
 
 
-def test_what_others_have_written_is_text(there: OpenNotebook) -> None:
+def test_what_others_have_written_is_text(there: OpenNotebook, page: Page) -> None:
     """An image of an attacker's registry, a title that is markup: shown, and nobody is asked."""
     seen: list[str] = []
     evil = {"image": "evil.example.com/a/b:1", "kernel": "python3", "gpus": 1}
     title = "<img src=x onerror=window.pwned=1> · 1 GPU"
     kernelspec = {"name": "evil-1gpu", "display_name": title}
-    notebook = there(wait=False)
-    notebook.page.on("request", lambda request: seen.append(request.url))
+    page.on("request", lambda request: seen.append(request.url))
     notebook = open_with(there, evil, kernelspec=kernelspec, name="attacked")
     expect(banner(notebook)).to_contain_text("Last run in evil.example.com/a/b:1 (1 GPU)")
     expect(banner(notebook)).to_contain_text("Not on this machine")
