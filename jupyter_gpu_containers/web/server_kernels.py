@@ -14,6 +14,7 @@ from jupyter_gpu_containers.service.launch.door import Activity
 
 from .kernel_manager import wait_until_gone
 from .kernel_state import answers, find_out, has_started, is_free, restarting
+from .shells import terminal_activity
 
 
 class ServerKernels:
@@ -91,7 +92,11 @@ class ServerKernels:
         last = getattr(kernel, "last_activity", None)
         if last is None:
             return Activity(busy=True, last=time.time())
-        return Activity(busy=not is_free(kernel), last=last.timestamp())
+        latest = max([last, *terminal_activity(self._terminals(), kernel_id)])
+        return Activity(busy=not is_free(kernel), last=latest.timestamp())
+
+    def _terminals(self) -> Any:
+        return self._app.web_app.settings.get("terminal_manager")
 
     async def answers(self, kernel_id: str) -> bool:
         """Ask the kernel on its shell channel, as a page would."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -14,6 +15,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from jupyter_gpu_containers.errors import TerminalsUnavailableError, UnavailableError
+from jupyter_gpu_containers.model.kernel.launch import Launch
 from jupyter_gpu_containers.model.kernel.shell import Program
 from jupyter_gpu_containers.service.kernel.shells import is_terminal_of_ours, terminal_name
 
@@ -34,7 +36,7 @@ class TerminalsHandler(BaseHandler):
             await self._check(action)
         launches = self.services.launches
         program = await self.services.shells.program(launches.running(launch_id))
-        name = self._open(program, terminal_name(launches.get(launch_id)))
+        name = self._open(program, launches.get(launch_id))
         self.set_status(201)
         self.set_header("Location", url_path_join(self.base_url, "api/terminals", name))
         self.finish({"name": name})
@@ -45,7 +47,7 @@ class TerminalsHandler(BaseHandler):
         if not await ensure_async(self.authorizer.is_authorized(self, user, action, TERMINALS)):
             raise web.HTTPError(403)
 
-    def _open(self, program: Program, name: str) -> str:
+    def _open(self, program: Program, launch: Launch) -> str:
         manager = self.settings.get("terminal_manager")
         if manager is None:
             raise TerminalsUnavailableError(
@@ -54,8 +56,11 @@ class TerminalsHandler(BaseHandler):
                 "jupyter_server_terminals is not there.",
             )
         keep_names(manager)
-        options = {"extra_env": program.env, "cwd": program.cwd, "name": name}
-        return str(manager.create(shell_command=list(program.argv), **options)["name"])
+        options = {"extra_env": program.env, "cwd": program.cwd, "name": terminal_name(launch)}
+        name = str(manager.create(shell_command=list(program.argv), **options)["name"])
+        # as Jupyter keeps its last_activity there: gone with the terminal
+        manager.terminals[name].gpu_containers_kernel = launch.id
+        return name
 
 
 class LogHandler(BaseHandler):
@@ -100,6 +105,24 @@ class LogHandler(BaseHandler):
         if self._sending is not None:
             self._sending.cancel()
         super().on_connection_close()
+
+
+def terminal_activity(manager: Any, kernel_id: str) -> list[datetime]:
+    """Return when something was last typed or printed in each terminal in a kernel's container.
+
+    Jupyter notes it; a page that opens such a terminal is noted, too, and one that only shows it is
+    not.
+
+    Parameters
+    ----------
+    manager : jupyter_server_terminals.TerminalManager or None
+        None: the server offers no terminals.
+    """
+    return [
+        terminal.last_activity
+        for terminal in (manager.terminals.values() if manager else ())
+        if getattr(terminal, "gpu_containers_kernel", None) == kernel_id
+    ]
 
 
 def keep_names(manager: Any) -> None:

@@ -13,6 +13,7 @@ from jupyter_gpu_containers.model.kernel.launch import Phase
 
 from .conftest import Api
 from .idle_kernel import IMAGE, Later, Opener, Page, changed, end_all, settled, started, started_in
+from .terminal_page import connected
 
 HISTORY = {"hist_access_type": "tail", "n": 1, "output": False, "raw": True}
 HOUR, WARNING = 3600.0, 600.0
@@ -231,3 +232,45 @@ async def test_a_commit_is_use(api: Api, later: Later) -> None:
     assert (await api("POST", "/jobs", body)).status == 202
     assert api.services.launches.get(launch.id).idle is None
     await end_all(api)
+
+
+class TestTerminals:
+    """Somebody works in a terminal in the kernel's container, and runs no cell."""
+
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: dict[str, Any]) -> dict[str, Any]:
+        jp_server_config["ServerApp"]["jpserver_extensions"]["jupyter_server_terminals"] = True
+        # its handler of Jupyter's own says nothing of who may
+        jp_server_config["ServerApp"]["allow_unauthenticated_access"] = True
+        jp_server_config["GpuContainers"]["fixed_gpus"] = [{"count": 2}]
+        return jp_server_config
+
+    async def test_what_is_typed_there_is_use(  # type: ignore[no-untyped-def]
+        self, api: Api, later: Later, jp_http_port, jp_base_url, jp_auth_header
+    ) -> None:
+        """Of that kernel and of no other; a terminal that is only open is no use."""
+        launch, other = await started(api), await started(api)
+        await settled(api, launch.id)
+        await settled(api, other.id)
+        name = (await api("POST", f"/launches/{launch.id}/terminals")).json["name"]
+        terminal = await connected(name, jp_http_port, jp_base_url, jp_auth_header)
+        terminal.type("echo rea''dy; exec cat")  # nothing is printed any more by itself
+        await terminal.until("ready\r\n")
+        await later.go(HOUR + 60)
+        assert api.services.launches.get(launch.id).idle is not None
+
+        terminal.type("one")
+        await terminal.until("one\r\none\r\n")
+        await later.go(30)
+        assert api.services.launches.get(launch.id).idle is None
+        await later.go(HOUR - 90)
+        terminal.type("two")
+        await terminal.until("two\r\ntwo\r\n")
+        await later.go(HOUR - 60)
+        running = api.services.launches.get(launch.id)
+        assert (running.phase, running.idle) == (Phase.RUNNING, None)
+        assert (await api.until(other.id, Phase.CANCELLED)).error is not None
+        await later.go(90)
+        assert api.services.launches.get(launch.id).idle is not None
+        await end_all(api)
+        await terminal.to_end()

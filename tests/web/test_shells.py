@@ -9,13 +9,12 @@ import uuid
 from typing import Any
 
 import pytest
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory.process import Log
 from jupyter_gpu_containers.model.kernel.launch import Phase
 from tests.web.conftest import TIMEOUT, Api
+from tests.web.terminal_page import connected
 
 TORCH = "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"
 
@@ -33,42 +32,6 @@ async def started(api: Api, path: str = "") -> str:
     launch_id: str = accepted.json["id"]
     await api.until(launch_id, Phase.RUNNING)
     return launch_id
-
-
-class Terminal:
-    """A page's side of a terminal."""
-
-    def __init__(self, socket: Any) -> None:
-        self._socket = socket
-        self.text = ""
-
-    async def until(self, wanted: str) -> None:
-        while wanted not in self.text:
-            assert await self._read(), self.text
-
-    async def to_end(self) -> None:
-        while await self._read():
-            pass
-        self._socket.close()
-
-    async def _read(self) -> bool:
-        message = await asyncio.wait_for(self._socket.read_message(), TIMEOUT)
-        if message is None:
-            return False
-        kind, *content = json.loads(message)
-        if kind == "stdout":
-            self.text += content[0]
-        return True
-
-    def type(self, line: str) -> None:
-        self._socket.write_message(json.dumps(["stdin", f"{line}\r"]))
-
-
-async def connected(  # type: ignore[no-untyped-def]
-    name: str, jp_http_port, jp_base_url, jp_auth_header
-) -> Terminal:
-    url = f"ws://127.0.0.1:{jp_http_port}{jp_base_url}terminals/websocket/{name}"
-    return Terminal(await websocket_connect(HTTPRequest(url, headers=jp_auth_header)))
 
 
 async def test_a_terminal_is_an_ordinary_one(  # type: ignore[no-untyped-def]

@@ -11,7 +11,9 @@ class Activity:
     """What Jupyter knows of the use of a kernel."""
 
     busy: bool  # a cell runs or waits for input; also where nobody can say
-    last: float  # seconds since the epoch: when something last came from it
+    # seconds since the epoch: when something last came from it, or was typed or printed in a
+    # terminal in its container
+    last: float
 
 
 class KernelDoor(Protocol):
