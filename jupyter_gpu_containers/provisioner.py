@@ -8,6 +8,7 @@ itself.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -37,6 +38,9 @@ from .errors import (
 )
 from .service.futures import from_thread
 from .service.services import Services
+
+LOOK = 0.1  # seconds; jupyter_client's own time between two looks at a kernel that is to end
+KILLED = 1.0  # seconds; a process that was killed has ended, and the engine has told so
 
 
 class ContainerProvisioner(KernelProvisionerBase):
@@ -223,10 +227,13 @@ class ContainerProvisioner(KernelProvisionerBase):
         """Return None while the kernel runs, else its exit code.
 
         Called many times a second while a kernel is stopping: it asks the engine nothing, but
-        once, for the reason, when a kernel has died that nobody stopped.
+        once, for the reason, when a kernel has died that nobody stopped. While one is stopping it
+        waits a moment for the end: jupyter_client looks every 0.1 seconds only.
         """
         if self._container is None:
             return 0
+        if self._stopping:
+            await self._end_within(LOOK)
         if not self._container.ended.done():
             return None
         if not self._stopping and not self._reported:
@@ -242,6 +249,16 @@ class ContainerProvisioner(KernelProvisionerBase):
             return 0
         return (await from_thread(self._container.ended)).exit_code
 
+    async def _end_within(self, seconds: float) -> None:
+        """Wait for the end of the present run."""
+        if self._container is not None and not self._container.ended.done():
+            ended = asyncio.ensure_future(from_thread(self._container.ended))
+            try:
+                await asyncio.wait({ended}, timeout=seconds)
+            finally:
+                ended.cancel()
+                await asyncio.gather(ended, return_exceptions=True)
+
     async def send_signal(self, signum: int) -> None:
         """Send a signal to the kernel and its children (interrupt, mostly)."""
         if self._container is not None and not self._container.ended.done():
@@ -251,6 +268,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         """End the kernel at once; GPUs are kept, since a forced restart comes through here too."""
         self._stopping = True
         await self.send_signal(signal.SIGKILL)
+        await self._end_within(KILLED)
 
     async def terminate(self, restart: bool = False) -> None:
         """Ask the kernel's process to end."""

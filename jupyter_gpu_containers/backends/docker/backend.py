@@ -277,6 +277,7 @@ class DockerBackend(ContainerBackend):
             self._info = requests.read_info(client)
         container_id = requests.create(client, spec, self._info, self._injection)
         self._binds[container_id] = {mount.target: mount.source for mount in spec.mounts}
+        self._watcher.created(container_id)
         return container_id
 
     def _discard(self, future: Future[str]) -> None:
@@ -294,10 +295,12 @@ class DockerBackend(ContainerBackend):
 
         Raises also `ProfileMismatchError` (a folder was replaced by a link meanwhile).
         """
-        await self._ask(
-            container_id,
-            lambda client: requests.start(client, container_id, self._binds.get(container_id)),
-        )
+        await self._ask(container_id, lambda client: self._start(client, container_id))
+
+    def _start(self, client: EngineClient, container_id: str) -> None:
+        self._watcher.starting(container_id)
+        pid = requests.start(client, container_id, self._binds.get(container_id))
+        self._watcher.started(container_id, pid)
 
     async def verify_gpus(self, container_id: str, minor_numbers: Collection[int]) -> None:
         """Compare the container's device nodes with these; see `gpus.verify`."""

@@ -42,7 +42,8 @@ log = logging.getLogger(__name__)
 
 # Podman's own names come second: its filter wants them, whatever name the event then bears.
 DIED = ("die", "died")
-EVENTS = sorted({*DIED, *MADE, *GONE, *OF_IMAGES, "oom", "start"})
+STARTED = "start"
+EVENTS = sorted({*DIED, *MADE, *GONE, *OF_IMAGES, "oom", STARTED})
 ENGINES_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)  # exit codes of those it ends
 # that of what it finds and cannot take over again, as after the crash of a rootless one: it ends it
 NOT_RESTORED = 255
@@ -74,6 +75,8 @@ class ExitWatcher:
         self._pending: dict[str, Future[ContainerExit]] = {}
         self._reported: dict[str, str] = {}  # id: `State.StartedAt` of the last run told about
         self._oom: set[str] = set()
+        self._fresh: set[str] = set()  # created here, never started
+        self._starting: set[str] = set()  # started here, whose event has not come yet
         self._reconnect_listeners: list[Callable[[], None]] = []
         self._oom_listeners: list[Callable[[str], None]] = []
         self._change_listeners: list[Callable[[EngineChange], None]] = []
@@ -99,8 +102,38 @@ class ExitWatcher:
             future.set_running_or_notify_cancel()  # several may wait: nobody can cancel it
             self._pending[container_id] = future
             self._begin()
-        self._submit(lambda: self._look(container_id))
+            is_fresh = container_id in self._fresh
+            self._fresh.discard(container_id)
+        if not is_fresh:  # else there is nothing to see yet
+            self._submit(lambda: self._look(container_id))
         return future
+
+    def created(self, container_id: str) -> None:
+        """Note that a container was just created here: it can have no run that has ended."""
+        with self._lock:
+            self._fresh.add(container_id)
+
+    def starting(self, container_id: str) -> None:
+        """Note that a run is begun here, which `started` tells more of than its event could."""
+        with self._lock:
+            self._starting.add(container_id)
+
+    def started(self, container_id: str, pid: int) -> None:
+        """Follow a run that was begun here.
+
+        Parameters
+        ----------
+        container_id : str
+        pid : int
+            Its first process, as it is seen here; 0 where it is not, or has ended.
+        """
+        if pid > 0:
+            self.counters.follow(container_id, pid)
+        else:
+            with self._lock:
+                watched = container_id in self._pending
+            if watched:
+                self._look(container_id)
 
     def on_change(self, listener: Callable[[EngineChange], None]) -> None:
         """Call the listener, in this thread, when somebody changed something that is shown."""
@@ -131,7 +164,8 @@ class ExitWatcher:
         """Drop what is remembered of a container whose removal is confirmed."""
         with self._lock:
             self._reported.pop(container_id, None)
-            self._oom.discard(container_id)
+            for noted in (self._oom, self._fresh, self._starting):
+                noted.discard(container_id)
 
     # -- the thread -------------------------------------------------------------------------
 
@@ -222,6 +256,9 @@ class ExitWatcher:
                 self._oom.add(container_id)
             elif action in GONE:
                 self._reported.pop(container_id, None)
+            elif action == STARTED and container_id in self._starting:
+                self._starting.discard(container_id)
+                watched = False  # `started` looks, or has looked
             again = [other for other in self._recheck if other != container_id]
         if watched and action == "oom":
             for listener in listeners:

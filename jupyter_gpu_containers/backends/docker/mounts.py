@@ -70,10 +70,11 @@ def _plain(path: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
-def mountinfo_of(container_id: str, *, root: Path = CGROUPS, proc: Path = PROC) -> str | None:
-    """Read what is mounted in a running container; None where none of its processes is seen here.
+def first_process(container_id: str, *, root: Path = CGROUPS, proc: Path = PROC) -> int:
+    """Return a running container's first process; 0 where it is not seen here.
 
-    Its processes are those of its control group, which an engine on this machine names after it.
+    It is in the control group that an engine on this machine names after the container, and has
+    the number 1 in a PID namespace of the container's own: ``NSpid``, proc(5).
     """
     names = (f"docker/{container_id}", f"system.slice/docker-{container_id}.scope")
     for hierarchy in (root / "pids", root):
@@ -82,13 +83,21 @@ def mountinfo_of(container_id: str, *, root: Path = CGROUPS, proc: Path = PROC) 
                 pids = (hierarchy / name / "cgroup.procs").read_text("ascii").split()
             except (OSError, ValueError):
                 continue
-            for pid in pids:
-                try:
-                    if text := _read(proc / pid / "mountinfo"):
-                        return text
-                except OSError:  # it has ended meanwhile
-                    continue
-    return None
+            # a program inside may have made namespaces of its own, which lie deeper
+            first = [(depth, int(pid)) for pid in pids if (depth := _depth(proc / pid / "status"))]
+            if first:
+                return min(first)[1]
+    return 0
+
+
+def _depth(status: Path) -> int:
+    """Return how many PID namespaces see a process that is the first in one; 0 for any other."""
+    try:
+        lines = status.read_text("utf-8", "replace").splitlines()
+    except OSError:  # it has ended meanwhile
+        return 0
+    numbers = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+    return len(numbers) if len(numbers) > 1 and numbers[-1] == "1" else 0
 
 
 def mountinfo_of_process(pid: int, container_id: str, *, proc: Path = PROC) -> str | None:

@@ -144,8 +144,10 @@ def _mismatch(said: list[str]) -> ProfileMismatchError:
     )
 
 
-def start(client: EngineClient, container_id: str, binds: Mapping[str, str] | None) -> None:
+def start(client: EngineClient, container_id: str, binds: Mapping[str, str] | None) -> int:
     """Start a container, and see that its folders are the ones that were asked for.
+
+    Returns its first process, as it is seen here; 0 where it is not.
 
     Parameters
     ----------
@@ -163,14 +165,15 @@ def start(client: EngineClient, container_id: str, binds: Mapping[str, str] | No
     if binds is None:
         rows = client.read_container(container_id).get("Mounts") or ()
         binds = {row["Destination"]: row["Source"] for row in rows if row.get("Type") == "bind"}
+    pid = mounts.first_process(container_id)
     if not binds:
-        return
-    theirs = mounts.mountinfo_of(container_id)
+        return pid
+    theirs = mounts.mountinfo_of_process(pid, container_id)
     if theirs is None:
         pid = int(client.read_container(container_id)["State"].get("Pid") or 0)
         theirs = mounts.mountinfo_of_process(pid, container_id)
     if theirs is None:
-        return  # it has ended already, or the engine is not on this machine
+        return 0  # it has ended already, or the engine is not on this machine
     wrong = mounts.wrong_mounts(binds, mounts.own_mountinfo(), theirs)
     if wrong:
         kill(client, container_id, signal.SIGKILL)
@@ -181,6 +184,7 @@ def start(client: EngineClient, container_id: str, binds: Mapping[str, str] | No
             "Something was replaced by a symbolic link while the kernel started. Start it again; "
             "if that does not help, use the folder by its real path.",
         )
+    return pid
 
 
 def _make_folders(client: EngineClient, container_id: str, spec: ContainerSpec) -> None:
