@@ -9,11 +9,18 @@ from __future__ import annotations
 import zmq
 import zmq.asyncio
 
-RECONNECT = 10  # milliseconds between attempts to connect while the kernel binds its sockets
+from .appearance import appears
+
+# Milliseconds between attempts to connect, where a socket does not listen yet: one that was left
+# by the kernel's last run, or is on another machine.
+RECONNECT = 10
+IPC = "ipc://"
 
 
 async def heartbeat(url: str) -> None:
     """Return as soon as a kernel answers at the heartbeat URL (``ipc://…-3``, ``tcp://…``)."""
+    if url.startswith(IPC):
+        await appears(url.removeprefix(IPC))
     with zmq.asyncio.Context() as context, context.socket(zmq.REQ) as socket:
         socket.linger = 0
         socket.reconnect_ivl = RECONNECT
