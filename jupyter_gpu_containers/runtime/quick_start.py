@@ -2,18 +2,23 @@
 
 Two things take a third of a kernel's start: looking for garbage among modules that stay, and the
 debugger, which hardly anybody asks for. The first is put off until the kernel runs; the second is
-imported when the first message for it arrives. A kernel that has started is as any other.
+imported when somebody debugs. JupyterLab's question what there is to debug, once a notebook is
+open, is answered without it. A kernel that has started is as any other.
 
 The environment is that of ``python -m ipykernel_launcher``: `sys.path`, `sys.argv`, ``__main__``.
 """
 
+import ast
 import asyncio
 import gc
+import importlib.machinery
 import importlib.util
+import logging
 import os
 import runpy
 import sys
 import types
+import typing
 
 DEBUGGER = "ipykernel.debugger"
 QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
@@ -46,6 +51,39 @@ def _from_debugger(name: str) -> object:
     return getattr(_load_debugger(), name)
 
 
+class _NeverStarted:
+    """A debugger's state as long as nobody has debugged anything."""
+
+    is_started = False
+    breakpoint_list = types.MappingProxyType({})  # type: types.MappingProxyType[str, object]
+    stopped_threads = ()
+
+
+def _debug_info() -> typing.Any:
+    """Return ipykernel's own method that tells what a debugger knows, without its module.
+
+    That imports the debugger. The method alone needs where cells are kept, and nothing else.
+    """
+    import ipykernel
+
+    spec = importlib.machinery.PathFinder.find_spec(DEBUGGER, ipykernel.__path__)
+    source = spec.loader.get_source(DEBUGGER)  # type: ignore[union-attr]
+    (method,) = [
+        part
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and node.name == "Debugger"
+        for part in node.body
+        if getattr(part, "name", "") == "debugInfo"
+    ]
+    module = ast.parse("")
+    module.body = [method]
+    from ipykernel import compiler
+
+    names = {**vars(compiler), "os": os}
+    exec(compile(module, "<" + DEBUGGER + ">", "exec"), names)
+    return names["debugInfo"]
+
+
 class Debugger:
     """Stands for `ipykernel.debugger.Debugger` until somebody wants to debug.
 
@@ -64,6 +102,15 @@ class Debugger:
             if self._woken is not None:
                 self._woken.set_result(None)
         return self._real
+
+    async def process_request(self, message: typing.Any) -> object:
+        """Answer what JupyterLab asks of any kernel; wake the debugger for everything else."""
+        if self._real is None and message.get("command") == "debugInfo":
+            try:
+                return await _debug_info()(_NeverStarted, message)
+            except Exception as exc:  # noqa: BLE001  another ipykernel: its debugger knows
+                logging.getLogger("ipykernel").debug("debugInfo: %r", exc)
+        return await self._wake().process_request(message)  # type: ignore[attr-defined]
 
     async def handle_stopped_event(self) -> None:
         """Wait for the debugged program to stop; it cannot before it is debugged."""

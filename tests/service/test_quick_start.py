@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -94,11 +96,48 @@ async def test_the_debugger_is_there_when_it_is_wanted(tmp_path: Path) -> None:
         await stop_at_a_breakpoint(quick)
 
 
+async def test_what_there_is_to_debug_is_told_without_the_debugger(tmp_path: Path) -> None:
+    """As JupyterLab asks of each kernel once a notebook is open."""
+    async with kernel_of(tmp_path, "-m", "ipykernel_launcher") as usual:
+        wanted = await told(usual)
+    async with kernel_of(tmp_path, PROGRAM) as quick:
+        assert await told(quick) == wanted
+        await quick.client.execute_interactive("import sys", timeout=TIMEOUT)
+        assert await quick.value("'debugpy' in sys.modules") is False
+
+
+async def told(kernel: Kernel) -> dict[str, Any]:
+    """Return what a kernel says of its debugger; cells lie in a folder named after its process."""
+    answer = await kernel.debug("debugInfo")
+    await kernel.client.execute_interactive("import os", timeout=TIMEOUT)
+    prefix = answer["body"]["tmpFilePrefix"]
+    answer["body"]["tmpFilePrefix"] = prefix.replace(str(await kernel.value("os.getpid()")), "PID")
+    assert "PID" in answer["body"]["tmpFilePrefix"]
+    return answer
+
+
+@pytest.mark.parametrize("source", [None, "class Debugger:\n    pass\n", "!"])
+async def test_where_it_cannot_be_told_the_debugger_is_asked(
+    monkeypatch: pytest.MonkeyPatch, source: str | None
+) -> None:
+    """Of an ipykernel without sources, or of another making."""
+    monkeypatch.setattr(SourceFileLoader, "get_source", lambda *_: source)
+
+    class Real:
+        async def process_request(self, message: dict[str, Any]) -> str:
+            return f"{message['command']} by the real one"
+
+    stand_in = quick_start.Debugger()
+    monkeypatch.setattr(stand_in, "_wake", Real)
+    answer = await stand_in.process_request({"type": "request", "seq": 1, "command": "debugInfo"})
+    assert answer == "debugInfo by the real one"
+
+
 async def test_what_the_debugger_says_when_it_comes_is_no_output(tmp_path: Path) -> None:
     """It would be that of the last cell, whatever this was."""
     async with kernel_of(tmp_path, PROGRAM) as quick:
         await quick.client.execute_interactive("import os, sys", timeout=TIMEOUT)
-        await quick.debug("debugInfo")  # as JupyterLab does once a notebook is open
+        await quick.debug("initialize", **DEBUGGER_ARGUMENTS)
         look = "print('debugpy' in sys.modules, os.environ.get('PYDEVD_DISABLE_FILE_VALIDATION'))"
         request = quick.client.execute(look)
         said, is_over = "", False
