@@ -20,7 +20,18 @@ describe('kernel commands', () => {
     server.answers.set('GET launches', {
       launches: [
         makeLaunch('running', { id: 'l1', kernel_id: 'k1' }),
-        makeLaunch('starting', { id: 'l2', kernel_id: 'k2' })
+        makeLaunch('starting', { id: 'l2', kernel_id: 'k2' }),
+        makeLaunch('failed', {
+          id: 'l3',
+          kernel_id: 'k3',
+          path: 'dead.ipynb',
+          environment: 'torch',
+          phases: [
+            { phase: 'running', at: '2026-11-22T18:00:00.000Z' },
+            { phase: 'failed', at: '2026-11-22T19:00:00.000Z' }
+          ]
+        }),
+        makeLaunch('failed', { id: 'l4', kernel_id: 'k4' })
       ]
     });
     const { model } = await makeModel(server);
@@ -46,7 +57,8 @@ describe('kernel commands', () => {
         baseUrl: 'http://localhost:8888/',
         fetch: fetch as unknown as typeof globalThis.fetch
       }),
-      findContext: kernelId => (kernelId === 'k1' ? context : null),
+      findContext: kernelId =>
+        kernelId === 'k1' || kernelId === 'k3' ? context : null,
       dialogs: {
         restart: (asked: ISessionContext) => {
           restarted.push(asked);
@@ -107,6 +119,47 @@ describe('kernel commands', () => {
     await answer('Restart');
     expect(await done).toBe(true);
     expect(requests).toEqual(['POST /api/kernels/k1/restart']);
+  });
+
+  it('restarts a dead kernel without a question: there is nothing to lose', async () => {
+    const fake = new FakeContext();
+    context = fake.asContext;
+    const restart = jest.fn(() => Promise.resolve());
+    context.restartKernel = restart;
+    expect(commands.isEnabled(CommandIDs.restart, { id: 'l3' })).toBe(true);
+    expect(commands.isEnabled(CommandIDs.interrupt, { id: 'l3' })).toBe(false);
+    expect(await commands.execute(CommandIDs.restart, { id: 'l3' })).toBe(true);
+    expect(restart).toHaveBeenCalledTimes(1);
+    expect(restarted).toEqual([]);
+    expect(document.querySelector('.jp-Dialog')).toBeNull();
+    // one that never ran was not there to be restarted
+    expect(commands.isEnabled(CommandIDs.restart, { id: 'l4' })).toBe(false);
+    expect(await commands.execute(CommandIDs.restart, { id: 'l4' })).toBe(
+      false
+    );
+  });
+
+  it('says why a dead kernel cannot be restarted', async () => {
+    context = new FakeContext().asContext;
+    context.restartKernel = () => Promise.reject(new Error('No space left.'));
+    const done = commands.execute(CommandIDs.restart, { id: 'l3' });
+    await settled();
+    expect(document.querySelector('.jp-Dialog')!.textContent).toContain(
+      'No space left.'
+    );
+    await answer('Close');
+    expect(await done).toBe(false);
+  });
+
+  it('starts anew what the server has forgotten', async () => {
+    const execute = jest.fn();
+    commands.addCommand(CommandIDs.launch, {
+      execute,
+      describedBy: { args: { type: 'object', properties: {} } }
+    });
+    expect(await commands.execute(CommandIDs.restart, { id: 'l3' })).toBe(true);
+    const [[args]] = execute.mock.calls as [[object]];
+    expect(args).toEqual({ path: 'dead.ipynb', environment: 'torch' });
   });
 
   it('does not restart when the answer is no', async () => {

@@ -8,7 +8,9 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { DisposableSet, IDisposable } from '@lumino/disposable';
 import { CommandIDs } from './commandIds';
 import { attempt, text } from './commandTools';
+import { hasRun } from '../model/launches';
 import { IGpuContainersModel } from '../tokens';
+import { ILaunch } from '../client/wire';
 
 /** What the commands work on. */
 export interface IKernelCommandOptions {
@@ -26,14 +28,32 @@ export function addKernelCommands(options: IKernelCommandOptions): IDisposable {
   const { commands, model, settings, findContext, dialogs, trans } = options;
   const added = new DisposableSet();
 
+  const find = (args: ReadonlyPartialJSONObject): ILaunch | undefined =>
+    model.launches.find(({ id }) => id === text(args.id));
   /** Id of the kernel of a launch that runs. */
-  const kernelOf = (args: ReadonlyPartialJSONObject): string | null =>
-    model.launches.find(
-      ({ id, phase }) => id === text(args.id) && phase === 'running'
-    )?.kernel_id ?? null;
-
+  const kernelOf = (args: ReadonlyPartialJSONObject): string | null => {
+    const launch = find(args);
+    return launch?.phase === 'running' ? launch.kernel_id : null;
+  };
+  /** A launch whose kernel has died. */
+  const deadOf = (args: ReadonlyPartialJSONObject): ILaunch | null => {
+    const launch = find(args);
+    return launch?.phase === 'failed' && hasRun(launch) ? launch : null;
+  };
   const isEnabled = (args: ReadonlyPartialJSONObject) =>
     model.available === true && kernelOf(args) !== null;
+  const title = trans.__('The kernel could not be restarted');
+
+  /** There is nothing to lose, and so nothing to ask. */
+  const revive = async ({ environment, kernel_id, path }: ILaunch) => {
+    const context = kernel_id === null ? null : findContext(kernel_id);
+    if (context) {
+      return attempt(trans, title, () => context.restartKernel());
+    }
+    // the server has forgotten it
+    await commands.execute(CommandIDs.launch, { path, environment });
+    return true;
+  };
   const describedBy = {
     args: {
       type: 'object',
@@ -53,10 +73,10 @@ export function addKernelCommands(options: IKernelCommandOptions): IDisposable {
       describedBy,
       execute: async args => {
         const id = kernelOf(args);
-        const title = trans.__('The kernel could not be interrupted');
+        const failure = trans.__('The kernel could not be interrupted');
         return (
           id !== null &&
-          attempt(trans, title, () => KernelAPI.interruptKernel(id, settings))
+          attempt(trans, failure, () => KernelAPI.interruptKernel(id, settings))
         );
       }
     })
@@ -68,12 +88,14 @@ export function addKernelCommands(options: IKernelCommandOptions): IDisposable {
         'Begin anew in the same container; what was installed stays'
       ),
       icon: refreshIcon,
-      isEnabled,
+      isEnabled: args =>
+        isEnabled(args) || (model.available === true && deadOf(args) !== null),
       describedBy,
       execute: async args => {
         const id = kernelOf(args);
         if (id === null) {
-          return false;
+          const dead = deadOf(args);
+          return dead !== null && revive(dead);
         }
         const context = findContext(id);
         if (context && dialogs) {
@@ -83,7 +105,6 @@ export function addKernelCommands(options: IKernelCommandOptions): IDisposable {
         if (!(await confirmRestart(trans))) {
           return false;
         }
-        const title = trans.__('The kernel could not be restarted');
         return attempt(trans, title, () =>
           KernelAPI.restartKernel(id, settings)
         );

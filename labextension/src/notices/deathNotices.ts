@@ -5,6 +5,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { CommandIDs } from '../commands/commandIds';
 import { IDeath, deathOf, launchOf } from '../model/deaths';
+import { Dismissed } from '../model/dismissed';
 import { inSentence } from '../model/idle';
 import { isInProgress } from '../model/launches';
 import { loadFacts } from '../model/remedies';
@@ -74,7 +75,7 @@ export class DeathNotice {
     clearTimeout(this._timer);
     this._timer = undefined;
     const said = JSON.stringify([death.key, death.problem, death.remedies]);
-    if (said === this._shown || this._dismissed.has(death.key)) {
+    if (said === this._shown || this._options.dismissed.has(death.key)) {
       return;
     }
     this._shown = said;
@@ -98,7 +99,7 @@ export class DeathNotice {
           args: { id: launch.id }
         }
       ],
-      onDismiss: () => this._dismissed.add(death.key)
+      onDismiss: () => this._options.dismissed.add(death.key)
     };
     if (!this._panel.isVisible && !this._told.has(death.key)) {
       this._told.add(death.key);
@@ -122,7 +123,6 @@ export class DeathNotice {
   }
 
   private readonly _banner: NotebookBanner;
-  private readonly _dismissed = new Set<string>();
   private _isFirstKernel = true;
   private _isLoaded = false;
   private _shown: string | null = null;
@@ -135,6 +135,8 @@ export namespace DeathNotice {
   /** What it is made of. */
   export interface IOptions {
     commands: CommandRegistry;
+    /** The deaths whose banners were put away. */
+    dismissed: Dismissed;
     model: IGpuContainersModel;
     switcher: IKernelSwitcher;
     /** A path without its drive, as the server knows it. */

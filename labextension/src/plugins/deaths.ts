@@ -8,8 +8,12 @@ import { ISessionContext } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Dismissed, tabStorage } from '../model/dismissed';
 import { DeathNotice } from '../notices/deathNotices';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
+
+/** Key in the tab's storage. */
+const DISMISSED = 'jupyter-gpu-containers:dismissed-deaths';
 
 /** Says why kernels died. */
 export const deaths: JupyterFrontEndPlugin<void> = {
@@ -30,10 +34,12 @@ export const deaths: JupyterFrontEndPlugin<void> = {
     }
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { contents } = app.serviceManager;
+    const dismissed = new Dismissed(DISMISSED, tabStorage());
     const follow = (panel: NotebookPanel) => {
       silence(panel, name => switcher.environment(name) !== null);
       new DeathNotice(panel, {
         commands: app.commands,
+        dismissed,
         model,
         switcher,
         localPath: path => contents.localPath(path),
