@@ -70,6 +70,8 @@ export interface IGpuContainersModel extends IDisposable {
   outdated(resource: Resource): void;
   /** One image, on the engine (then looked into for its kernels) or in its registry. */
   details(reference: string): Promise<IImageDetails>;
+  /** What {@link details} told last of a reference; null where nobody has asked in this page. */
+  known(reference: string): IImageDetails | null;
   /** Load the limits where that was not done yet; never rejects. */
   loadLimits(): Promise<void>;
   /** What has changed in a running kernel's container. */

@@ -160,7 +160,40 @@ describe('pull', () => {
     events.emitJob(makeJob({ state: 'failed', error: UNAUTHORIZED }));
     const [{ message, options }] = Notification.manager.notifications;
     expect(message).toContain(UNAUTHORIZED.message);
-    expect(options.actions?.map(({ label }) => label)).toEqual(['Log In…']);
+    expect(options.actions?.map(({ label }) => label)).toEqual([
+      'Log in to nvcr.io',
+      'Details'
+    ]);
+  });
+
+  it('has the whole of a long failure one click away', async () => {
+    const message = `It is denied, ${'for a reason '.repeat(20)}that matters.`;
+    events.emitJob(makeJob());
+    events.emitJob(
+      makeJob({ state: 'failed', error: { ...BUSY, message, hint: 'Ask.' } })
+    );
+    const [{ options }] = Notification.manager.notifications;
+    const details = options.actions!.find(({ label }) => label === 'Details')!;
+    const click = new MouseEvent('click', { cancelable: true });
+    details.callback(click);
+    expect(click.defaultPrevented).toBe(true); // it stays
+    await opened();
+    expect(dialog().textContent).toContain(message);
+    expect(dialog().textContent).toContain('Ask.');
+    await dismissDialog();
+  });
+
+  it('has the whole of a long name one click away', async () => {
+    const reference = `registry.example.org/${'deep/'.repeat(30)}image:1`;
+    events.emitJob(makeJob({ reference }));
+    events.emitJob(makeJob({ reference, state: 'succeeded' }));
+    const [{ options }] = Notification.manager.notifications;
+    const details = options.actions!.find(({ label }) => label === 'Details')!;
+    details.callback(new MouseEvent('click', { cancelable: true }));
+    await opened();
+    expect(dialog().textContent).toContain(`${reference} was pulled.`);
+    expect(dialog().querySelector('[role=alert]')).toBeNull();
+    await dismissDialog();
   });
 });
 

@@ -6,6 +6,7 @@ import {
   isSameEnvironment,
   locate,
   looksLikeEnvironment,
+  profileOf,
   nameHere,
   readRemembered,
   rememberEnvironment,
@@ -186,8 +187,38 @@ describe('locate', () => {
 
   it('knows what the catalogue knows of others', () => {
     expect(locate(GOOD, [], [entry])).toEqual({ kind: 'away', entry });
+    const newer = { reference: 'nvcr.io/nvidia/pytorch:99' } as ICatalogueEntry;
+    const fits = { ...newer, runs_here: GOOD.image };
+    expect(locate(GOOD, [], [fits])).toEqual({
+      kind: 'away',
+      entry: null,
+      runsHere: true
+    });
+    expect(locate(GOOD, [], [newer])).toEqual({ kind: 'away', entry: null });
     const other = { ...GOOD, image: 'evil.example.com/a:1' };
     expect(locate(other, [], [entry])).toEqual({ kind: 'away', entry: null });
+  });
+});
+
+describe('profileOf', () => {
+  it.each([
+    ['a-1x1g.10gb', 'PyTorch 25.08 · 1g.10gb', '1g.10gb'],
+    ['mine', 'PyTorch 25.08 · 2 × 1g.10gb+me (3)', '1g.10gb+me'],
+    ['nvidia-pytorch-25.08-py3-2x3g.40gb', '', '3g.40gb'],
+    ['pytorch-pytorch-latest-1x1g.10gb-me-2', '', '1g.10gb-me'],
+    ['pytorch-pytorch-latest-1x1g.10gb-2', '', '1g.10gb'],
+    ['nvidia-pytorch-25.08-py3-1gpu', 'PyTorch 25.08 · 1 GPU', null],
+    ['python3', 'Python 3', null],
+    ['', '<b>· 1g</b>', null]
+  ])('%s (%s): %s', (name, title, expected) => {
+    expect(profileOf(name, title)).toBe(expected);
+  });
+
+  it('is quick with what is huge', () => {
+    const before = performance.now();
+    profileOf(`-1x1g.${'1.'.repeat(1 << 16)}!`, ` · 1g.${'a'.repeat(80)}!`);
+    profileOf(`${'-1x1g.1-a'.repeat(1 << 12)}!`, '');
+    expect(performance.now() - before).toBeLessThan(1000);
   });
 });
 

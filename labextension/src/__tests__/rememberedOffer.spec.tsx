@@ -24,6 +24,7 @@ const GPUS = {
   links: [],
   max_per_kernel: null
 };
+const RUNS = { verdict: 'compatible' as const, gpus: [], reasons: [] };
 const POLICY: IProblem = {
   code: 'policy_image',
   message: 'Images of nvcr.io are not allowed here.',
@@ -35,6 +36,8 @@ function make(where: Whereabouts, more: Partial<IOfferOptions> = {}) {
     path: 'train.ipynb',
     remembered: REMEMBERED,
     where,
+    profile: null,
+    known: null,
     gpus: GPUS,
     problem: null,
     trans,
@@ -67,8 +70,80 @@ describe('offer', () => {
     const none = { ...GPUS, gpus: [] };
     expect(make(where, { gpus: none }).hint).toContain('Here: CPU only');
     const limited = { ...GPUS, max_per_kernel: 1 };
-    expect(gpusHere(REMEMBERED, limited)).toBe(1);
-    expect(gpusHere(REMEMBERED, null)).toBe(2);
+    expect(gpusHere(REMEMBERED, limited)).toEqual({ gpus: 1 });
+    expect(gpusHere(REMEMBERED, null)).toEqual({ gpus: 2 });
+  });
+
+  describe('of MIG instances', () => {
+    const where: Whereabouts = { kind: 'here', image: IMAGE };
+    const slice = { ...GPU, mig_profile: '1g.10gb+me', parent_uuid: 'GPU-1' };
+    const slices = {
+      ...GPUS,
+      gpus: [
+        { ...GPU, state: 'unavailable' as const },
+        { ...slice, uuid: 'MIG-1' },
+        { ...slice, uuid: 'MIG-2' },
+        { ...slice, uuid: 'MIG-3', mig_profile: '3g.40gb' }
+      ]
+    };
+    const mixed = { ...GPUS, gpus: [...slices.gpus, { ...GPU, uuid: 'G' }] };
+
+    it('asks for the same size where it is here', () => {
+      for (const profile of ['1g.10gb+me', '1g.10gb-me']) {
+        expect(gpusHere(REMEMBERED, mixed, profile)).toEqual({
+          gpus: 2,
+          gpu_profile: '1g.10gb+me'
+        });
+      }
+      const { hint, labels, text } = make(where, {
+        gpus: mixed,
+        profile: '3g.40gb'
+      });
+      expect(text).toBe(`Last run in ${NAME} (2 × 3g.40gb) — use it here?`);
+      expect(hint).toContain('Here: 3g.40gb');
+      expect(labels[0]).toBe('Use It');
+    });
+
+    it('gives no whole GPU for one without a word', () => {
+      expect(gpusHere(REMEMBERED, GPUS, '1g.10gb')).toBeNull();
+      const { actions, hint, labels } = make(where, { profile: '1g.10gb' });
+      expect(hint).toContain('No MIG instance of this size here');
+      expect(labels).toEqual(['Choose GPUs…', 'Not Now']);
+      expect(actions[0].args).toEqual({
+        path: 'train.ipynb',
+        image: IMAGE.id
+      });
+      const away: Whereabouts = { kind: 'away', entry: null };
+      expect(make(away, { profile: '1g.10gb' }).actions[0].args).toEqual({
+        path: 'train.ipynb',
+        image: NAME
+      });
+    });
+
+    it('says where whole GPUs become instances', () => {
+      const hint = make(where, { gpus: slices }).hint;
+      expect(hint).toContain('Here: MIG instances');
+      // a number means whole ones where there are any
+      expect(make(where, { gpus: mixed }).hint).toContain('Here: 1 GPU');
+    });
+  });
+
+  it('knows what a registry has told of the very image, and only of that', () => {
+    const away: Whereabouts = { kind: 'away', entry: null };
+    const known = { ...IMAGE, reference: NAME, on_engine: false, size: null };
+    const told: IImageDetails = {
+      ...{ ...known, download: 8.9e9, fetch_seconds: null, digest: DIGEST },
+      ...{ platforms: [], verdict: RUNS }
+    };
+    expect(make(away, { known: told }).hint).toBe(
+      'Runs here · 8.9 GB to download'
+    );
+    const another = { ...told, digest: OTHER };
+    expect(make(away, { known: another }).hint).toBe('Not on this machine');
+    const removed = { ...told, on_engine: true, download: 0 };
+    expect(make(away, { known: removed }).hint).toBe('Not on this machine');
+    const older: Whereabouts = { ...away, runsHere: true };
+    expect(make(older).hint).toBe('Not on this machine · Runs here');
   });
 
   it('says where a name was moved, and offers both', () => {

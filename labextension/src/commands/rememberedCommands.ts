@@ -14,7 +14,7 @@ import {
   readRemembered
 } from '../model/remembered';
 import { needsWarning } from '../model/verdicts';
-import { gpusHere } from '../notices/rememberedOffer';
+import { IGpusHere, gpusHere } from '../notices/rememberedOffer';
 import { IGpuContainersModel, IKernelSwitcher } from '../tokens';
 import { IImage, INewLaunch } from '../client/wire';
 import { CommandIDs } from './commandIds';
@@ -24,6 +24,8 @@ import { PALETTE, PATH, text } from './commandTools';
 export interface IRememberingNotebook {
   panel: NotebookPanel;
   remembered: IRemembered | null;
+  /** Of the MIG instances in which it ran; null: none, or nobody knows. */
+  profile: string | null;
   decline: () => void;
 }
 
@@ -50,10 +52,10 @@ export function addRememberedCommands(
   const startHere = async (
     { panel }: IRememberingNotebook,
     remembered: IRemembered,
-    image: IImage
+    image: IImage,
+    here: IGpusHere
   ) => {
-    const gpus = gpusHere(remembered, model.gpus);
-    if (needsWarning(image.verdict, gpus) && image.verdict) {
+    if (needsWarning(image.verdict, here.gpus) && image.verdict) {
       const { warnOfVerdict } = await import('../dialogs/imageDialogs');
       const action = trans.__('Start Anyway');
       const title = imageTitle(image);
@@ -66,7 +68,7 @@ export function addRememberedCommands(
     const hasKernel = !kernels || kernels.some(({ name }) => name === kernel);
     const request: INewLaunch = {
       image: nameHere(remembered, image),
-      gpus,
+      ...here,
       ...(hasKernel ? { kernel } : {})
     };
     return switcher.start(panel.sessionContext, request);
@@ -122,8 +124,17 @@ export function addRememberedCommands(
         }
         const where = locate(remembered, model.images ?? [], []);
         const isMoved = where.kind === 'moved';
+        const here = gpusHere(remembered, model.gpus, notebook.profile);
+        if (!here) {
+          // a whole GPU instead of a part of one is its user's to choose
+          const { path } = notebook.panel.context;
+          const image =
+            where.kind === 'away' ? remembered.image : where.image.id;
+          await commands.execute(CommandIDs.selectEnvironment, { path, image });
+          return false;
+        }
         if (where.kind === 'here' || (isMoved && args.which === 'named')) {
-          return startHere(notebook, remembered, where.image);
+          return startHere(notebook, remembered, where.image, here);
         }
         const { askToFetch } = await import('../dialogs/rememberedDialog');
         const image = await askToFetch(model, trans, remembered, isMoved);
@@ -131,8 +142,7 @@ export function addRememberedCommands(
           return false;
         }
         const { kernel } = remembered;
-        const gpus = gpusHere(remembered, model.gpus);
-        const request: INewLaunch = { image, kernel, gpus, pull: true };
+        const request: INewLaunch = { image, kernel, ...here, pull: true };
         return switcher.start(notebook.panel.sessionContext, request);
       }
     })

@@ -1,6 +1,7 @@
 // The dialog that asks for a login until the registry accepts it.
 import { Dialog, Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
+import { inFull } from '../notices/inFull';
 import { FormDialog } from './formDialog';
 import { RequestError, toProblem } from '../client/requests';
 import { IRegistriesModel } from '../tokens';
@@ -62,10 +63,13 @@ export async function askForLogin(
     try {
       const { host, secret, username } = value;
       const login = await registries.login(host, secret, username || undefined);
-      Notification.success(
-        trans.__('Logged in to %1. Kept in %2.', login.host, login.kept_in),
-        { autoClose: 5000 }
+      const message = trans.__(
+        'Logged in to %1. Kept in %2.',
+        login.host,
+        login.kept_in
       );
+      const actions = inFull(trans, message);
+      Notification.success(message, { autoClose: 5000, actions });
       return true;
     } catch (reason) {
       if (!(reason instanceof RequestError)) {

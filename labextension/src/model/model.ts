@@ -146,6 +146,7 @@ export class GpuContainersModel implements IGpuContainersModel {
 
   async details(reference: string): Promise<IImageDetails> {
     const details = await this._client.image(reference);
+    this._known.set(reference, details);
     this._resources.images =
       this._resources.images?.map(image =>
         image.id === details.id
@@ -154,6 +155,10 @@ export class GpuContainersModel implements IGpuContainersModel {
       ) ?? null;
     this._changed.emit();
     return details;
+  }
+
+  known(reference: string): IImageDetails | null {
+    return this._known.get(reference) ?? null;
   }
 
   async tag(source: string, reference: string): Promise<void> {
@@ -239,6 +244,7 @@ export class GpuContainersModel implements IGpuContainersModel {
   private _client: GpuContainersClient;
   private _events: Event.IManager | undefined;
   private _isDisposed = false;
+  private _known = new Map<string, IImageDetails>();
   private _launchChanged = new Signal<this, ILaunch>(this);
   private _launches: LaunchKeeper;
   private _limits: ILimits | null = null;

@@ -17,6 +17,10 @@ const KERNEL = /^[A-Za-z0-9._-]{1,100}$/;
 /** How the server names kernelspecs of environments: by image, kernel and GPUs. */
 const OUR_KERNELSPEC = /-(?:cpu|\d+gpu|\d+x\d+g\.[\w.+]+)(?:-\d+)?$/;
 
+/** How the server names and titles those with MIG instances. */
+const PROFILE_IN_TITLE = / · (?:\d+ × )?(\d+g\.[\w.+]+)(?: \(\d+\))?$/;
+const PROFILE_IN_NAME = /-\d+x(\d+g\.\w+(?:\.\w+)*(?:-[a-z][\w.]*)?)(?:-\d+)?$/;
+
 /** What a notebook remembers. */
 export interface IRemembered {
   /** Reference of the image. */
@@ -38,6 +42,8 @@ export type Whereabouts =
       readonly kind: 'away';
       /** What the catalogue knows of it, without asking a registry. */
       readonly entry: ICatalogueEntry | null;
+      /** Whether the catalogue says that this older version of an entry runs here. */
+      readonly runsHere?: true;
     };
 
 /** Read what a notebook remembers; null where it is nothing, or not what we wrote. */
@@ -112,6 +118,15 @@ export function looksLikeEnvironment(name: string, title: string): boolean {
   return OUR_KERNELSPEC.test(name) && title.includes(' · ');
 }
 
+/**
+ * The MIG profile that a kernelspec of ours tells by its title or name; null where it tells none. It
+ * is Jupyter that writes both into the notebook.
+ */
+export function profileOf(name: string, title: string): string | null {
+  const found = PROFILE_IN_TITLE.exec(title) ?? PROFILE_IN_NAME.exec(name);
+  return found?.[1] ?? null;
+}
+
 /** Find out where an image is; asks nobody. */
 export function locate(
   remembered: IRemembered,
@@ -136,7 +151,12 @@ export function locate(
   const entry = catalogue.find(({ reference }) =>
     isSameReference(reference, remembered.image)
   );
-  return { kind: 'away', entry: entry ?? null };
+  const isFit = catalogue.some(
+    ({ runs_here }) => runs_here && isSameReference(runs_here, remembered.image)
+  );
+  return entry || !isFit
+    ? { kind: 'away', entry: entry ?? null }
+    : { kind: 'away', entry: null, runsHere: true };
 }
 
 /** What an image of this machine is called in a request: by the remembered name where it has it. */

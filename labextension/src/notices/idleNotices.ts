@@ -9,6 +9,7 @@ import { idleWarning, idleness } from '../model/idle';
 import { userOf } from '../model/launches';
 import { IGpuContainersModel } from '../tokens';
 import { ILaunch } from '../client/wire';
+import { inFull } from './inFull';
 
 /** Keeps the notifications as the launches are, also those that were warned of before a reload. */
 export class IdleNotices {
@@ -45,10 +46,6 @@ export class IdleNotices {
       launch,
       idle
     );
-    if (shown && Notification.update({ id: shown.notice, message })) {
-      this._shown.set(id, { ...shown, stop });
-      return;
-    }
     const keepAlive = {
       label: trans.__('Keep alive'),
       caption: trans.__('Use it on: it is not stopped before it is idle again'),
@@ -59,7 +56,12 @@ export class IdleNotices {
         void commands.execute(CommandIDs.keepAlive, { id });
       }
     };
-    const options = { autoClose: false as const, actions: [keepAlive] };
+    const actions = [keepAlive, ...inFull(trans, message)];
+    if (shown && Notification.update({ id: shown.notice, message, actions })) {
+      this._shown.set(id, { ...shown, stop });
+      return;
+    }
+    const options = { autoClose: false as const, actions };
     const notice = Notification.warning(message, options);
     this._shown.set(id, { notice, stop });
   }

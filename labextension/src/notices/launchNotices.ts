@@ -11,13 +11,12 @@ import { placeDetails } from '../model/queue';
 import { loadFacts, remedyFor } from '../model/remedies';
 import { IGpuContainersModel, IKernelSwitcher, IPreferences } from '../tokens';
 import { ILaunch, IProblem } from '../client/wire';
+import { ROOM } from './inFull';
 
 /** Milliseconds that a start may take without a word: the toolbar's button suffices. */
 export const QUICK = 1500;
 /** Milliseconds between two updates of a notification, while nothing but numbers change. */
 const PACE = 1000;
-/** Characters that JupyterLab shows of a notification. */
-const ROOM = 140;
 const MARKS = { done: '✓', current: '▸', failed: '✗', todo: '·' };
 
 /** Keeps the notifications as the launches are, also those that were begun before a reload. */

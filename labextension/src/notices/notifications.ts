@@ -3,10 +3,11 @@ import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { CommandIDs } from '../commands/commandIds';
-import { wantsLogin } from '../model/jobs';
-import { registryHost } from '../model/references';
+import { jobRemedy } from '../model/jobRemedies';
+import { jobTitle, wantsLogin } from '../model/jobs';
 import { IGpuContainersModel, IJobsModel } from '../tokens';
 import { IJob } from '../client/wireImages';
+import { details, inFull } from './inFull';
 
 /** What is needed to tell of jobs. */
 export interface INotifyOptions {
@@ -42,7 +43,8 @@ function notify({ commands, jobs, trans }: INotifyOptions, job: IJob): void {
       build: trans.__('The build of %1 was cancelled.', reference),
       commit: trans.__('The saving of %1 was cancelled.', reference)
     }[kind];
-    Notification.info(message, { autoClose: 5000 });
+    const actions = inFull(trans, message);
+    Notification.info(message, { autoClose: 5000, actions });
   } else if (state === 'succeeded') {
     const message = {
       pull: trans.__('%1 was pulled.', reference),
@@ -58,31 +60,31 @@ function notify({ commands, jobs, trans }: INotifyOptions, job: IJob): void {
         void commands.execute(CommandIDs.selectEnvironment, { image });
       }
     };
-    const actions = kind === 'push' ? [] : [start];
+    const actions = [
+      ...(kind === 'push' ? [] : [start]),
+      ...inFull(trans, message)
+    ];
     Notification.success(message, { autoClose: 10000, actions });
   } else if (error && !(wantsLogin(error.code) && jobs.isOwn(job.id))) {
     // who asked for it here is asked for a login in a dialog
-    const login = {
-      label: trans.__('Log In…'),
-      callback: () => {
-        const host = registryHost(reference);
-        void commands.execute(CommandIDs.login, { host });
-      }
-    };
-    const show = {
-      label: trans.__('Show'),
-      callback: () => {
-        void commands.execute(CommandIDs.openPanel);
-      }
-    };
-    const [why] = error.message.split('\n'); // a step's last lines are in the panel
+    const [why] = error.message.split('\n'); // a step's last lines are among the details
     const message = {
       pull: trans.__('%1 was not pulled: %2', reference, why),
       push: trans.__('%1 was not pushed: %2', reference, why),
       build: trans.__('%1 was not built: %2', reference, why),
       commit: trans.__('%1 was not saved: %2', reference, why)
     }[kind];
-    const actions = [wantsLogin(error.code) ? login : show];
+    const remedy = jobRemedy(trans, job);
+    const actions: Notification.IAction[] = remedy
+      ? [
+          {
+            label: remedy.label,
+            displayType: 'accent',
+            callback: () => void commands.execute(remedy.command, remedy.args)
+          }
+        ]
+      : [];
+    actions.push(details(trans, jobTitle(trans, job), error));
     Notification.error(message, { autoClose: false, actions });
   }
 }

@@ -14,6 +14,7 @@ import {
   isSameEnvironment,
   locate,
   looksLikeEnvironment,
+  profileOf,
   readRemembered,
   rememberEnvironment,
   toMetadata
@@ -65,6 +66,13 @@ export class RememberedNotice implements IDisposable {
   /** What the notebook remembers now. */
   get remembered(): IRemembered | null {
     return readRemembered(this._panel.context.model.getMetadata(METADATA_KEY));
+  }
+
+  /** Of the MIG instances in which it ran, as far as its kernelspec tells. */
+  get profile(): string | null {
+    const name = this._panel.context.model.defaultKernelName;
+    const facts = this._options.switcher.environment(name);
+    return facts ? (facts.gpu_profile ?? null) : profileOf(name, this._title());
   }
 
   /** Offer it no more, until the notebook is opened again. */
@@ -191,6 +199,8 @@ export class RememberedNotice implements IDisposable {
       path,
       remembered,
       where: locate(remembered, model.images ?? [], this._catalogue),
+      profile: this.profile,
+      known: model.known(remembered.image),
       gpus: model.gpus,
       problem: model.images ? null : (model.status?.problem ?? model.problem),
       trans

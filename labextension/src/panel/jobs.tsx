@@ -10,10 +10,9 @@ import {
   hasEnded,
   jobTitle,
   layersDone,
-  progressText,
-  wantsLogin
+  progressText
 } from '../model/jobs';
-import { registryHost } from '../model/references';
+import { jobAgain, jobRemedy } from '../model/jobRemedies';
 import { IJob, IStep } from '../client/wireImages';
 import { JobLog } from './jobLog';
 import { IProblemAction, Problem } from '../widgets/problem';
@@ -160,30 +159,22 @@ function Failure(props: IJobProps & { job: IJob }): React.JSX.Element {
   );
 }
 
-/** What can be done about a job that failed. */
+/** What can be done about a job that failed: the fitting thing, and to try it once more. */
 function remedies({
   job,
   commands,
   trans
 }: IJobProps & { job: IJob }): IProblemAction[] {
-  const { kind, reference, error } = job;
-  if (kind !== 'pull' && kind !== 'push') {
-    return [];
-  }
-  const host = registryHost(reference);
-  const again = {
-    label: trans.__('Try again'),
-    onClick: () => {
-      void commands.execute(CommandIDs[kind], { reference });
-    }
-  };
-  const login = {
-    label: trans.__('Log in to %1', host),
-    onClick: () => {
-      void commands.execute(CommandIDs.login, { host });
-    }
-  };
-  return wantsLogin(error?.code) ? [login, again] : [again];
+  const fitting = jobRemedy(trans, job);
+  const again = jobAgain(trans, job);
+  return [
+    // the panel is where they would look
+    ...(fitting && fitting.command !== CommandIDs.openPanel ? [fitting] : []),
+    ...(again && again.label !== fitting?.label ? [again] : [])
+  ].map(({ args, command, label }) => ({
+    label,
+    onClick: () => void commands.execute(command, args)
+  }));
 }
 
 /** A reference without its registry and folders. */

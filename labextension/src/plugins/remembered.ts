@@ -89,6 +89,7 @@ export const remembered: JupyterFrontEndPlugin<void> = {
           ? {
               panel,
               remembered: notice.remembered,
+              profile: notice.profile,
               decline: () => notice.decline()
             }
           : null;
