@@ -83,9 +83,20 @@ class ContainerBackend(ABC):
     async def info(self) -> EngineInfo:
         """Ask the engine what it is."""
 
+    async def known_info(self) -> EngineInfo:
+        """Return what the engine is, perhaps as it said before, if nothing tells that it went away.
+
+        What changes while it runs, its CDI devices, may be old.
+        """
+        return await self.info()
+
     @abstractmethod
     async def images(self) -> list[Image]:
-        """List images by one request to the engine; `Image.config` is not filled."""
+        """List images, by one request to the engine at most; `Image.config` is not filled.
+
+        It may be what was listed before, where nothing was told since by which a change would be
+        known. What this object itself changed is in the next list.
+        """
 
     @abstractmethod
     async def image(self, reference: str) -> Image:

@@ -44,12 +44,24 @@ class FileImageFacts(ImageFactsStore):
 
     def get(self, image_ids: Sequence[str]) -> dict[str, Image]:
         """Return the remembered images among these ids."""
-        found = {}
-        for image_id in image_ids:
-            image = self._known.get(image_id) or self._read(image_id)
-            if image is not None:
-                found[image_id] = self._known[image_id] = image
-        return found
+        wanted = [image_id for image_id in image_ids if image_id not in self._known]
+        there = self._files() if wanted else set()
+        for image_id in wanted:
+            # of most images of an engine nothing is known: no file is opened to find that out
+            if _file_name(image_id) in there and (image := self._read(image_id)) is not None:
+                self._known[image_id] = image
+        return {
+            image_id: self._known[image_id] for image_id in image_ids if image_id in self._known
+        }
+
+    def _files(self) -> set[str]:
+        try:
+            return set(os.listdir(self._directory))
+        except FileNotFoundError:
+            return set()
+        except OSError as exc:
+            log.warning("The remembered facts of images are not read: %s", exc)
+            return set()
 
     def put(self, image: Image) -> None:
         """Remember an image's config and probe."""
@@ -82,7 +94,7 @@ class FileImageFacts(ImageFactsStore):
             raise
 
     def _path(self, image_id: str) -> Path:
-        return self._directory / f"{image_id.removeprefix('sha256:')}.json"
+        return self._directory / _file_name(image_id)
 
     def _read(self, image_id: str) -> Image | None:
         if not is_image_id(image_id):
@@ -102,6 +114,10 @@ class FileImageFacts(ImageFactsStore):
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
             log.warning("The remembered facts of image %s are damaged: %r", image_id, exc)
             return None
+
+
+def _file_name(image_id: str) -> str:
+    return f"{image_id.removeprefix('sha256:')}.json"
 
 
 def _text(value: object) -> str:

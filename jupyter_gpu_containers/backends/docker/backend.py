@@ -13,14 +13,13 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jupyter_gpu_containers.backends.output import plain_text
 from jupyter_gpu_containers.errors import (
     ContainerNotFoundError,
     EngineUnreachableError,
     GpuContainersError,
-    KernelTimeoutError,
 )
 from jupyter_gpu_containers.model.change import EngineChange
 from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer
@@ -39,8 +38,8 @@ from jupyter_gpu_containers.model.kernel.usage import ContainerUsage
 from jupyter_gpu_containers.ports import ContainerBackend, Execution, Progress
 from jupyter_gpu_containers.runtime.threads import in_thread
 
-from . import access, build, commit, diff, gpus, images, logs, requests, shell
-from .client import EngineClient, JsonStream, connect, find_engine
+from . import access, build, commit, diff, gpus, images, logs, podman, requests, run, shell
+from .client import EngineClient, connect, find_engine
 from .errors import translated
 from .events import ExitWatcher
 from .facts import (
@@ -50,14 +49,14 @@ from .facts import (
     usage_from_stats,
 )
 from .foreign import ForeignContainers
+from .kept import Kept
 from .refusals import pull_error, push_error
-from .transfer import Transfer
+from .transfer import Transfer, finish
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 THREADS = 8
-OUTPUT_LIMIT = 1024 * 1024  # bytes of output that `run` returns
 LOG_LIMIT = 64 * 1024  # bytes that `logs` returns, however long the lines are
 
 
@@ -91,7 +90,13 @@ class DockerBackend(ContainerBackend):
         self._info: EngineInfo | None = None
         self._binds: dict[str, dict[str, str]] = {}  # by container: target -> source
         self._foreign = ForeignContainers()
-        self._watcher = ExitWatcher(self._request, self._pool.submit)
+        self._kept_images = Kept(self._read_images, self._pool)
+        self._kept_info = Kept(self._read_info, self._pool)
+        kept: dict[EngineChange, Kept[Any]] = {
+            EngineChange.IMAGES: self._kept_images,
+            EngineChange.CONNECTION: self._kept_info,
+        }
+        self._watcher = ExitWatcher(self._request, self._pool.submit, kept)
 
     # -- threads and the connection ---------------------------------------------------------
 
@@ -133,12 +138,28 @@ class DockerBackend(ContainerBackend):
 
     async def info(self) -> EngineInfo:
         """Ask the engine what it is, and which CDI devices it lists now."""
-        self._info = await self._ask("", requests.read_info)
+        return await in_thread(self._pool, self._read_info)
+
+    async def known_info(self) -> EngineInfo:
+        """Return what it is, asked once for as long as its events come."""
+        return await self._kept_info.get()
+
+    def _read_info(self) -> EngineInfo:
+        self._info = self._request("", requests.read_info)
         return self._info
 
     async def images(self) -> list[Image]:
-        """List the images that have a name, by one request."""
-        rows = await self._ask("", lambda client: client.images())
+        """List the images that have a name, by one request; by none while nothing has changed.
+
+        Podman is always asked: whoever shares its storage (Buildah, Skopeo) changes it unheard.
+        """
+        info = self._info
+        if info is None or info.name == podman.PODMAN:
+            return await in_thread(self._pool, self._read_images)
+        return list(await self._kept_images.get())
+
+    def _read_images(self) -> list[Image]:
+        rows = self._request("", lambda client: client.images())
         return [image for image in map(image_from_list, rows) if image is not None]
 
     async def image(self, reference: str) -> Image:
@@ -160,12 +181,15 @@ class DockerBackend(ContainerBackend):
         engine's work.
         """
         logged_in = credential is not None
-        await self._transfer(
-            reference,
-            lambda c: c.pull_stream(reference, images.auth_header(reference, credential)),
-            lambda said: pull_error(reference, said, logged_in=logged_in),
-            progress,
-        )
+        with self._kept_images.changing():
+            work = Transfer(
+                self._request,
+                reference,
+                lambda c: c.pull_stream(reference, images.auth_header(reference, credential)),
+                lambda said: pull_error(reference, said, logged_in=logged_in),
+                progress,
+            )
+            await finish(work)
 
     async def push(
         self,
@@ -176,26 +200,14 @@ class DockerBackend(ContainerBackend):
     ) -> None:
         """Send an image to the registry of its name; as `pull`, and `ImageNotFoundError`."""
         logged_in = credential is not None
-        await self._transfer(
+        work = Transfer(
+            self._request,
             reference,
             lambda c: c.push_stream(reference, images.auth_header(reference, credential)),
             lambda said: push_error(reference, said, logged_in=logged_in),
             progress,
         )
-
-    async def _transfer(
-        self,
-        reference: str,
-        begin: Callable[[EngineClient], JsonStream],
-        refused: Callable[[str], GpuContainersError],
-        progress: Progress | None,
-    ) -> None:
-        transfer = Transfer(self._request, reference, begin, refused, progress)
-        try:
-            await asyncio.wrap_future(transfer.start())
-        except asyncio.CancelledError:
-            transfer.cancel()
-            raise
+        await finish(work)
 
     async def build(self, plan: BuildPlan, *, progress: Progress | None = None) -> None:
         """Make an image, by BuildKit where it can be had; see `build.prepare`."""
@@ -205,19 +217,18 @@ class DockerBackend(ContainerBackend):
             self._pool,
             lambda: build.prepare(self._request, address, plan, info, progress),
         )
-        try:
-            await asyncio.wrap_future(work.start())
-        except asyncio.CancelledError:
-            work.cancel()
-            raise
+        with self._kept_images.changing():
+            await finish(work)
 
     async def tag(self, image: str, reference: str) -> None:
         """Give an image another name. Raises `ImageNotFoundError`."""
-        await self._ask(image, lambda client: images.tag(client, image, reference))
+        with self._kept_images.changing():
+            await self._ask(image, lambda client: images.tag(client, image, reference))
 
     async def remove_image(self, reference: str, *, force: bool = False) -> list[str]:
         """Untag or delete; return what went. Raises `ImageNotFoundError`, `ImageInUseError`."""
-        return await self._ask(reference, lambda client: images.remove(client, reference, force))
+        with self._kept_images.changing():
+            return await self._ask(reference, lambda c: images.remove(c, reference, force))
 
     async def diff(self, container_id: str) -> ContainerDiff:
         """Tell in what a container differs from its image; see `diff.read_diff`."""
@@ -229,10 +240,11 @@ class DockerBackend(ContainerBackend):
         """Make an image of a container; see `commit.commit`."""
         info, stop = self._info or await self.info(), threading.Event()
         try:
-            return await self._ask(
-                container_id,
-                lambda c: commit.commit(c, container_id, reference, env or {}, info, stop),
-            )
+            with self._kept_images.changing():
+                return await self._ask(
+                    container_id,
+                    lambda c: commit.commit(c, container_id, reference, env or {}, info, stop),
+                )
         except asyncio.CancelledError:
             stop.set()
             raise
@@ -339,24 +351,11 @@ class DockerBackend(ContainerBackend):
 
     async def run(self, spec: ContainerSpec, *, timeout: float) -> tuple[int, str]:
         """Run a container to its end and remove it: exit code and up to 1 MiB of its output."""
-        container_id = await self.create(spec)
-        try:
-            end = self.watch(container_id)
-            await self.start(container_id)
-            exited = await asyncio.wait_for(asyncio.wrap_future(end), timeout)
-            output = await self._ask(
-                container_id, lambda c: c.read_log(container_id, stderr=False, limit=OUTPUT_LIMIT)
-            )
-        except (TimeoutError, asyncio.TimeoutError) as exc:
-            raise KernelTimeoutError(
-                f"The image {spec.image[:19]} did not answer in {timeout:g} seconds.",
-                "Try again; the first look into a large image can be slow.",
-            ) from exc
-        finally:
-            # In a thread of its own right: a cancelled caller leaves no container behind.
-            removal = self._pool.submit(self._remove_quietly, container_id)
-            await asyncio.shield(asyncio.wrap_future(removal))
-        return exited.exit_code, plain_text(output)
+
+        def remove(container_id: str) -> Future[None]:
+            return self._pool.submit(self._remove_quietly, container_id)
+
+        return await run.run(self, self._ask, remove, spec, timeout)
 
     async def logs(self, container_id: str, *, tail: int = 20) -> str:
         """Return the last lines, without terminal escapes; "" when the container is gone."""

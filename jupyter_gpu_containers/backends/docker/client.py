@@ -332,6 +332,7 @@ def connect(url: str | None, timeout: int) -> EngineClient:
         client = EngineClient(**options, version="auto", timeout=timeout)
     if address.startswith("unix://"):
         path = address.removeprefix("unix://")
+        client.trust_env = False  # else each request looks for a proxy among all variables
         client.get_adapter(client.base_url).close()
         client.mount("http+docker://", EngineAdapter(path, timeout, max_pool_size=CONNECTIONS))
     version = tuple(int(part) for part in client.api_version.split(".")[:2])

@@ -35,8 +35,9 @@ from jupyter_gpu_containers.runtime.cgroup import LastCounters
 from . import alive
 from .alive import takes_connections
 from .change import GONE, MADE, OF_IMAGES, change_of
-from .client import JsonStream, Request
+from .client import EngineClient, JsonStream, Request
 from .facts import OVER, container_status, seconds
+from .kept import Kept
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +63,19 @@ class ExitWatcher:
         Makes a request to the engine; raises `errors.GpuContainersError`.
     submit : callable
         Runs a function in another thread: `watch` itself must not wait for the engine.
+    kept : mapping
+        What the engine said that each of these changes makes old.
     """
 
     def __init__(
         self,
         request: Request,
         submit: Callable[[Callable[[], None]], object],
+        kept: Mapping[EngineChange, Kept[Any]],
     ) -> None:
         self._request = request
         self._submit = submit
+        self._kept = kept
         self._lock = threading.Lock()
         self._pending: dict[str, Future[ContainerExit]] = {}
         self._reported: dict[str, str] = {}  # id: `State.StartedAt` of the last run told about
@@ -178,6 +183,8 @@ class ExitWatcher:
             self._thread.start()
 
     def _tell(self, change: EngineChange) -> None:
+        if change in self._kept:
+            self._kept[change].changed()  # before anybody asks again
         with self._lock:
             listeners = list(self._change_listeners)
         for listener in listeners:
@@ -200,9 +207,7 @@ class ExitWatcher:
 
     def _read(self, since: float) -> float:
         """Read one stream to its end; return the time from which to ask for the next one."""
-        stream: JsonStream = self._request(
-            "", lambda client: client.event_stream(since, EVENTS, idle_timeout=IDLE_TIMEOUT)
-        )
+        stream, is_local = self._request("", lambda client: _open(client, since))
         with self._lock:
             self._stream = stream
         try:
@@ -215,6 +220,7 @@ class ExitWatcher:
             self._look_at_all()
             for listener in listeners:
                 listener()
+            self._follow_changes()
             for event in stream:
                 since = max(since, float(event.get("timeNano") or 0) / 1e9)
                 self._on_event(event)
@@ -224,6 +230,11 @@ class ExitWatcher:
                 log.debug("Container events ended: %r", exc)
             if not _is_idle(exc):
                 self._broke()
+                return since
+            for kept in self._kept.values():
+                # Of a socket on this machine nothing was lost, and what comes until the stream is
+                # open again it will repeat. A network may have been silent because it is gone.
+                (kept.pause if is_local else kept.lose)()
         finally:
             with self._lock:
                 self._stream = None
@@ -232,6 +243,8 @@ class ExitWatcher:
 
     def _broke(self) -> None:
         """Note that the engine may have gone away, unless it has not been seen since the last."""
+        for kept in self._kept.values():
+            kept.lose()
         with self._lock:
             is_known = self._gap[0] and not self._gap[1]
             if is_known or self._closed.is_set():
@@ -242,7 +255,7 @@ class ExitWatcher:
     def _on_event(self, event: Mapping[str, Any]) -> None:
         at = int(event.get("timeNano") or 0)
         change = change_of(event)
-        if change is not None and at > self._newest:
+        if change is not None and at != self._newest:  # two at once may come in the wrong order
             self._tell(change)
         self._newest = max(self._newest, at)
         if event.get("Type") == "image":
@@ -264,9 +277,18 @@ class ExitWatcher:
             for listener in listeners:
                 listener(container_id)
         elif watched:
-            self._look(container_id, event if action in DIED else None)
-        for other in again:
-            self._look(other)
+            again.insert(0, container_id)
+        if not again:
+            return
+        for kept in self._kept.values():
+            kept.pause()  # the engine may take its time; meanwhile nobody reads its events
+        for one in again:
+            self._look(one, event if one == container_id and action in DIED else None)
+        self._follow_changes()
+
+    def _follow_changes(self) -> None:
+        for kept in self._kept.values():
+            kept.follow()
 
     def _look_at_all(self) -> None:
         with self._lock:
@@ -366,6 +388,12 @@ class ExitWatcher:
         info: Mapping[str, Any] = self._request("", lambda client: client.info())
         is_podman = "BuildahVersion" in info  # it has no daemon on which containers depend
         return not is_podman and not info.get("LiveRestoreEnabled")
+
+
+def _open(client: EngineClient, since: float) -> tuple[JsonStream, bool]:
+    """Open a stream; tell also whether it is a socket's of this machine."""
+    stream = client.event_stream(since, EVENTS, idle_timeout=IDLE_TIMEOUT)
+    return stream, client.listens_here
 
 
 def _is_idle(exc: Exception) -> bool:

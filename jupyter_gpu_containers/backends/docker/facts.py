@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def seconds(text: str) -> float:
     return whole + float(match[2] or 0)
 
 
+@lru_cache(4096)  # a list of images has the same names each time
 def familiar(reference: str) -> str:
     """Return a reference in the form Docker prints, also where the engine is Podman."""
     try:

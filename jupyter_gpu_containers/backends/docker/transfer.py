@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol
 
 from jupyter_gpu_containers.errors import GpuContainersError
 from jupyter_gpu_containers.model.job import Step
@@ -19,6 +20,25 @@ from .errors import translated
 _DONE = re.compile(r"pull complete|already exists|layer already exists|pushed|mounted from", re.I)
 # Of the whole, said in place of a layer's: `library/debian: Pulling from`, a tag as id.
 _WHOLE = re.compile(r"pulling from ", re.I)
+
+
+class Work(Protocol):
+    """Something that a thread does, and that can be given up."""
+
+    def start(self) -> Future[None]:
+        """Begin."""
+
+    def cancel(self) -> None:
+        """Have it stop."""
+
+
+async def finish(work: Work) -> None:
+    """Have it done; who gives up waiting stops it."""
+    try:
+        await asyncio.wrap_future(work.start())
+    except asyncio.CancelledError:
+        work.cancel()
+        raise
 
 
 def step_of(line: Mapping[str, Any]) -> Step:

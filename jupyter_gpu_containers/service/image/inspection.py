@@ -182,7 +182,7 @@ class Inspection:
     # --- inside -------------------------------------------------------------------------------
 
     async def _remote(self, reference: str, registry: Registry) -> ImageDetails:
-        info = await self._backend.info()
+        info = await self._backend.known_info()
         remote = await registry.image(reference, info.architecture)
         self._seen.pop(familiar(reference), None)
         self._seen[familiar(reference)] = remote

@@ -65,7 +65,7 @@ class Verdicts:
     async def _engine(self) -> tuple[str | None, int | None]:
         """Return the architecture that it runs, and the bytes that its disk has free."""
         try:
-            info = await self._backend.info()
+            info = await self._backend.known_info()
         except UnavailableError:
             return None, None
         if not info.root_dir:
