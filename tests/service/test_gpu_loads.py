@@ -118,6 +118,42 @@ async def test_it_looks_only_while_somebody_asks(machine: Machine) -> None:
     assert not watch.loads.running
 
 
+async def test_many_pages_are_looked_for_once(machine: Machine) -> None:
+    """However many ask, and whenever: one after the other sleeps and looks."""
+    watch = Watch(machine)
+    me = asyncio.current_task()
+    for _ in range(20):
+        watch.loads.asked(machine.usage())
+        (sampler,) = asyncio.all_tasks() - {me}
+        await machine.looked(1)
+    assert sampler in asyncio.all_tasks()
+    await watch.loads.close()
+    assert asyncio.all_tasks() == {me}
+
+
+async def test_an_answer_after_the_end_begins_nothing(machine: Machine) -> None:
+    watch = Watch(machine)
+    watch.loads.asked(machine.usage())
+    await watch.loads.close()
+    watch.loads.asked(machine.usage())
+    assert not watch.loads.running
+
+
+async def test_a_driver_that_fails_and_is_back(machine: Machine) -> None:
+    """A problem instead of GPUs, as NVML's errors come: told, and all loads when it is over."""
+    watch = Watch(machine)
+    watch.loads.asked(machine.usage())
+    gpus = machine.usage().snapshot.gpus
+    machine.become(gpus=(), problem=Problem("nvml_error", "The GPUs could not be read."))
+    await machine.looked(4)
+    assert (watch.states, watch.told) == (1, [])
+    machine.become(gpus=gpus, problem=None)
+    await machine.looked(4)
+    assert watch.states == 2
+    assert [[load.uuid for load in told] for told in watch.told] == [uuids(machine)]
+    await watch.loads.close()
+
+
 async def test_only_what_has_changed_is_told(machine: Machine) -> None:
     watch = Watch(machine)
     first, second = uuids(machine)

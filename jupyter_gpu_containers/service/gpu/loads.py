@@ -49,6 +49,7 @@ class GpuLoads:
         self._clock = clock
         self._log = log or logging.getLogger(__name__)
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
         self._asked = 0.0
         self._holders: Mapping[str, list[str]] = {}  # container ids that may be told of, by UUID
         self._told: dict[str, GpuLoad] = {}  # what everybody who watches knows
@@ -77,6 +78,8 @@ class GpuLoads:
             for use in usage.uses
         }
         loads = self._loads(usage.snapshot)
+        if self._closed:
+            return  # an answer that was under way when the server ended
         if self._task is None:
             self._told, self._shape = loads, self._shape_of(usage.snapshot)
             self._task = asyncio.get_running_loop().create_task(self._run())
@@ -86,7 +89,8 @@ class GpuLoads:
         self._compare(usage.snapshot)
 
     async def close(self) -> None:
-        """Look no more."""
+        """Look no more, whoever asks."""
+        self._closed = True
         task = self._task
         if task is not None:
             task.cancel()
