@@ -95,6 +95,7 @@ class GpuLoads:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
+            self._task = None  # a task that had not begun did not do so
 
     async def _run(self) -> None:
         try:
