@@ -1,1 +1,1 @@
-"""Measurements, never part of a pass/fail test: `./run bench`, or `python -m tests.bench`."""
+"""Measurements: `./run bench`, or `python -m tests.bench`. Tests here assert no times."""

@@ -1,4 +1,4 @@
-"""Measures, in one run: starts, the server's memory, listing, pulls, verdicts, the page."""
+"""Measures, in one run: kernels natively, in containers of ours and of others; server; page."""
 
 from __future__ import annotations
 
@@ -6,106 +6,178 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import docker
-
 from jupyter_gpu_containers.backends.docker.client import find_engine
 
-from . import listing, machine, memory, page, place, pulls, report, server, starts, verdicts
+from . import (
+    bursts,
+    footprint,
+    framework,
+    goals,
+    idle,
+    life,
+    listing,
+    machine,
+    memory,
+    page,
+    peers,
+    pulls,
+    report,
+    starts,
+    tables,
+    traffic,
+    verdicts,
+)
+from .bench import Bench, close_bench, open_bench
+from .contenders import NATIVE
+from .place import Place
 from .rounds import Gate
 
-SECTIONS = ("starts", "server", "memory", "listing", "pulls", "verdicts", "page")
+ROUNDS = 15
+FEW = 7  # rounds that are enough where a sample takes seconds and is compared with no goal of ours
+
+
+async def _listing(bench: Bench) -> dict[str, Any]:
+    found = await listing.measure(
+        bench.place, bench.client, bench.upstream, bench.rounds, bench.gate
+    )
+    return asdict(found) | {"made": listing.COUNT}
+
+
+async def _pulls(bench: Bench) -> dict[str, Any]:
+    rounds = min(bench.rounds, FEW)
+    return asdict(
+        await pulls.measure(bench.place, bench.client, bench.upstream, rounds, bench.gate)
+    )
+
+
+async def _memory(bench: Bench) -> dict[str, Any]:
+    return asdict(await memory.measure(bench.place, min(bench.rounds, 5), bench.gate))
+
+
+async def _verdicts(bench: Bench) -> dict[str, Any]:
+    return asdict(await verdicts.measure(bench.rounds, bench.gate))
+
+
+async def _page(bench: Bench) -> dict[str, Any]:
+    return await page.measure(bench.rounds, bench.gate)
+
+
+PARTS: dict[str, tuple[Callable[[Bench], Awaitable[dict[str, Any]]], str]] = {
+    "starts": (starts.measure, "starts of kernels through jupyter_client"),
+    "life": (life.measure, "lives of kernels on servers"),
+    "bursts": (bursts.measure, "many starts at once"),
+    "traffic": (traffic.measure, "round trips and output"),
+    "footprint": (footprint.measure, "memory of kernels"),
+    "framework": (framework.measure, "a framework's image"),
+    "idle": (idle.measure, "idle servers"),
+    "memory": (_memory, "memory of the server"),
+    "listing": (_listing, "listing of images"),
+    "pulls": (_pulls, "pulls"),
+    "verdicts": (_verdicts, "verdicts"),
+    "page": (_page, "the page"),
+}
 
 
 def main() -> None:
     """Read the command line, measure, write."""
+    options = _options()
+    names = options.parts or list(PARTS)
+    results = asyncio.run(measure(names, options))
+    results["goals"] = goals.verdicts(results)
+    if options.json:
+        options.json.write_text(json.dumps({**results, "summary": summary(results)}, indent=1))
+    if options.markdown:
+        report.write(options.markdown, results, whole=set(names) == set(PARTS))
+    else:
+        print(report.page(results, report.Pictures(wanted=False)))
+    errors = [error for name in names for error in results[name].get("errors", [])]
+    # what another product cannot do stands in the tables; that is no failure of the run
+    own = [error for error in errors if not error.startswith(peers.TITLES)]
+    if own:
+        sys.exit("Some rounds failed:\n" + "\n".join(own))
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
-    parser.add_argument("--rounds", type=int, default=15, help="samples per case (default: 15)")
+    parser.add_argument("parts", nargs="*", metavar="NAME", help=f"of {', '.join(PARTS)}")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help=f"samples per case (default: {ROUNDS})"
+    )
     parser.add_argument(
         "--patience", type=float, default=10.0, help="seconds to wait for other load to pass"
+    )
+    parser.add_argument("--image", help="a framework's image, for the part `framework`")
+    parser.add_argument(
+        "--no-peers",
+        action="store_true",
+        help="leave the other products out, which are installed from the package index",
     )
     parser.add_argument("--json", type=Path, help="write all samples to this file")
     parser.add_argument(
         "--markdown",
         type=Path,
-        help="write to this file, not to stdout; with SECTIONs, only theirs are replaced in it",
+        help="write to this file, not to stdout; with NAMEs, only their chapters of it",
     )
     options = parser.parse_args()
-    unknown = set(options.sections) - set(SECTIONS)
-    if unknown:
-        parser.error(f"there is no section {', '.join(sorted(unknown))}")
-    sections = options.sections or list(SECTIONS)
-    results = asyncio.run(measure(sections, options.rounds, Gate(options.patience)))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
-    text = report.page(results)
-    if options.markdown:
-        if set(sections) < set(SECTIONS) and options.markdown.exists():
-            text = report.merged(options.markdown.read_text(), text)
-        options.markdown.write_text(text)
-    else:
-        print(text)
-    errors = [error for name in SECTIONS for error in results.get(name, {}).get("errors", [])]
-    if errors:
-        sys.exit("Some rounds failed:\n" + "\n".join(errors))
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    if options.rounds < 1:
+        parser.error("at least one round")
+    return options
 
 
-async def measure(sections: list[str], rounds: int, gate: Gate) -> dict[str, Any]:
-    """Return the figures of these sections, ready for JSON."""
+async def measure(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of these parts, ready for JSON."""
     address = find_engine()
     if address is None or not address.startswith("unix://"):
         sys.exit("No engine's Unix socket was found: ./run bench starts one.")
-    upstream = address.removeprefix("unix://")
-    client = docker.DockerClient(base_url=address)
-    base = place.base_image()
-    results: dict[str, Any] = {"machine": machine.describe(client), "rounds": rounds}
-    with place.Place() as here:
+    gate = Gate(options.patience)
+    with Place() as here:
+        bench = open_bench(
+            here,
+            address,
+            options.rounds,
+            gate,
+            framework=options.image,
+            peers=not options.no_peers,
+        )
         try:
-            same = place.same_ipykernel_image(client)
-            images = {"same ipykernel": same} if same else {}
-            images[base] = base
-            results |= {"same_ipykernel": same is not None, "base_image": base}
-            if "starts" in sections:
-                if carried := place.carried_image():
-                    images["kernel carried in"] = carried
-                _say("cold starts through jupyter_client")
-                results["starts"] = asdict(await starts.measure(here, images, rounds, gate))
-                first = next(iter(images.values()))
-                results["engine_requests"] = await starts.engine_requests(here, first, upstream)
-            if "server" in sections:
-                _say("cold starts through a server")
-                names = await starts.environments(here, dict([next(iter(images.items()))]))
-                samples, results["phases"] = await server.measure(here, names, rounds, gate)
-                results["server"] = asdict(samples)
-            if "memory" in sections:
-                _say("memory of the server")
-                results["memory"] = asdict(await memory.measure(here, min(rounds, 5), gate))
-            if "listing" in sections:
-                _say("listing of images")
-                found = await listing.measure(here, client, upstream, rounds, gate)
-                results["listing"] = asdict(found) | {"made": listing.COUNT}
-            if "pulls" in sections:
-                _say("pulls")
-                results["pulls"] = asdict(await pulls.measure(here, client, upstream, rounds, gate))
-            if "verdicts" in sections:
-                _say("verdicts")
-                results["verdicts"] = asdict(await verdicts.measure(rounds, gate))
-            if "page" in sections:
-                _say("the page")
-                results["page"] = await page.measure(rounds, gate)
+            results: dict[str, Any] = {"machine": machine.describe(bench.client)}
+            for name, (part, what) in PARTS.items():
+                if name in names:
+                    print(f"==> Measuring: {what}", file=sys.stderr, flush=True)
+                    bench.gate = Gate(options.patience)
+                    results[name] = {**await part(bench), "measured": _measured(bench)}
+            if bench.peers is not None:
+                results["left_out"] = bench.peers.left_out
         finally:
-            place.remove_images(client, [place.SAME])
-            client.close()
-    results["gate"] = gate.report()
+            close_bench(bench)
     return results
 
 
-def _say(what: str) -> None:
-    print(f"==> Measuring: {what}", file=sys.stderr, flush=True)
+def _measured(bench: Bench) -> dict[str, Any]:
+    date = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    return {"date": date, "rounds": bench.rounds, "gate": bench.gate.report()}
+
+
+def summary(results: dict[str, Any]) -> dict[str, Any]:
+    """Return medians, spread and ratios of everything that has cases, by part."""
+    found: dict[str, Any] = {}
+    for name, result in results.items():
+        if name not in PARTS:
+            continue
+        cases = result.get("cases") or result.get("samples", {}).get("cases") or {}
+        base = NATIVE if NATIVE in cases else next(iter(cases), "")
+        found[name] = tables.summary(cases, base)
+        for count, samples in result.get("counts", {}).items():
+            found[f"{name} {count}"] = tables.summary(samples["cases"], NATIVE)
+    return {name: one for name, one in found.items() if one}
 
 
 if __name__ == "__main__":

@@ -46,6 +46,10 @@ class Place:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder)
 
+    def environ(self) -> dict[str, str]:
+        """Variables of a process that writes nowhere else."""
+        return {**os.environ, **self.variables}
+
     def _write_native_kernelspec(self) -> None:
         folder = self.folder / "data" / "kernels" / NATIVE
         folder.mkdir(parents=True)

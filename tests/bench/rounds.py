@@ -76,10 +76,17 @@ class Samples:
 
     cases: dict[str, list[Sample]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)  # by case: why it failed last
 
 
 async def interleave(
-    cases: Mapping[str, Case], rounds: int, gate: Gate, *, warm: int = 1, settle: float = 0.3
+    cases: Mapping[str, Case],
+    rounds: int,
+    gate: Gate,
+    *,
+    warm: int = 1,
+    settle: float = 0.3,
+    every: Mapping[str, int] | None = None,
 ) -> Samples:
     """Run every case once a round, in another order each time.
 
@@ -91,6 +98,8 @@ async def interleave(
         Rounds before those, whose samples are dropped: caches fill.
     settle : float
         Seconds after each sample in which what it left to the background comes to its end.
+    every : mapping
+        Cases that are so slow that only every third round, say, has a sample of theirs.
     """
     samples = Samples({name: [] for name in cases})
     rng = random.Random(1)
@@ -98,6 +107,8 @@ async def interleave(
         order = list(cases)
         rng.shuffle(order)
         for name in order:
+            if number > 0 and number % (every or {}).get(name, 1):
+                continue
             sample = await _sample(name, cases[name], gate, samples, settle)
             if sample is not None and number >= 0:
                 samples.cases[name].append(sample)
@@ -114,6 +125,7 @@ async def _sample(
             sample = await case()
         except Exception as exc:  # noqa: BLE001  a case that fails is reported, not hidden
             samples.errors.append(f"{name}: {exc!r}"[:300])
+            samples.failures[name] = (str(exc) or repr(exc))[:300]
             return None
         await asyncio.sleep(settle)
         if not quiet:

@@ -1,4 +1,4 @@
-"""Cold start as a page sees it: `POST /api/kernels` to the first answer at the websocket."""
+"""A Jupyter server in a process of its own, and a page's way to its kernels."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import socket
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from .place import NATIVE, Place
-from .rounds import Case, Gate, Sample, Samples, interleave
+from .place import Place
+from .rounds import Sample
 
 EXTENSION = "jupyter_gpu_containers"
 START_TIMEOUT = 60.0  # seconds
-PHASES = ("queued", "creating", "starting", "running")
+PATIENCE = 30.0  # seconds for an answer of a kernel
+MODULES = {"server": "jupyter_server", "lab": "jupyterlab"}
 
 
 class Server:
@@ -38,10 +39,23 @@ class Server:
         With or without ours.
     settings : dict
         The section ``GpuContainers`` of its configuration.
+    python : str
+        Interpreter of the environment that the server is installed in.
+    env : mapping
+        More variables.
+    options : str
+        More of its command line.
     """
 
     def __init__(
-        self, place: Place, app: str, *, extension: bool, settings: dict[str, Any] | None = None
+        self,
+        place: Place,
+        app: str,
+        *options: str,
+        extension: bool,
+        settings: dict[str, Any] | None = None,
+        python: str = sys.executable,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         name = uuid.uuid4().hex[:8]
         self._token = secrets.token_hex()
@@ -56,14 +70,15 @@ class Server:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "jupyter", app, "--allow-root", "--no-browser"),
+                    *(python, "-m", MODULES[app], "--allow-root", "--no-browser"),
                     f"--ServerApp.port={self.port}",
                     "--ServerApp.port_retries=0",
                     f"--IdentityProvider.token={self._token}",
                     f"--ServerApp.root_dir={place.workspace}",
                     f"--ServerApp.jpserver_extensions={{'{EXTENSION}': {extension}}}",
+                    *options,
                 ],
-                env=os.environ | {"JUPYTER_CONFIG_DIR": str(self._config)},
+                env={**os.environ, "JUPYTER_CONFIG_DIR": str(self._config), **(env or {})},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -95,72 +110,79 @@ class Server:
         text = response.headers.get("Content-Type", "")
         return json.loads(response.body) if "json" in text and response.body else None
 
-    async def cold_start(self, kernel: str) -> Sample:
-        """Start a kernel by REST, ask it ``1+1`` by websocket, shut it down."""
-        began = perf_counter()
-        model = await self.request("POST", "/api/kernels", {"name": kernel})
-        posted = perf_counter() - began
-        try:
-            answered = await self._first_answer(model["id"]) - began
-        finally:
-            before = perf_counter()
-            await self.request("DELETE", f"/api/kernels/{model['id']}")
-        return {"answer": answered, "post": posted, "shutdown": perf_counter() - before}
-
-    async def phases(self, environment: str, launches: int) -> list[Sample]:
-        """Return how long an environment's newest launches took in each phase, in seconds."""
+    async def phases(self, kernel_id: str) -> Sample:
+        """Return how long a kernel's start took in each phase, in seconds."""
         rows = (await self.request("GET", "/gpu-containers/launches"))["launches"]
-        mine = [row for row in rows if row["environment"] == environment]
-        samples = []
-        for row in mine[:launches]:
-            at = {step["phase"]: _seconds(step["at"]) for step in row["phases"]}
-            if at.keys() >= set(PHASES):
-                samples.append({a: at[b] - at[a] for a, b in pairwise(PHASES)})
-        return samples
+        steps: list[dict[str, str]] = next(
+            (row["phases"] for row in rows if row["kernel_id"] == kernel_id), []
+        )
+        return {
+            f"phase {step['phase']}": _seconds(after["at"]) - _seconds(step["at"])
+            for step, after in pairwise(steps)
+        }
+
+    async def connect(self, kernel_id: str) -> Channel:
+        """Open the websocket to a kernel, as a page does."""
+        session = uuid.uuid4().hex
+        path = f"/api/kernels/{kernel_id}/channels?session_id={session}"
+        url = self.url.replace("http", "ws", 1) + path
+        return Channel(await websocket_connect(HTTPRequest(url, headers=self._headers())), session)
 
     def stop(self) -> None:
         """End it, as Ctrl-C twice would."""
         self.process.terminate()
         self.process.wait(START_TIMEOUT)
 
-    async def _first_answer(self, kernel_id: str) -> float:
-        session = uuid.uuid4().hex
-        path = f"/api/kernels/{kernel_id}/channels?session_id={session}"
-        url = self.url.replace("http", "ws", 1) + path
-        connection = await websocket_connect(HTTPRequest(url, headers=self._headers()))
-        try:
-            for kind, content in (("kernel_info_request", {}), ("execute_request", ONE_AND_ONE)):
-                await connection.write_message(_message(kind, content, session))
-            while True:
-                raw = await asyncio.wait_for(connection.read_message(), START_TIMEOUT)
-                if raw is None:
-                    raise ConnectionError("the websocket was closed")
-                message = json.loads(raw)
-                if message["msg_type"] == "execute_reply":
-                    assert message["content"]["status"] == "ok", message["content"]
-                    return perf_counter()
-        finally:
-            connection.close()
-
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"token {self._token}", "Content-Type": "application/json"}
 
 
-ONE_AND_ONE = {
-    "code": "1+1",
-    "silent": False,
-    "store_history": False,
-    "user_expressions": {},
-    "allow_stdin": False,
-    "stop_on_error": True,
-}
+class Channel:
+    """The websocket to a kernel."""
 
+    def __init__(self, connection: WebSocketClientConnection, session: str) -> None:
+        self._connection = connection
+        self._session = session
 
-def _message(kind: str, content: dict[str, Any], session: str) -> str:
-    header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "username": "", "session": session}
-    header |= {"date": "", "version": "5.3"}
-    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
-    return json.dumps({**message, "channel": "shell", "buffers": []})
+    async def ask(self, kind: str, content: dict[str, Any]) -> str:
+        """Send a request on the shell channel; return its id."""
+        header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "username": "", "date": ""}
+        header |= {"session": self._session, "version": "5.3"}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+        text = json.dumps({**message, "channel": "shell", "buffers": []})
+        await self._connection.write_message(text)
+        return header["msg_id"]
+
+    async def execute(self, code: str) -> str:
+        """Ask for a cell's execution; return the request's id."""
+        options = {"silent": False, "store_history": False, "user_expressions": {}}
+        options |= {"allow_stdin": False, "stop_on_error": False}
+        return await self.ask("execute_request", {"code": code, **options})
+
+    async def message(self, kind: str, wanted: str) -> dict[str, Any]:
+        """Wait for a kind of message about a request; return its content.
+
+        Raises
+        ------
+        ConnectionError
+            The websocket was closed, or nothing came in time.
+        """
+        while True:
+            read = self._connection.read_message()
+            try:
+                raw = await asyncio.wait_for(read, PATIENCE)
+            except (asyncio.TimeoutError, TimeoutError):
+                raise ConnectionError(f"no {kind} in {PATIENCE:.0f} s") from None
+            if raw is None:
+                raise ConnectionError("the websocket was closed")
+            message = json.loads(raw)
+            if message["msg_type"] == kind and message["parent_header"].get("msg_id") == wanted:
+                content: dict[str, Any] = message["content"]
+                return content
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
 
 
 def _seconds(time: str) -> float:
@@ -171,35 +193,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-async def measure(
-    place: Place, environments: dict[str, str], rounds: int, gate: Gate
-) -> tuple[Samples, dict[str, list[Sample]]]:
-    """Compare a native kernel on a stock server with containers on servers with our extension.
-
-    Returns the samples, and by network how long the launches of the first environment took in each
-    phase.
-    """
-    stock = Server(place, "server", extension=False)
-    ours = {
-        network: Server(place, "server", extension=True, settings={"network": network})
-        for network in ("none", "bridge")
-    }
-    try:
-        for server in (stock, *ours.values()):
-            await server.ready()
-        cases: dict[str, Case] = {
-            "native, stock server": partial(stock.cold_start, NATIVE),
-            "native, server with the extension": partial(ours["none"].cold_start, NATIVE),
-        }
-        for title, name in environments.items():
-            for network, server in ours.items():
-                cases[f"container, {title}, network {network}"] = partial(server.cold_start, name)
-        samples = await interleave(cases, rounds, gate)
-        first = next(iter(environments.values()))
-        phases = {network: await server.phases(first, rounds) for network, server in ours.items()}
-        return samples, phases
-    finally:
-        for server in (stock, *ours.values()):
-            server.stop()

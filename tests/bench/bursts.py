@@ -1,0 +1,47 @@
+"""Ten and twenty kernels asked for at the same moment, until every one has answered."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from .bench import Bench
+from .clients import Clients
+from .contenders import COLD_BRIDGE, Contender
+from .rounds import Case, Sample, interleave
+
+COUNTS = (10, 20)
+RARELY = 3  # what takes long has a sample every third round
+
+
+async def measure(bench: Bench) -> dict[str, Any]:
+    """Measure each number on its own, with an interleaved run of its own."""
+    found: dict[str, Any] = {"errors": [], "counts": {}}
+    for count in COUNTS:
+        clients = Clients(bench.place)
+        contenders = [
+            one for one in await bench.contenders(spares=count) if one.title != COLD_BRIDGE
+        ]
+        cases: dict[str, Case] = {
+            one.title: partial(_burst, bench, clients, one, count) for one in contenders
+        }
+        rarely = {one.title: RARELY for one in contenders if one.peer}
+        rounds = bench.rounds if count == COUNTS[0] else max(1, bench.rounds // RARELY)
+        every = rarely if count == COUNTS[0] else {}
+        try:
+            samples = await interleave(cases, rounds, bench.gate, settle=0.5, every=every)
+        finally:
+            await clients.close()
+        found["counts"][str(count)] = asdict(samples)
+        found["errors"] += samples.errors
+    return found
+
+
+async def _burst(bench: Bench, clients: Clients, contender: Contender, count: int) -> Sample:
+    try:
+        async with clients.of(contender) as client:
+            sample = await client.ask("start", count=count)
+            return {**sample, **await client.ask("stop")}
+    finally:
+        await bench.after(contender)

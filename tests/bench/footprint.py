@@ -1,0 +1,151 @@
+"""Memory of idle kernels, with everything that is there only because of them.
+
+That is: the processes in the kernels' namespaces (kernel, init), the engine's shim and proxies, and
+processes that the client started. Pages that several share count by each one's part (PSS).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .bench import Bench
+from .clients import Clients
+from .contenders import COLD_BRIDGE, Contender
+from .rounds import Case, Sample, interleave
+
+KERNELS = 6
+ROUNDS = 5  # at most: memory hardly varies
+SETTLE = 1.5  # seconds until kernels have done what their start left to the background
+SHIMS = ("containerd-shim", "conmon")
+PROXIES = ("docker-proxy", "rootlessport")
+KIB = 1024
+
+
+async def measure(bench: Bench) -> dict[str, Any]:
+    """Start some kernels at once and read what belongs to them."""
+    if os.geteuid() != 0:
+        return {"left_out": "it reads the memory of the engine's processes, which only root may"}
+    clients = Clients(bench.place)
+    contenders = [one for one in await bench.contenders(spares=KERNELS) if one.title != COLD_BRIDGE]
+    cases: dict[str, Case] = {
+        one.title: partial(_sample, bench, clients, one) for one in contenders
+    }
+    try:
+        samples = await interleave(cases, min(bench.rounds, ROUNDS), bench.gate)
+    finally:
+        await clients.close()
+    return {**asdict(samples), "kernels": KERNELS}
+
+
+async def _sample(bench: Bench, clients: Clients, contender: Contender) -> Sample:
+    before = {process.pid for process in processes()}
+    try:
+        async with clients.of(contender) as client:
+            await client.ask("start", count=KERNELS)
+            where = (await client.ask("where"))["where"]
+            await asyncio.sleep(SETTLE)
+            sums = memory([tuple(one) for one in where], client.pid, before)
+            await client.ask("stop")
+    finally:
+        await bench.after(contender)
+    return {name: size / KERNELS for name, size in sums.items()}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of this machine."""
+
+    pid: int
+    parent: int
+    name: str
+    namespace: str  # of processes; "" where we may not know
+
+
+def processes() -> Iterator[Process]:
+    """Read all processes: proc_pid_stat(5)."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            stat = (entry / "stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it ended
+            continue
+        name = stat[stat.index("(") + 1 : stat.rindex(")")]
+        parent = int(stat[stat.rindex(")") + 2 :].split()[1])
+        try:
+            namespace = os.readlink(entry / "ns" / "pid")
+        except OSError:
+            namespace = ""
+        yield Process(int(entry.name), parent, name, namespace)
+
+
+def memory(where: list[tuple[str, int]], client: int, before: set[int]) -> dict[str, float]:
+    """Return the bytes of kernels, shims and others that belong to them, and their sum.
+
+    Parameters
+    ----------
+    where : list
+        Each kernel's namespace of processes and its process in it.
+    client : int
+        The process that started them; what it started belongs to them, it does not.
+    before : set
+        Processes that were there before them.
+    """
+    found = {process.pid: process for process in processes()}
+    own = os.readlink("/proc/self/ns/pid")
+    containers = {namespace for namespace, _ in where if namespace != own}
+    sums = {"kernel": 0.0, "shim": 0.0, "other": 0.0}
+    for process in found.values():
+        if kind := _kind(process, found, containers, client, before):
+            sums[kind] += _pss(process.pid)
+    sums["pss"] = sum(sums.values())
+    return sums
+
+
+def _kind(
+    process: Process,
+    found: dict[int, Process],
+    containers: set[str],
+    client: int,
+    before: set[int],
+) -> str | None:
+    if process.namespace in containers:
+        parent = found.get(process.parent)
+        first = parent is None or parent.namespace not in containers
+        return "other" if first and _has_child(process, found) else "kernel"
+    if process.name.startswith(SHIMS):
+        children = (child for child in found.values() if child.parent == process.pid)
+        return "shim" if any(child.namespace in containers for child in children) else None
+    if process.pid in before:
+        return None
+    if process.name.startswith(PROXIES):
+        return "other" if containers else None
+    if _descends(process, client, found):
+        return "kernel" if not containers else "other"
+    return None
+
+
+def _has_child(process: Process, found: dict[int, Process]) -> bool:
+    return any(child.parent == process.pid for child in found.values())
+
+
+def _descends(process: Process, ancestor: int, found: dict[int, Process]) -> bool:
+    parent = found.get(process.parent)
+    while parent is not None and parent.pid != ancestor:
+        parent = found.get(parent.parent)
+    return parent is not None
+
+
+def _pss(pid: int) -> float:
+    """Return a process's part of the memory that it uses, in bytes; 0 for one that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return next(int(line.split()[1]) * KIB for line in lines if line.startswith("Pss:"))
