@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page, Route, async_playwright
+from playwright.async_api import BrowserContext, Page, Response, Route, async_playwright
 
 from tests.ui.server import ASSETS, TOKEN, LabServer, lab_server
 from tests.ui.stage import samples as s
@@ -24,6 +24,8 @@ from .rounds import Case, Gate, Sample, interleave
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 EXTENSION = "jupyter-gpu-containers"
 PANEL = "#jupyter-gpu-containers-panel"
+FILES = "filebrowser"  # JupyterLab's own panel
+LAYOUT = "layout-restorer:data"  # its key in a workspace
 GPUS, IMAGES = 64, 1000
 REST = 60  # seconds for which requests are counted
 DISTANCE, SPEED = 12_000, 4_000  # pixels, pixels per second
@@ -152,17 +154,29 @@ def _address(lab: LabServer, case: str) -> str:
 
 
 async def _make_workspaces(context: BrowserContext, lab: LabServer) -> None:
-    """Leave each case a workspace to come back to: with the panel open, or with the files."""
-    for case in (CLOSED, OPEN):
-        async with _page(context) as page:
-            await page.goto(_address(lab, case), timeout=TIMEOUT)
-            await page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=TIMEOUT)
-            if case == OPEN:
-                saved = page.expect_request(
-                    lambda request: request.method == "PUT" and "/api/workspaces/" in request.url
-                )
-                async with saved:
-                    await _execute(page, "gpu-containers:open-panel")
+    """Leave each case a workspace to come back to: the same, but with the panel open or the files."""
+    async with _page(context) as page:
+        await page.goto(_address(lab, OPEN), timeout=TIMEOUT)
+        async with page.expect_response(_is_saved_open, timeout=TIMEOUT):
+            await _execute(page, "gpu-containers:open-panel")
+    saved = lab.request(_workspace(OPEN))
+    saved["data"][LAYOUT]["left"]["current"] = FILES
+    for case in (DISABLED, CLOSED):
+        saved["metadata"]["id"] = case.replace(" ", "-")
+        lab.request(_workspace(case), "PUT", saved)
+
+
+def _workspace(case: str) -> str:
+    return f"lab/api/workspaces/{case.replace(' ', '-')}"
+
+
+def _is_saved_open(response: Response) -> bool:
+    """Whether a workspace was saved that shows our panel; JupyterLab saves it before, too."""
+    request = response.request
+    if request.method != "PUT" or "/api/workspaces/" not in request.url:
+        return False
+    layout = json.loads(request.post_data or "")["data"].get(LAYOUT, {})
+    return bool(layout.get("left", {}).get("current") == PANEL.removeprefix("#"))
 
 
 # --- scrolling -----------------------------------------------------------------------------------
@@ -256,6 +270,8 @@ async def _page(context: BrowserContext) -> AsyncIterator[Page]:
 
 
 async def _execute(page: Page, command: str) -> None:
-    there = "id => window.jupyterapp?.commands.hasCommand(id)"
-    await page.wait_for_function(there, arg=command, timeout=TIMEOUT)
-    await page.evaluate("id => window.jupyterapp.commands.execute(id)", command)
+    """Execute a command once JupyterLab has its layout: what is done before would be undone by it."""
+    await page.wait_for_function("window.jupyterapp !== undefined", timeout=TIMEOUT)
+    await page.evaluate(
+        "id => jupyterapp.restored.then(() => jupyterapp.commands.execute(id))", command
+    )
