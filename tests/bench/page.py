@@ -154,7 +154,7 @@ def _address(lab: LabServer, case: str) -> str:
 
 
 async def _make_workspaces(context: BrowserContext, lab: LabServer) -> None:
-    """Leave each case a workspace to come back to: the same, but with the panel open or the files."""
+    """Leave each case a workspace to come back to; they differ in which panel is open."""
     async with _page(context) as page:
         await page.goto(_address(lab, OPEN), timeout=TIMEOUT)
         async with page.expect_response(_is_saved_open, timeout=TIMEOUT):
@@ -270,7 +270,7 @@ async def _page(context: BrowserContext) -> AsyncIterator[Page]:
 
 
 async def _execute(page: Page, command: str) -> None:
-    """Execute a command once JupyterLab has its layout: what is done before would be undone by it."""
+    """Execute a command once JupyterLab has its layout, which would undo what is done before."""
     await page.wait_for_function("window.jupyterapp !== undefined", timeout=TIMEOUT)
     await page.evaluate(
         "id => jupyterapp.restored.then(() => jupyterapp.commands.execute(id))", command

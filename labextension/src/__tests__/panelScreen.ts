@@ -46,9 +46,14 @@ export function makeCommands(executed: [string, unknown][]): CommandRegistry {
 /** Show the panel, once everything was loaded or could not be. */
 export async function showPanel(
   server = new FakeServer(),
-  options: { store?: ISectionsStore; isLoaded?: boolean } = {}
+  options: {
+    store?: ISectionsStore;
+    isLoaded?: boolean;
+    /** Behind another panel of the same side. */
+    isHidden?: boolean;
+  } = {}
 ): Promise<IPanelScreen> {
-  const { store = null, isLoaded = true } = options;
+  const { store = null, isLoaded = true, isHidden = false } = options;
   const executed: [string, unknown][] = [];
   let running: Partial<Session.IModel>[] = [];
   const sessions = {
@@ -64,18 +69,18 @@ export async function showPanel(
   }
   const sections = new SectionsModel(store);
   await sections.restore();
-  const widget = await show(
-    new GpuContainersPanel({
-      model,
-      jobs,
-      registries,
-      sections,
-      sessions: sessions as unknown as Session.IManager,
-      commands: makeCommands(executed),
-      language: 'en',
-      trans
-    })
-  );
+  const widget = new GpuContainersPanel({
+    model,
+    jobs,
+    registries,
+    sections,
+    sessions: sessions as unknown as Session.IManager,
+    commands: makeCommands(executed),
+    language: 'en',
+    trans
+  });
+  widget.setHidden(isHidden);
+  await show(widget);
   const { node } = widget;
   return {
     widget,

@@ -15,6 +15,8 @@ import { Empty, Skeleton } from './section';
 const FILTER_FROM = 6;
 /** Rows that are laid out together, or not at all while they are out of sight. */
 const CHUNK = 10;
+/** Rows that are there at once. */
+const FIRST = 3 * CHUNK;
 
 interface IImagesProps {
   /** On this machine; null until loaded. */
@@ -142,20 +144,33 @@ function Here(
       </Empty>
     );
   }
-  return (
-    <List
-      items={found}
-      row={image => (
-        <ImageRow
-          key={image.id}
-          image={image}
-          commands={commands}
-          trans={trans}
-        />
-      )}
-    />
-  );
+  return <ImageList images={found} commands={commands} trans={trans} />;
 }
+
+/** Drawn anew only with other images: the panel is, whenever a GPU has computed. */
+const ImageList = React.memo(
+  (props: {
+    images: readonly IImage[];
+    commands: CommandRegistry;
+    trans: TranslationBundle;
+  }): React.JSX.Element => {
+    const { images, commands, trans } = props;
+    return (
+      <List
+        items={images}
+        row={image => (
+          <ImageRow
+            key={image.id}
+            image={image}
+            commands={commands}
+            trans={trans}
+          />
+        )}
+      />
+    );
+  }
+);
+ImageList.displayName = 'ImageList';
 
 /** Images that are recommended, and are not on this machine. */
 function Recommended(
@@ -211,14 +226,21 @@ function Recommended(
   );
 }
 
-/** A list of any length: what is out of sight is not laid out. */
+/**
+ * A list of any length: what is out of sight is not laid out, and made last, a little at a time, so
+ * that nothing else has to wait for it.
+ */
 function List<T>(props: {
   items: readonly T[];
   row: (item: T) => React.ReactNode;
 }): React.JSX.Element {
   const { items, row } = props;
+  const [isWhole, setWhole] = React.useState(items.length <= FIRST);
+  React.useEffect(() => React.startTransition(() => setWhole(true)), []);
+
+  const end = isWhole ? items.length : FIRST;
   const chunks: T[][] = [];
-  for (let start = 0; start < items.length; start += CHUNK) {
+  for (let start = 0; start < end; start += CHUNK) {
     chunks.push(items.slice(start, start + CHUNK));
   }
   return (

@@ -1,5 +1,5 @@
 // The panel at the side: GPUs, what runs, jobs, images and registries.
-import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import { ReactWidget } from '@jupyterlab/ui-components';
 import { IDisposable } from '@lumino/disposable';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
@@ -14,24 +14,32 @@ import {
 } from './sections';
 import { Status } from './status';
 
-/** The panel; it keeps the model fresh while it is visible. */
+/**
+ * The panel; it keeps the model fresh while it is visible. While it is not, it costs nothing: nothing
+ * is drawn before it is first shown, and nothing is drawn anew while it is hidden.
+ */
 export class GpuContainersPanel extends ReactWidget {
   /** Id of the widget in the shell. */
   static readonly ID = 'jupyter-gpu-containers-panel';
 
   constructor(private readonly _props: IPanelProps) {
     super();
-    const { trans } = _props;
+    const { jobs, model, registries, sessions, trans } = _props;
     this.id = GpuContainersPanel.ID;
     this.addClass('jp-GpuContainers-panel');
     this.title.icon = chipIcon;
     this.title.caption = trans.__('GPUs and containers');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('GPUs and containers'));
+    model.changed.connect(this._follow, this);
+    jobs.changed.connect(this._follow, this);
+    registries.changed.connect(this._follow, this);
+    sessions.runningChanged.connect(this._follow, this);
   }
 
   protected override onAfterShow(msg: Message): void {
     const { model, registries } = this._props;
+    this.update();
     this._watching ??= model.watch();
     void registries.refresh();
   }
@@ -45,8 +53,19 @@ export class GpuContainersPanel extends ReactWidget {
     super.onBeforeDetach(msg);
   }
 
+  protected override onUpdateRequest(msg: Message): void {
+    if (this.isVisible) {
+      super.onUpdateRequest(msg);
+    }
+  }
+
   protected render(): React.JSX.Element {
     return <Panel {...this._props} />;
+  }
+
+  /** Something has changed: drawn with the next frame, with all that changes until then. */
+  private _follow(): void {
+    this.update();
   }
 
   private _stopWatching(): void {
@@ -58,35 +77,14 @@ export class GpuContainersPanel extends ReactWidget {
 }
 
 function Panel(props: IPanelProps): React.JSX.Element {
-  const { model, jobs, registries, sessions } = props;
   return (
     <>
-      <UseSignal signal={model.changed}>
-        {() => (
-          <>
-            <Status {...props} />
-            <GpusSection {...props} />
-            <UseSignal signal={sessions.runningChanged}>
-              {() => <RunningSection {...props} />}
-            </UseSignal>
-          </>
-        )}
-      </UseSignal>
-      <UseSignal signal={jobs.changed}>
-        {() => <JobsSection {...props} />}
-      </UseSignal>
-      <UseSignal signal={model.changed}>
-        {() => (
-          <UseSignal signal={registries.changed}>
-            {() => (
-              <>
-                <ImagesSection {...props} />
-                <RegistriesSection {...props} />
-              </>
-            )}
-          </UseSignal>
-        )}
-      </UseSignal>
+      <Status {...props} />
+      <GpusSection {...props} />
+      <RunningSection {...props} />
+      <JobsSection {...props} />
+      <ImagesSection {...props} />
+      <RegistriesSection {...props} />
     </>
   );
 }
