@@ -157,10 +157,10 @@ def see_which_tags_run_here(notebook: NotebookPage, team: Team) -> None:
     expect(versions).to_have_count(4)
     too_new = "CUDA 14.0.0 needs a newer driver; this machine has 580.95.05."
     for tag, verdict in {
-        "cuda12.4": "Compatible$",
-        "cuda14.0": f"Incompatible{re.escape(too_new)}$",
-        "arm64": "Incompatible.*linux/arm64",
-        "python3.11": "CPU$",
+        "cuda12.4": "Runs here$",
+        "cuda14.0": f"Does not run here{re.escape(too_new)}$",
+        "arm64": "Does not run here.*linux/arm64",
+        "python3.11": "Needs no GPU$",
     }.items():
         row = re.compile(f"^{re.escape(tag)}{verdict}")
         expect(versions.filter(has_text=row)).to_have_count(1)

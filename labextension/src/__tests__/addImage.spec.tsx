@@ -105,7 +105,7 @@ describe('AddImage', () => {
     expect(
       node.querySelector('.jp-GpuContainers-found .jp-GpuContainers-badge')!
         .textContent
-    ).toBe('Incompatible');
+    ).toBe('Does not run here');
     type(search(node), 'scipy');
     await settled();
     expect(rows(node)).toEqual(['SciPy']);
@@ -166,9 +166,9 @@ describe('AddImage', () => {
     await settled();
     const list = node.querySelector('[aria-label=Versions]')!;
     expect([...list.children].map(({ textContent }) => textContent)).toEqual([
-      '25.08-py3Incompatible' + TOO_OLD.gpus[0].reasons[0].message,
-      '24.01-py3Likely',
-      '26.07-py3Incompatible' + arm.message
+      '25.08-py3Does not run here' + TOO_OLD.gpus[0].reasons[0].message,
+      '24.01-py3Should run here',
+      '26.07-py3Does not run here' + arm.message
     ]);
     (list.children[1].firstChild as HTMLElement).click();
     await settled();

@@ -17,3 +17,17 @@ it.each([
   button(dialog, label).click();
   expect(await chosen).toBe(isChosen);
 });
+
+it('keeps the end of a sentence with its last command', async () => {
+  const hint =
+    'Start it: `sudo systemctl start docker`. See `nvidia-smi`, too.';
+  const shown = showProblem(trans, 'It failed', { ...BUSY, hint });
+  await waitForDialog();
+  await settled();
+  const found = document.querySelector('.jp-GpuContainers-hint')!;
+  expect(found.textContent).toBe(hint.replace(/`/g, ''));
+  const ends = found.querySelectorAll('.jp-GpuContainers-hintEnd');
+  expect([...ends].map(({ textContent }) => textContent)).toEqual(['.', ',']);
+  button(document.querySelector('.jp-Dialog')!, 'Close').click();
+  await shown;
+});

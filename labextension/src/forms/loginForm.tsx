@@ -86,9 +86,7 @@ export function LoginFields(props: {
             className="jp-mod-styled"
             data-keeps-enter
             required
-            placeholder={trans.__(
-              'nvcr.io, docker.io, registry.example.org:5000'
-            )}
+            placeholder={trans.__('nvcr.io, docker.io, localhost:5000')}
             spellCheck={false}
             value={input.host}
             onChange={({ target }) => change({ host: target.value.trim() })}

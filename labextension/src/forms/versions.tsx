@@ -137,7 +137,7 @@ function Mark(props: {
     >
       {!answer && trans.__('Asking…')}
       {answer &&
-        (isForOthers ? trans.__('Incompatible') : trans.__('Not known'))}
+        (isForOthers ? trans.__('Does not run here') : trans.__('Not known'))}
     </span>
   );
 }

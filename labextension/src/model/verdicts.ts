@@ -8,21 +8,21 @@ import {
   Severity
 } from '../client/wireImages';
 
-/** A verdict in one or two words. */
+/** A verdict in two or three words, the same wherever an image is shown. */
 export function ratingLabel(trans: TranslationBundle, rating: Rating): string {
   switch (rating) {
     case 'compatible':
-      return trans.__('Compatible');
+      return trans.__('Runs here');
     case 'likely':
-      return trans.__('Likely');
+      return trans.__('Should run here');
     case 'unverified':
-      return trans.__('Unverified');
+      return trans.__('May not run here');
     case 'incompatible':
-      return trans.__('Incompatible');
+      return trans.__('Does not run here');
     case 'gpu-broken':
-      return trans.__('GPU broken');
+      return trans.__('GPU does not work');
     case 'cpu':
-      return trans.__('CPU');
+      return trans.__('Needs no GPU');
   }
 }
 

@@ -7,6 +7,9 @@ import { IProblem } from '../client/wire';
 import { hintParts } from '../model/hints';
 import { IconButton } from './iconButton';
 
+/** Characters of a command that fit into any line. */
+const SHORT = 16;
+
 /** Something that can be done about a problem. */
 export interface IProblemAction {
   label: string;
@@ -77,11 +80,18 @@ export function Hint(props: {
   const { hint, trans } = props;
   return (
     <div className="jp-GpuContainers-hint">
-      {hintParts(hint).map(({ text, isCommand }, index) =>
+      {hintParts(hint).map(({ text, isCommand }, index, parts) =>
         isCommand ? (
-          <Command key={index} command={text} trans={trans} />
+          <Command
+            key={index}
+            command={text}
+            end={endOf(parts[index + 1]?.text)}
+            trans={trans}
+          />
         ) : (
-          <React.Fragment key={index}>{text}</React.Fragment>
+          <React.Fragment key={index}>
+            {index > 0 ? text.slice(endOf(text).length) : text}
+          </React.Fragment>
         )
       )}
     </div>
@@ -91,27 +101,37 @@ export function Hint(props: {
 /** A command line; one of several words can be copied. */
 function Command(props: {
   command: string;
+  /** What follows without a space. */
+  end: string;
   trans?: TranslationBundle;
 }): React.JSX.Element {
-  const { command, trans } = props;
+  const { command, end, trans } = props;
   const [isCopied, setCopied] = React.useState(false);
   return (
     <>
-      <code>{command}</code>
-      {trans && command.includes(' ') && (
-        <IconButton
-          icon={isCopied ? checkIcon : copyIcon}
-          label={
-            isCopied
-              ? trans.__('Copied: %1', command)
-              : trans.__('Copy command: %1', command)
-          }
-          onClick={() => {
-            Clipboard.copyToSystem(command);
-            setCopied(true);
-          }}
-        />
-      )}
+      <code data-short={command.length <= SHORT || undefined}>{command}</code>
+      <span className="jp-GpuContainers-hintEnd">
+        {trans && command.includes(' ') && (
+          <IconButton
+            icon={isCopied ? checkIcon : copyIcon}
+            label={
+              isCopied
+                ? trans.__('Copied: %1', command)
+                : trans.__('Copy command: %1', command)
+            }
+            onClick={() => {
+              Clipboard.copyToSystem(command);
+              setCopied(true);
+            }}
+          />
+        )}
+        {end}
+      </span>
     </>
   );
+}
+
+/** The punctuation with which a part of a hint begins. */
+function endOf(text = ''): string {
+  return /^[.,;:!?)]*/.exec(text)![0];
 }
