@@ -44,6 +44,7 @@ class GpuContainersApp(ExtensionApp):
     _reconciling: asyncio.Task[None] | None = None
     _watching: asyncio.Task[None] | None = None
     _culling: asyncio.Task[None] | None = None
+    _pooling: asyncio.Task[None] | None = None
     _server_id: ServerId | None = None  # None where no kernel outlives this server
     services: Services | None = None  # also stays None where the configuration cannot be used
 
@@ -133,6 +134,8 @@ class GpuContainersApp(ExtensionApp):
         self.services.watch_changes()
         self._watching = asyncio.ensure_future(self.services.kernel_watch.run())
         self._culling = asyncio.ensure_future(self.services.idle.run())
+        if self._server_id is not None:  # else nobody could tell them from kernels
+            self._pooling = asyncio.ensure_future(self.services.pool.run())
         self._reconciling = asyncio.ensure_future(
             reconcile_for_ever(self.services, self._server_id, self.log)
         )
@@ -147,7 +150,7 @@ class GpuContainersApp(ExtensionApp):
         await self.services.inspection.close()
         await self.services.launches.close()
         await self.services.kernels.cancel_all()  # starts that pages asked Jupyter for
-        tasks = (self._reconciling, self._watching, self._culling)
+        tasks = (self._reconciling, self._watching, self._culling, self._pooling)
         background = {task for task in tasks if task is not None}
         for task in background:
             task.cancel()

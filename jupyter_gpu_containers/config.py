@@ -50,6 +50,7 @@ from jupyter_gpu_containers.service.launch.idle import Idle
 from jupyter_gpu_containers.service.launch.launches import Launches
 from jupyter_gpu_containers.service.launch.preparation import Preparation
 from jupyter_gpu_containers.service.launch.run_time import RunTimes
+from jupyter_gpu_containers.service.pool.pool import Pool, SpareRules
 from jupyter_gpu_containers.service.queue.forecast import Forecast
 from jupyter_gpu_containers.service.queue.queue import Queue
 from jupyter_gpu_containers.service.recovery.reattach import Reattach
@@ -107,6 +108,12 @@ def build_services(
     backend = _backend(traits)
     inventory = _health(traits, data, log)
     signer = _signer(traits, data)
+    sight = Sight(rules_model.shown(rules), caller.name, signer)
+    servers = Servers(data / "gpu_containers" / "servers")
+    records = Records(data / "gpu_containers" / "kernels", log=log)
+    grace = traits.reattach_grace
+    reconciler = Reconciler(backend, signer=signer, servers=servers, grace=grace, log=log)
+    reconciler.is_taken = records.has
     catalogue = _catalogue(traits)
     gate = Gate(
         rules,
@@ -116,12 +123,8 @@ def build_services(
         network=policy.network,
         known=lambda: [tag for entry in catalogue.entries() for tag in entry.tags],
         mounts=policy.data_mounts,
+        is_spare=reconciler.is_spare,
     )
-    sight = Sight(rules_model.shown(rules), caller.name, signer)
-    servers = Servers(data / "gpu_containers" / "servers")
-    records = Records(data / "gpu_containers" / "kernels", log=log)
-    grace = traits.reattach_grace
-    reconciler = Reconciler(backend, signer=signer, servers=servers, grace=grace, log=log)
     claims = Claims(
         backend,
         inventory,
@@ -217,7 +220,12 @@ def build_services(
         GpuLoads(inventory, log=log),
         Changes(),
         Shells(backend, signer),
+        Pool(_spare_rules(traits), kernels, launches, log=log),
     )
+
+
+def _spare_rules(traits: GpuContainers) -> SpareRules:
+    return SpareRules(traits.spare_kernels, traits.max_spare_kernels, traits.spare_timeout)
 
 
 def _idle_rules(traits: GpuContainers, rules: tuple[Rules, ...]) -> IdleRules:

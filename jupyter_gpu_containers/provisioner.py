@@ -94,13 +94,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         self._services.launches.begin(self.kernel_id, environment, self._notebook(session))
         try:
             if self._seat is None:
-                self._seat = self._services.kernels.seats.take(
-                    self.kernel_id,
-                    working_dir=kwargs.get("cwd"),
-                    env=kwargs.get("env") or os.environ,
-                    own_env=self.kernel_spec.env,
-                    notebook=self._notebook(session),
-                )
+                self._seat = await self._take_seat(environment, session, kwargs)
             self._write_connection_files(self._seat, session)
         except BaseException as exc:
             if isinstance(exc, GpuContainersError):
@@ -110,6 +104,21 @@ class ContainerProvisioner(KernelProvisionerBase):
         kwargs = await super().pre_launch(**kwargs)
         kwargs["cmd"] = list(environment.kernel.argv)
         return kwargs
+
+    async def _take_seat(
+        self, environment: Environment, session: str, kwargs: dict[str, Any]
+    ) -> Seat:
+        """Take the place of a container that waits for this kernel, else one of its own."""
+        kernels = self._services.kernels
+        place = {
+            "working_dir": kwargs.get("cwd"),
+            "env": kwargs.get("env") or os.environ,
+            "own_env": self.kernel_spec.env,
+            "notebook": self._notebook(session),
+        }
+        request = self._services.launches.gpu_request(self.kernel_id, environment)
+        waited = await kernels.spares.take(self.kernel_id, environment, request, **place)
+        return waited or kernels.seats.take(self.kernel_id, **place)
 
     def _write_connection_files(self, seat: Seat, session: str) -> None:
         """Lead the channels into the run directory; the kernel reads its own copy of the file."""
@@ -316,7 +325,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         if container is not None:
             await self._services.kernels.remove(container)
         elif seat is not None:
-            self._services.kernels.seats.leave(seat)
+            await self._services.kernels.spares.leave(seat)
         if seat is not None and seat.server:
             self._services.records.remove(self.kernel_id)
         reached("provisioner.cleared")

@@ -115,6 +115,20 @@ class GpuContainers(PolicySettings):
         help="""Seconds that a kernel which Jupyter itself starts (launcher, restored session,
         papermill) waits for GPUs; 0 = it fails at once.""",
     ).tag(config=True)
+    spare_kernels = Int(
+        0,
+        min=0,
+        help="""How many containers wait, with the interpreter up, for the next kernel of each
+        environment without GPUs that was started lately; 0 = none. Each takes some 40 MB.""",
+    ).tag(config=True)
+    max_spare_kernels = Int(2, min=0, help="Most containers of a server that wait in all.").tag(
+        config=True
+    )
+    spare_timeout = Float(
+        1800.0,
+        min=0.0,
+        help="Seconds after an environment's last start for which containers wait for the next.",
+    ).tag(config=True)
     idle_timeout = Float(
         0.0,
         min=0.0,

@@ -17,6 +17,7 @@ from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container, ContainerStatus
 from jupyter_gpu_containers.model.kernel.launch import Caller
+from jupyter_gpu_containers.model.kernel.spare import SPARE
 from jupyter_gpu_containers.model.policy import Show
 from jupyter_gpu_containers.service.recovery.reconcile import Reconciler
 from jupyter_gpu_containers.service.services import Services
@@ -204,12 +205,15 @@ def _gpu_names(snapshot: GpuSnapshot) -> dict[str, str]:
 
 def _row(container: Container, names: Mapping[str, str], reconciler: Reconciler) -> KernelRow:
     text = container.labels
+    purpose = text.get(labels.PURPOSE, "")
+    if purpose == SPARE and not reconciler.is_spare(container):
+        purpose = "kernel"  # it waited for one, and has become it
     gpus = tuple(sorted(labels.gpus_of(container)))
     return KernelRow(
         container_id=container.id,
         container_name=container.name,
         kernel_id=text.get(labels.KERNEL, ""),
-        purpose=text.get(labels.PURPOSE, ""),
+        purpose=purpose,
         environment=text.get(labels.ENVIRONMENT, ""),
         display_name=text.get(labels.DISPLAY_NAME, ""),
         notebook=text.get(labels.NOTEBOOK, ""),

@@ -44,6 +44,15 @@ def install_launcher(folder: Path) -> None:
     install_quick_start(folder)
 
 
+def is_present(folder: Path) -> bool:
+    """Tell whether a runtime's programs are those of this version."""
+    pairs = ((LAUNCHER, LAUNCHER_SOURCE), (QUICK_START, QUICK_START_SOURCE))
+    try:
+        return all((folder / name).read_bytes() == source.read_bytes() for name, source in pairs)
+    except OSError:
+        return False
+
+
 def install_quick_start(folder: Path) -> None:
     """Write the program that starts an ipykernel without what it needs only later."""
     (folder / QUICK_START).write_bytes(QUICK_START_SOURCE.read_bytes())

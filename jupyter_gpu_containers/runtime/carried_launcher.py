@@ -161,11 +161,13 @@ def main() -> None:
     here = os.path.dirname(os.path.realpath(__file__))
     prepare(here)
     try:
-        kernelapp = quick_start(here).import_kernel()
+        quick = quick_start(here)
+        kernelapp = quick.import_kernel()
     except ImportError as exc:
         traceback.print_exc()
         print(f"kernel runtime: {lacking(str(exc))}.", file=sys.stderr)  # the log's last line
         sys.exit(1)
+    quick.wait_to_be_taken(sys.argv[1:])
     kernelapp.launch_new_instance()
 
 

@@ -6,6 +6,9 @@ imported when somebody debugs. JupyterLab's question what there is to debug, onc
 open, is answered without it. A kernel that has started is as any other.
 
 The environment is that of ``python -m ipykernel_launcher``: `sys.path`, `sys.argv`, ``__main__``.
+
+Where a named pipe lies beside the kernel's connection file, the kernel is started ahead: what it
+needs is imported, then it waits for the one who takes it (`model.kernel.spare`).
 """
 
 import ast
@@ -13,13 +16,19 @@ import asyncio
 import gc
 import importlib.machinery
 import importlib.util
+import json
 import logging
 import os
 import runpy
+import stat
 import sys
+import time
 import types
 import typing
 
+CONNECTION_FILE = "connection.json"
+PIPE_FILE = "wait"
+HANDOVER_FILE = "handover.json"
 DEBUGGER = "ipykernel.debugger"
 QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
@@ -146,6 +155,53 @@ def import_kernel() -> types.ModuleType:
     return kernelapp
 
 
+def wait_to_be_taken(arguments: "list[str]") -> None:
+    """Wait for whom the kernel is, and go where it is to work; returns at once for most kernels.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The kernel's; one of them names its connection file.
+    """
+    folders = [
+        os.path.dirname(path)
+        for path in (argument.rpartition("=")[2] for argument in arguments)
+        if os.path.basename(path) == CONNECTION_FILE
+    ]
+    pipe = os.path.join(folders[0], PIPE_FILE) if folders else ""
+    try:
+        is_pipe = stat.S_ISFIFO(os.lstat(pipe).st_mode)
+    except OSError:
+        return
+    if not is_pipe:
+        return
+    handover = os.path.join(folders[0], HANDOVER_FILE)
+    # For both directions, so that it is open at once, and is never at its end. Who takes the kernel
+    # first writes the file: it is seen here, or its byte is.
+    descriptor = os.open(pipe, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        while not os.path.exists(handover):  # it is there when a kernel is restarted
+            os.read(descriptor, 1)
+    finally:
+        os.close(descriptor)
+    with open(handover, encoding="utf-8") as file:
+        told = json.load(file)
+    os.environ.update(told["env"])
+    time.tzset()
+    _move(told["cwd"])
+
+
+def _move(folder: str) -> None:
+    """Change the folder; what PYTHONPATH names relative to it is meant from the new one."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    relative = [entry for entry in given if entry and not os.path.isabs(entry)]
+    before = [os.path.abspath(entry) for entry in relative]
+    os.chdir(folder)
+    for entry, was in zip(relative, before):  # noqa: B905  Python 3.10
+        if was in sys.path:
+            sys.path[sys.path.index(was)] = os.path.abspath(entry)
+
+
 def main() -> None:
     """Start the kernel."""
     here = os.path.dirname(os.path.realpath(__file__))
@@ -154,6 +210,7 @@ def main() -> None:
     if is_first:
         del sys.path[0]
     import_kernel()
+    wait_to_be_taken(sys.argv[1:])
     if is_first:
         sys.path.insert(0, os.getcwd())  # as for `python -m`; most launchers take it away again
     runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)

@@ -18,6 +18,7 @@ from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container, Network
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import check_mounts
+from jupyter_gpu_containers.model.kernel.spare import SPARE
 from jupyter_gpu_containers.model.policy import KernelRequest, Rules, Usage
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.service.image.policy import ImageGate, raise_refusal
@@ -64,6 +65,8 @@ class Gate(ImageGate):
         Returns the references of the catalogue.
     mounts : collection of str, optional
         Names of the data mounts that there are; None = all names are let through.
+    is_spare : callable, optional
+        Tells of a container whether it only waits for a kernel to come.
     """
 
     def __init__(
@@ -76,12 +79,14 @@ class Gate(ImageGate):
         network: Network = Network.BRIDGE,
         known: Callable[[], Iterable[str]] = tuple,
         mounts: Collection[str] | None = None,
+        is_spare: Callable[[Container], bool] = lambda container: False,
     ) -> None:
         super().__init__(rules, backend, known=known)
         self._user = user
         self._signer = signer or Signer()
         self._network = network
         self._mounts = mounts
+        self._is_spare = is_spare
         self._lock = threading.Lock()
         self._admitted: dict[str, KernelRequest] = {}  # by kernel, of starts in progress
 
@@ -211,7 +216,7 @@ class Gate(ImageGate):
         standing = [
             container
             for container in await self._backend.containers(labels.VERSION)
-            if self._is_users(container)
+            if self._is_users(container, admission.kernel_id)
             and container.id != admission.replaced
             and container.id not in without
         ]
@@ -232,10 +237,13 @@ class Gate(ImageGate):
             if count:
                 self._admitted[admission.kernel_id] = admission.request
 
-    def _is_users(self, container: Container) -> bool:
+    def _is_users(self, container: Container, kernel_id: str) -> bool:
+        """Tell whether a container is a kernel of the user, and not what one is about to take."""
         text = container.labels
-        return (
-            text.get(labels.PURPOSE) == "kernel"
-            and text.get(labels.USER) == self._user
-            and self._signer.is_ours(container)
+        purpose = text.get(labels.PURPOSE)
+        is_kernel = purpose == "kernel" or (
+            purpose == SPARE
+            and text.get(labels.KERNEL) != kernel_id
+            and not self._is_spare(container)
         )
+        return is_kernel and text.get(labels.USER) == self._user and self._signer.is_ours(container)

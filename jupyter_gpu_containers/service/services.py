@@ -26,6 +26,7 @@ from jupyter_gpu_containers.service.kernel.shells import Shells
 from jupyter_gpu_containers.service.kernel.watch import KernelWatch
 from jupyter_gpu_containers.service.launch.idle import Idle
 from jupyter_gpu_containers.service.launch.launches import Launches
+from jupyter_gpu_containers.service.pool.pool import Pool
 from jupyter_gpu_containers.service.recovery.reattach import Reattach
 from jupyter_gpu_containers.service.recovery.records import Records
 from jupyter_gpu_containers.service.recovery.server_id import Servers
@@ -61,6 +62,7 @@ class Services:
     loads: GpuLoads
     changes: Changes
     shells: Shells
+    pool: Pool
 
     async def gpu_usage(self) -> GpuUsage:
         """Return all GPUs and who holds them, as this process may tell it."""

@@ -55,9 +55,14 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         dies is unknown to the next one.
         """
         session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
-        manager, name, kernel_id = super().pre_start_kernel(kernel_name, kwargs)
         web_app: Any = getattr(self.parent, "web_app", None)
         services = web_app.settings.get("gpu_containers") if web_app is not None else None
+        if services is not None and "kernel_id" not in kwargs:
+            # a container that waits has the id of its kernel already
+            promised = services.kernels.spares.promise(kernel_name or self.default_kernel_name)
+            if promised is not None:
+                kwargs["kernel_id"] = promised
+        manager, name, kernel_id = super().pre_start_kernel(kernel_name, kwargs)
         if services is not None and services.launches.find(kernel_id) is None:
             with contextlib.suppress(NoSuchKernel, GpuContainersError):  # the start tells
                 specs: Any = self.kernel_spec_manager

@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 
+from jupyter_gpu_containers.model.kernel.spare import HANDOVER_FILE, PIPE_FILE
 from jupyter_gpu_containers.service.recovery.crashpoints import POINTS, SIGKILL_EXIT, VARIABLE
 from tests.conftest import IMAGES, ROOT
 from tests.rooms import Room
@@ -86,6 +88,70 @@ def test_in_a_start(room: Room, servers: list[Server], point: str) -> None:
     assert (launch["error"]["code"], launch["path"]) == ("server_ended", "n.ipynb")
     # and it works
     second.reached(second.session(name)["kernel"]["id"], "running")
+
+
+def pipes(room: Room) -> list[Path]:
+    """Return the pipes at which an interpreter waits."""
+    found = []
+    for pipe in room.run.glob(f"*/{PIPE_FILE}"):
+        with contextlib.suppress(OSError):  # nobody waits there
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+            found.append(pipe)
+    return found
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "point",
+    ["spare.created", "spare.started", "spare.taken", "spare.handover", "spare.handed_over", ""],
+)
+def test_with_a_container_that_waits(room: Room, servers: list[Server], point: str) -> None:
+    """Nothing of it is left, and the kernel that runs already is taken over."""
+    room.configure(spare_kernels=1)
+    armed = {VARIABLE: point} if point else {}
+    servers.append(first := Server(room, env=armed))
+    name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
+    runs = first.session(name)["kernel"]["id"]
+    first.reached(runs, "running")
+    if point not in ("spare.created", "spare.started"):
+        first.until(lambda: pipes(room))
+        if point:
+            with contextlib.suppress(requests.ConnectionError, AssertionError):
+                second_id = first.session(name, "m.ipynb")["kernel"]["id"]
+                first.reached(second_id, "running")
+        else:
+            first.kill()  # while it waits
+    if point:
+        assert first.process.wait(60) == SIGKILL_EXIT
+        first.wait(1)
+    room.configure(spare_kernels=0)
+    servers.append(second := Server(room))
+    second.until(lambda: second.kernels() == [runs])
+    second.until(lambda: len(room.containers()) == 1)
+    second.until(lambda: len(list(room.run.glob("*"))) == 1)
+    assert second.connect(runs).run("print(6 * 7)") == "42"
+
+
+@pytest.mark.engine
+def test_a_kernel_that_took_a_container_which_waited_is_taken_over(
+    room: Room, servers: list[Server]
+) -> None:
+    room.configure(spare_kernels=1)
+    servers.append(first := Server(room))
+    name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
+    one = first.session(name)["kernel"]["id"]
+    first.reached(one, "running")
+    (pipe,) = first.until(lambda: pipes(room))
+    launched = first.launch(environment=name, path="m.ipynb")
+    first.reached(launched, "running")
+    assert (pipe.parent / HANDOVER_FILE).exists()  # it was this one
+    first.connect(launched).run("x = 42")
+    first.kill()
+    servers.append(second := Server(room))
+    assert second.connect(launched).run("print(x)") == "42"
+    assert sorted(second.kernels()) == sorted([one, launched])
+    assert second.terminate() == 0
+    assert room.containers() == []
 
 
 @pytest.mark.engine

@@ -37,9 +37,12 @@ RECOVERY = (  # with kernels that answer
 ENDED = ("reattach.failed", "reattach.removed")  # with one whose container has ended
 HALF = "reattach.dropped"  # with one that was being started
 STRANGE = "sweep.removed"  # with one that ended, and of which no record is left
+# with containers that wait, which is off here: tests/faults/test_crashpoints.py
+SPARE = tuple(point for point in POINTS if point.startswith("spare."))
 START = tuple(
-    point for point in POINTS if point not in (*SHUTDOWN, *RECOVERY, *ENDED, HALF, STRANGE)
+    point for point in POINTS if point not in (*SHUTDOWN, *RECOVERY, *ENDED, *SPARE, HALF, STRANGE)
 )
+ALL = tuple(point for point in POINTS if point not in SPARE)
 QUICK = ("seat.folder", "kernel.started", "seat.left", "reattach.answered")
 STARTS, QUICK_STARTS = 200, 16
 
@@ -49,8 +52,8 @@ def measure(long: bool) -> list[Figure]:
     servers.START = servers.PATIENCE = 180.0  # seconds: other work of the machine is no failure
     with tempfile.TemporaryDirectory() as folder, _private(Path(folder)) as lives:
         before = lives.engine_lists()
-        run(lives, POINTS if long else QUICK, STARTS if long else QUICK_STARTS)
-        return figures(lives.tally, before == lives.engine_lists(), len(POINTS if long else QUICK))
+        run(lives, ALL if long else QUICK, STARTS if long else QUICK_STARTS)
+        return figures(lives.tally, before == lives.engine_lists(), len(ALL if long else QUICK))
 
 
 def run(lives: Lives, points: Sequence[str], starts: int) -> None:

@@ -9,7 +9,17 @@ import pytest
 from jupyter_gpu_containers.service.recovery.crashpoints import POINTS
 
 from .killed import ENDED as ENDED_POINTS
-from .killed import HALF, RECOVERED_IN, RECOVERY, SHUTDOWN, START, STRANGE, figures, percentile
+from .killed import (
+    HALF,
+    RECOVERED_IN,
+    RECOVERY,
+    SHUTDOWN,
+    SPARE,
+    START,
+    STRANGE,
+    figures,
+    percentile,
+)
 from .lives import Census, Tally
 
 ONE = frozenset({"k1"})
@@ -31,7 +41,7 @@ def good() -> Tally:
 
 
 def test_every_point_has_its_scene() -> None:
-    scenes = [*START, *SHUTDOWN, *RECOVERY, *ENDED_POINTS, HALF, STRANGE]
+    scenes = [*START, *SHUTDOWN, *RECOVERY, *ENDED_POINTS, *SPARE, HALF, STRANGE]
     assert sorted(scenes) == sorted(POINTS)
 
 

@@ -7,13 +7,14 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from jupyter_gpu_containers.errors import GpuContainersError
+from jupyter_gpu_containers.errors import GpuContainersError, KernelTimeoutError
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.gpu.health import GpuFailure
 from jupyter_gpu_containers.model.kernel.ending import (
     Circumstances,
     FullDisk,
     explain_exit,
+    last_words,
     tells_of_full_disk,
 )
 from jupyter_gpu_containers.model.kernel.usage import ContainerUsage
@@ -114,6 +115,16 @@ class Endings:
                 full_disks=full,
                 reason=self._reasons.get(kernel.seat.kernel_id),
             ),
+        )
+
+    async def silent(self, kernel: KernelContainer, timeout: float) -> KernelTimeoutError:
+        """Return that a kernel which runs did not answer within some seconds."""
+        tail = await self._backend.logs(kernel.container_id)
+        words = "" if tail else " It wrote nothing to its log."
+        return KernelTimeoutError(
+            f"The kernel did not answer within {timeout:g} seconds.{words}",
+            "If the image only starts slowly, raise c.GpuContainers.start_timeout.",
+            log=last_words(tail),
         )
 
     async def _full_disks(self, kernel: KernelContainer) -> tuple[FullDisk, ...]:

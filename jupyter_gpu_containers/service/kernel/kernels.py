@@ -13,30 +13,31 @@ from typing import Any
 from jupyter_gpu_containers.errors import (
     GpuContainersError,
     ImageNotFoundError,
-    KernelTimeoutError,
     LaunchCancelledError,
     UnavailableError,
 )
 from jupyter_gpu_containers.model.fitness.requirement_waiver import waiver_warning
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, Problem
-from jupyter_gpu_containers.model.image.user_packages import user_folders
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerExit
-from jupyter_gpu_containers.model.kernel.ending import last_words
 from jupyter_gpu_containers.model.kernel.environment import Environment
-from jupyter_gpu_containers.model.kernel.launch import Phase, Policy, Seat, make_container_spec
+from jupyter_gpu_containers.model.kernel.launch import Phase, Policy, Seat
 from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore
 from jupyter_gpu_containers.runtime.heartbeat import heartbeat
 from jupyter_gpu_containers.runtime.threads import in_thread
 from jupyter_gpu_containers.service.futures import from_thread
 from jupyter_gpu_containers.service.policy import Admission, Gate
+from jupyter_gpu_containers.service.pool.spares import Spares
+from jupyter_gpu_containers.service.pool.takeover import TIMEOUT as SPARE_TIMEOUT
+from jupyter_gpu_containers.service.pool.takeover import Begin, take_over
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
 
+from .blueprints import Blueprints
 from .claims import Claims
 from .endings import Endings
 from .runtimes import KernelRuntimes
 from .seats import Seats
-from .waivers import Waiver, Waivers
+from .waivers import Waivers
 
 Progress = Callable[..., None]  # (phase, **changes of the launch)
 
@@ -89,11 +90,12 @@ class Kernels:
     ) -> None:
         self._backend = backend
         self.runtimes = runtimes
-        self._facts = facts
-        self._waivers = waivers
+        self._blueprints = Blueprints(policy, runtimes, facts, waivers)
         self._gate = gate or Gate()
         self._claims = claims
         self.seats = seats
+        # containers that wait for kernels: there are some only where a pool makes them
+        self.spares = Spares(backend, claims, seats, self._blueprints, log=log)
         self._policy = policy
         self.endings = Endings(
             backend, pids_limit=policy.pids_limit, shm_size=policy.shm_size, log=log
@@ -110,6 +112,11 @@ class Kernels:
     def running(self) -> list[KernelContainer]:
         """Return the kernels of this process that answered, and whose end was not seen yet."""
         return [kernel for kernel in self._running.values() if not kernel.ended.done()]
+
+    @property
+    def starting(self) -> bool:
+        """Whether a start, or a restart, is in progress."""
+        return bool(self._starting)
 
     async def start(
         self,
@@ -258,26 +265,30 @@ class Kernels:
         admission: Admission,
     ) -> KernelContainer:
         progress(Phase.CREATING)
-        # before any GPU is claimed: nobody shall wait for one that only waits for a download
-        runtime = await self.runtimes.folder(environment) if self.runtimes else None
-        folders = await self._folders(environment, seat)
-        reached("kernel.prepared")
+        kernel = KernelContainer(
+            container_id="",
+            environment=environment,
+            seat=seat,
+            gpus=(),
+            memory=environment.memory or self._policy.memory,
+            heartbeat_url=heartbeat_url,
+            ended=concurrent.futures.Future(),
+        )
+        if (spare := self.spares.claim(seat)) is not None:
+            warm = replace(kernel, container_id=spare.container_id)
+
+            async def begin(hand_over: Begin) -> KernelContainer:
+                return await self._begin(warm, progress, admission, hand_over, SPARE_TIMEOUT)
+
+            done = await take_over(self.spares, seat, begin, self._log)
+            if done is not None:
+                return done
+            progress(Phase.CREATING)
         try:
-            waiver = await self._waiver(environment, seat)
-            claim = await self._claims.claim(
-                request,
-                lambda gpus, name: make_container_spec(
-                    environment,
-                    gpus,
-                    seat,
-                    self._policy,
-                    name,
-                    runtime,
-                    folders,
-                    waived=waiver(gpus) is not None,
-                ),
-                handover=replaced,
-            )
+            # before any GPU is claimed: nobody shall wait for one that only waits for a download
+            blueprint = await self._blueprints.of(environment, seat)
+            reached("kernel.prepared")
+            claim = await self._claims.claim(request, blueprint.make_spec, handover=replaced)
         except ImageNotFoundError as exc:
             raise ImageNotFoundError(
                 f"The image {environment.reference} of environment “{environment.display_name}” is "
@@ -286,44 +297,36 @@ class Kernels:
                 code="environment_image_missing",
             ) from exc
         reached("kernel.claimed")
-        reason = waiver(claim.gpus)
+        reason = blueprint.waiver(claim.gpus)
         if reason is not None:
             self._log.warning("%s: %s", environment.reference, reason.message)
-        kernel = KernelContainer(
-            container_id=claim.container_id,
-            environment=environment,
-            seat=seat,
-            gpus=claim.gpus,
-            memory=environment.memory or self._policy.memory,
-            heartbeat_url=heartbeat_url,
-            ended=concurrent.futures.Future(),
-            warnings=(waiver_warning(reason),) if reason is not None else (),
+        warnings = (waiver_warning(reason),) if reason is not None else ()
+        kernel = replace(
+            kernel, container_id=claim.container_id, gpus=claim.gpus, warnings=warnings
         )
+        return await self._begin(kernel, progress, admission)
+
+    async def _begin(
+        self,
+        kernel: KernelContainer,
+        progress: Progress,
+        admission: Admission,
+        hand_over: Begin | None = None,
+        timeout: float | None = None,
+    ) -> KernelContainer:
+        """Start what was created, or tell what waits; where it fails, the container is gone."""
         try:
             await admission.confirm(kernel.container_id)
             progress(
                 Phase.STARTING,
-                container_id=claim.container_id,
-                gpus=tuple(gpu.uuid for gpu in claim.gpus),
+                container_id=kernel.container_id,
+                gpus=tuple(gpu.uuid for gpu in kernel.gpus),
                 warnings=kernel.warnings,
             )
-            return await self._run(kernel, progress)
+            return await self._run(kernel, progress, hand_over, timeout)
         except BaseException:
             await asyncio.shield(self._abandon(kernel))
             raise
-
-    async def _folders(self, environment: Environment, seat: Seat) -> tuple[str, ...]:
-        facts = self._facts
-        if facts is None or seat.caller.uid == 0:
-            return ()
-        known = await asyncio.to_thread(facts.get, [environment.image_id])
-        return user_folders(known.get(environment.image_id), seat.caller.uid)
-
-    async def _waiver(self, environment: Environment, seat: Seat) -> Waiver:
-        if self._waivers is None:
-            return lambda gpus: None
-        own = {**self._policy.environment_variables, **seat.env}
-        return await self._waivers.of(environment, own)
 
     async def _abandon(self, kernel: KernelContainer) -> None:
         """Remove the container; its folders stay."""
@@ -335,21 +338,31 @@ class Kernels:
         except UnavailableError as exc:  # still claimed; the next reconciliation removes it
             self._log.warning("container %s will be removed later: %s", kernel.container_id, exc)
 
-    async def _run(self, kernel: KernelContainer, progress: Progress) -> KernelContainer:
-        """Start the container and wait for the first of: kernel answers, it ends, time is up."""
+    async def _run(
+        self,
+        kernel: KernelContainer,
+        progress: Progress,
+        hand_over: Begin | None = None,
+        timeout: float | None = None,
+    ) -> KernelContainer:
+        """Start the container and wait for the first of: kernel answers, it ends, time is up.
+
+        One that runs and waits for its kernel is not started, but told by ``hand_over``.
+        """
         kernel = replace(
             kernel, ended=self._backend.watch(kernel.container_id), began=time.monotonic()
         )
         self.endings.forget(kernel.seat.kernel_id, kernel.container_id)
         reached("kernel.start")
-        await self._backend.start(kernel.container_id)
+        await (hand_over() if hand_over is not None else self._backend.start(kernel.container_id))
         reached("kernel.started")
+        timeout = timeout or self._start_timeout
         answered = asyncio.ensure_future(self._answered(kernel))
         ended = asyncio.ensure_future(from_thread(kernel.ended))
         try:
             await asyncio.wait(
                 {answered, ended},
-                timeout=self._start_timeout,
+                timeout=timeout,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if answered.done():
@@ -357,7 +370,7 @@ class Kernels:
             elif ended.done():
                 raise await self.explain(kernel, answered=False)
             else:
-                raise await self._silent(kernel)
+                raise await self.endings.silent(kernel, timeout)
         finally:
             await _end(answered, ended)
         reached("kernel.answered")
@@ -375,15 +388,6 @@ class Kernels:
             await beat
         finally:
             await _end(beat)
-
-    async def _silent(self, kernel: KernelContainer) -> KernelTimeoutError:
-        tail = await self._backend.logs(kernel.container_id)
-        words = "" if tail else " It wrote nothing to its log."
-        return KernelTimeoutError(
-            f"The kernel did not answer within {self._start_timeout:g} seconds.{words}",
-            "If the image only starts slowly, raise c.GpuContainers.start_timeout.",
-            log=last_words(tail),
-        )
 
 
 async def _end(*tasks: asyncio.Future[None] | asyncio.Future[ContainerExit]) -> None:

@@ -20,7 +20,7 @@ from jupyter_gpu_containers.model.kernel.launch import Caller
 from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag, quick_argv
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.runtime.carried import KernelRuntime, RuntimeStore
-from jupyter_gpu_containers.runtime.carried_fetch import compile_command
+from jupyter_gpu_containers.runtime.carried_fetch import compile_command, is_present
 from jupyter_gpu_containers.service.futures import from_thread
 from jupyter_gpu_containers.service.recovery.signing import Signer
 
@@ -76,6 +76,20 @@ class KernelRuntimes:
             tag, python=environment.kernel.argv[0], image_id=environment.image_id
         )
         return _real(runtime.folder)
+
+    def can_wait(self, environment: Environment, folder: str | None) -> bool:
+        """Tell whether what starts the kernel in a container can wait for the kernel.
+
+        Parameters
+        ----------
+        environment : Environment
+        folder : str, optional
+            What `folder` returned.
+        """
+        if folder is None:
+            return False
+        # a runtime may have been prepared by an older version of this program
+        return environment.kernel.runtime is None or is_present(Path(folder))
 
     def _quick_start(self, environment: Environment) -> str | None:
         if quick_argv(environment.kernel.argv) is None:

@@ -61,7 +61,7 @@ class Seats:
         self.home_root = home_root
         self.caller = caller
         self.workspace = workspace
-        self._env_names = frozenset(env_names)
+        self.env_names = frozenset(env_names)
         self._private = tuple(private)
         self._owner = str(owner.Owner.current())
         self.server = ""  # the Jupyter server that kernels belong to, see `server_id`
@@ -108,9 +108,38 @@ class Seats:
             hidden=self._hidden(workspace, run_dir),
             nothing=os.path.join(os.path.dirname(home_dir), NOTHING),
             server=self.server,
-            env={**{k: v for k, v in env.items() if k in self._env_names}, **own_env},
+            env={**{k: v for k, v in env.items() if k in self.env_names}, **own_env},
         )
         self._taken[run_dir] = seat
+        return seat
+
+    def retake(
+        self,
+        seat: Seat,
+        *,
+        working_dir: str | None,
+        env: Mapping[str, str],
+        own_env: Mapping[str, str],
+        notebook: str = "",
+    ) -> Seat:
+        """Give a place that was taken ahead to the kernel that it waited for; see `take`.
+
+        Raises
+        ------
+        WorkspaceError
+            See `resolve_workspace`.
+        """
+        workspace, folder = resolve_workspace(self.workspace, working_dir)
+        seat = replace(
+            seat,
+            workspace=workspace,
+            working_dir=folder,
+            notebook=notebook,
+            hidden=self._hidden(workspace, seat.run_dir),
+            server=self.server,
+            env={**{k: v for k, v in env.items() if k in self.env_names}, **own_env},
+        )
+        self._taken[seat.run_dir] = seat
         return seat
 
     @property

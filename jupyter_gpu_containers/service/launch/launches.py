@@ -117,7 +117,7 @@ class Launches(LaunchBook):
         wanted = environment.gpus if environment else request.gpus
         if wanted and request.wait and not request.replaces:
             self._room.check_room()
-        launch_id = str(uuid.uuid4())
+        launch_id = self.new_id(environment.name if environment else "")
         launch = Launch(
             launch_id,
             environment=environment.name if environment else "",
@@ -132,6 +132,10 @@ class Launches(LaunchBook):
         self._put(launch)
         self._spawn(launch_id, self._work(launch_id, request))
         return launch
+
+    def new_id(self, environment_name: str) -> str:
+        """Return the id of a new kernel: that of a container which waits, else a fresh one."""
+        return self._kernels.spares.promise(environment_name) or str(uuid.uuid4())
 
     async def cancel(self, launch_id: str) -> None:
         """Give a launch up, or shut its kernel down; its GPUs are free when this returns."""

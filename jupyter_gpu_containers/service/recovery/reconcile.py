@@ -18,6 +18,7 @@ from jupyter_gpu_containers.errors import EngineUnreachableError, UnavailableErr
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container, ContainerStatus
+from jupyter_gpu_containers.model.kernel.spare import SPARE
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.service.kernel import owner
 
@@ -101,6 +102,8 @@ class Reconciler:
         self.server: str | None = None  # the name of this process's own, if it is one
         # whether this process drives the container, or is about to take it over
         self.drives: Callable[[Container], bool] = lambda container: False
+        # whether a container that was started ahead has become the kernel whose id it carries
+        self.is_taken: Callable[[str], bool] = lambda kernel_id: True
         self.on_removed: Callable[[Container, Problem | None], None] = lambda c, p: None
 
     def created(self, container_id: str, name: str) -> None:
@@ -187,7 +190,7 @@ class Reconciler:
         if self.drives(container) or not owner.is_dead(text.get(labels.OWNER, ""), running=running):
             return Fate.KEEP, None
         server = text.get(labels.SERVER, "")
-        if not server or status is ContainerStatus.CREATED:
+        if not server or status is ContainerStatus.CREATED or self.is_spare(container):
             return Fate.REMOVE, None  # nobody is to come; a late start finds no container
         own = server == self.server
         state = None if own or self._servers is None else self._servers.state(server)
@@ -199,6 +202,18 @@ class Reconciler:
         if running and self._waited(container, state) > self._grace:
             return Fate.REMOVE, NOT_RECOVERED
         return Fate.KEEP, None
+
+    def is_spare(self, container: Container) -> bool:
+        """Tell whether a container of ours waits for a kernel to come, and certainly is none yet.
+
+        Only the servers of this data folder tell that by their records.
+        """
+        text = container.labels
+        if text.get(labels.PURPOSE) != SPARE or not self.signer.is_ours(container):
+            return False
+        server = text.get(labels.SERVER, "")
+        known = server == self.server or (self._servers and self._servers.state(server))
+        return bool(known) and not self.is_taken(text.get(labels.KERNEL, ""))
 
     def is_abandoned(self, container: Container) -> bool:
         """Tell whether a container is ours and nobody drives it now, though one may come back."""

@@ -64,6 +64,10 @@ class Records:
             if record is not None and before.get(kernel_id) != sessions.get(kernel_id):
                 self.put(record.with_sessions(sessions.get(kernel_id, ())))
 
+    def has(self, kernel_id: str) -> bool:
+        """Tell whether there is a record of a kernel, of whichever server in this data folder."""
+        return is_kernel_id(kernel_id) and self._path(kernel_id).exists()
+
     def remove(self, kernel_id: str) -> None:
         """Forget a kernel; one that is not known is fine."""
         self._written.pop(kernel_id, None)

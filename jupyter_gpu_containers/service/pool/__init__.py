@@ -1,0 +1,1 @@
+"""Containers that wait, with the interpreter up, for kernels to come."""

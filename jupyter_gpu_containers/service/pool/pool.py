@@ -1,0 +1,189 @@
+"""Which environments have containers that wait, and for how long: only in a server, by its starts.
+
+A container is made ready for each of the environments that were started last, when no start is in
+progress; it is given up when its environment was not started for a while, and at once when memory
+is short. Environments with GPUs have none: a GPU that waits is a GPU that nobody can use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from jupyter_gpu_containers.errors import GpuContainersError
+from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
+from jupyter_gpu_containers.service.kernel.kernels import Kernels
+from jupyter_gpu_containers.service.launch.book import LaunchBook
+
+from .pressure import is_short_of_memory
+from .spares import Spare
+
+INTERVAL = 30.0  # seconds between two looks at the memory and at what is not used
+QUIET = 1.0  # seconds without a start before a container is made ready: starts come together
+
+
+@dataclass(frozen=True)
+class SpareRules:
+    """How much waits; by default nothing."""
+
+    each: int = 0  # containers for an environment
+    total: int = 2  # containers in all
+    unused: float = 1800.0  # seconds after an environment's last start
+
+
+@dataclass(frozen=True)
+class _Use:
+    """The last start of an environment."""
+
+    environment: Environment
+    own_env: Mapping[str, str]
+    at: float  # seconds, monotonic
+
+
+class Pool:
+    """Keeps spares for the kernels of a server.
+
+    Parameters
+    ----------
+    rules : SpareRules
+    kernels : Kernels
+    launches : LaunchBook
+    short_of_memory : callable, optional
+    quiet : float
+        Seconds.
+    clock : callable
+        Returns seconds, since whenever.
+    """
+
+    def __init__(
+        self,
+        rules: SpareRules,
+        kernels: Kernels,
+        launches: LaunchBook,
+        *,
+        short_of_memory: Callable[[], bool] = is_short_of_memory,
+        quiet: float = QUIET,
+        clock: Callable[[], float] = time.monotonic,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self.rules = rules
+        self._kernels = kernels
+        self._spares = kernels.spares
+        self._launches = launches
+        self._short_of_memory = short_of_memory
+        self._quiet = quiet
+        self._clock = clock
+        self._log = log or logging.getLogger(__name__)
+        self._recent: dict[str, _Use] = {}  # by environment, the last one last
+        self._wake: asyncio.Event | None = None
+        self._changed = self._clock()  # when a start last began or ended
+
+    async def run(self) -> None:
+        """Keep them until it is cancelled; what waits is gone then."""
+        if self.rules.each < 1:
+            return
+        self._wake = wake = asyncio.Event()
+        self._launches.on_change(self._follow)
+        try:
+            while True:
+                wake.clear()
+                try:
+                    rest = await self.look()
+                except Exception:  # noqa: BLE001  a bug in one look must not end the pool
+                    self._log.exception("looking at the containers that wait failed")
+                    rest = INTERVAL
+                try:
+                    await asyncio.wait_for(wake.wait(), rest)
+                except asyncio.TimeoutError:
+                    continue
+        finally:
+            self._wake = None
+            await asyncio.shield(self._spares.close())
+
+    async def look(self) -> float:
+        """Give up what is not wanted, make one that is; return seconds until the next look."""
+        for kernel_id in self._spares.promised:
+            launch = self._launches.find(kernel_id)
+            if launch is None or launch.phase.final:
+                self._spares.give_up_promised(kernel_id)
+        wanted = {} if self._short_of_memory() else self._wanted()
+        kept: dict[str, int] = {}
+        for spare in self._spares.free:
+            name = spare.environment.name
+            kept[name] = kept.get(name, 0) + 1
+            if not spare.waits:  # it would end again
+                self._log.info("%s cannot wait for kernels", spare.environment.display_name)
+                self._recent.pop(name, None)
+                wanted.pop(name, None)
+            if not spare.waits or kept[name] > wanted.get(name, 0):
+                kept[name] -= 1
+                self._spares.give_up(spare)
+        lacking = [name for name, number in wanted.items() if kept.get(name, 0) < number]
+        if not lacking:
+            return INTERVAL
+        calm = self._changed + self._quiet - self._clock()
+        if self._kernels.starting or calm > 0:
+            return max(calm, self._quiet)
+        await self._make(self._recent[lacking[0]])
+        return 0.0
+
+    def give_up(self) -> None:
+        """Give up all that waits, until kernels are started again."""
+        self._recent.clear()
+        for spare in self._spares.free:
+            self._spares.give_up(spare)
+
+    def _wanted(self) -> dict[str, int]:
+        """Return how many containers shall wait for each environment, the last one used first."""
+        old = self._clock() - self.rules.unused
+        self._recent = {name: use for name, use in self._recent.items() if use.at > old}
+        wanted: dict[str, int] = {}
+        room = self.rules.total
+        for name in reversed(self._recent):
+            if room < 1:
+                break
+            wanted[name] = min(self.rules.each, room)
+            room -= wanted[name]
+        return wanted
+
+    async def _make(self, use: _Use) -> None:
+        environment = use.environment
+        try:
+            spare = await self._spares.make(environment, use.own_env)
+        except GpuContainersError as exc:
+            self._log.info("none can wait for %s: %s", environment.display_name, exc)
+            spare = None
+        if spare is None:  # until it is started again
+            self._recent.pop(environment.name, None)
+        else:
+            self._look_at_end(spare)
+
+    def _look_at_end(self, spare: Spare) -> None:
+        loop = asyncio.get_running_loop()
+
+        def ended(_: object) -> None:  # in whichever thread
+            with contextlib.suppress(RuntimeError):  # the server has ended before
+                loop.call_soon_threadsafe(self._look_again)
+
+        spare.ended.add_done_callback(ended)
+
+    def _follow(self, launch: Launch) -> None:
+        """Note the starts, as a listener of launches."""
+        if launch.phase is Phase.RUNNING or not launch.phase.final:
+            self._changed = self._clock()
+        kernel = self._kernels.get(launch.id)
+        if launch.phase is Phase.RUNNING and kernel is not None and not kernel.gpus:
+            environment = kernel.environment
+            self._recent.pop(environment.name, None)
+            own = {k: v for k, v in kernel.seat.env.items() if k not in self._spares.variables}
+            self._recent[environment.name] = _Use(environment, own, self._clock())
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
