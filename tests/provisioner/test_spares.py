@@ -166,4 +166,4 @@ async def test_what_nobody_takes_is_given_up(room: Room) -> None:
     assert await spares.make(environment, {}) is not None
     await spares.close()
     assert await room.services.backend.containers(labels.VERSION) == []
-    assert spares.free == spares.promised == []
+    assert (spares.free, spares.promised) == ([], [])

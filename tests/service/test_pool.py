@@ -52,7 +52,7 @@ class Shelf:
     free: list[Waiting] = field(default_factory=list)
     promised: list[str] = field(default_factory=list)
     own: dict[str, str] = field(default_factory=dict)
-    given_up: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     refusing: Exception | None = None
     cannot_wait: bool = False
     made: int = 0
@@ -72,12 +72,15 @@ class Shelf:
 
     def give_up(self, spare: Waiting) -> None:
         self.free.remove(spare)
-        self.given_up.append(spare.environment.name)
+        self.gone.append(spare.environment.name)
         self.told.set()
+
+    async def given_up(self) -> None:
+        """All goes at once here."""
 
     def give_up_promised(self, kernel_id: str) -> None:
         self.promised.remove(kernel_id)
-        self.given_up.append(kernel_id)
+        self.gone.append(kernel_id)
 
     async def close(self) -> None:
         self.free.clear()
@@ -147,7 +150,7 @@ async def test_one_waits_for_each_that_was_started_last(house: House) -> None:
     assert await house.settle() == ["b", "c"]  # two in all: the one not used for longest goes
     house.start("k4", "a")
     assert await house.settle() == ["c", "a"]
-    assert house.shelf.given_up == ["a", "b"]
+    assert house.shelf.gone == ["a", "b"]
 
 
 async def test_what_was_taken_is_made_anew(house: House) -> None:
@@ -207,7 +210,7 @@ async def test_one_that_ends_is_not_made_again_until_it_is_started_again(house: 
     await house.settle()
     house.shelf.free[0].ended.set_result(ContainerExit(1))
     assert await house.settle() == []
-    assert (house.shelf.given_up, house.shelf.made) == (["a"], 1)
+    assert (house.shelf.gone, house.shelf.made) == (["a"], 1)
     house.start("k2", "a")
     assert await house.settle() == ["a"]
 
@@ -226,10 +229,10 @@ async def test_what_a_launch_did_not_take_is_given_up(house: House) -> None:
     house.begin("s1", "a")
     house.shelf.promised = ["s1", "s2"]
     await house.settle()
-    assert house.shelf.given_up == ["s2"]  # nobody has such a launch
+    assert house.shelf.gone == ["s2"]  # nobody has such a launch
     house.book.advance("s1", Phase.FAILED)
     await house.settle()
-    assert house.shelf.given_up == ["s2", "s1"]
+    assert house.shelf.gone == ["s2", "s1"]
 
 
 async def test_given_up_on_request_it_comes_back_with_the_next_start(house: House) -> None:
@@ -239,6 +242,15 @@ async def test_given_up_on_request_it_comes_back_with_the_next_start(house: Hous
     assert await house.settle() == []
     house.start("k2", "a")
     assert await house.settle() == ["a"]
+
+
+async def test_what_waits_is_no_reason_to_keep_an_image(house: House) -> None:
+    house.start("k1", "a")
+    await house.settle()
+    await house.pool.leave_image(f"sha256:{'1' * 64}")
+    assert await house.settle() == ["a"]
+    await house.pool.leave_image(environment("a").image_id)
+    assert await house.settle() == []
 
 
 async def test_it_looks_when_something_has_changed_and_clears_up_in_the_end() -> None:
@@ -251,7 +263,7 @@ async def test_it_looks_when_something_has_changed_and_clears_up_in_the_end() ->
     house.shelf.told.clear()
     house.shelf.free[0].ended.set_result(ContainerExit(1))
     await asyncio.wait_for(house.shelf.told.wait(), 10)
-    assert house.shelf.given_up == ["a"]
+    assert house.shelf.gone == ["a"]
     house.shelf.free.append(Waiting("s9", environment("z")))
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

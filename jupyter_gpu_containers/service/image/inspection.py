@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from jupyter_gpu_containers.errors import ImageInUseError, ImageNotFoundError, UnavailableError
@@ -76,6 +76,8 @@ class Inspection:
         self._speeds = speeds or Speeds()
         self._seen: dict[str, RemoteImage] = {}  # by familiar reference, as last asked
         self._learning: asyncio.Task[None] | None = None
+        # given an image's id: gives up what needs the image and is nobody's
+        self.before_removal: Callable[[str], Awaitable[None]] = _leave
 
     async def details(self, reference: str) -> ImageDetails:
         """Return all that can be told of one image: the engine's, else the registry's.
@@ -170,6 +172,7 @@ class Inspection:
         image = await self._backend.image(reference)
         others = set(image.references) - {familiar(reference)}
         if is_image_id(reference) or not others:
+            await self.before_removal(image.id)
             users = await self._users(image)
             if users and not force:
                 raise ImageInUseError(
@@ -272,6 +275,10 @@ class Inspection:
             for container in containers
             if container.image == image.id
         ]
+
+
+async def _leave(image_id: str) -> None:
+    """Nothing needs an image that is nobody's."""
 
 
 @dataclass(frozen=True)

@@ -97,10 +97,12 @@ class Pool:
                 except Exception:  # noqa: BLE001  a bug in one look must not end the pool
                     self._log.exception("looking at the containers that wait failed")
                     rest = INTERVAL
+                # not wait_for(), which before Python 3.12 loses a cancellation that comes with it
+                woken = asyncio.ensure_future(wake.wait())
                 try:
-                    await asyncio.wait_for(wake.wait(), rest)
-                except asyncio.TimeoutError:
-                    continue
+                    await asyncio.wait({woken}, timeout=rest)
+                finally:
+                    woken.cancel()
         finally:
             self._wake = None
             await asyncio.shield(self._spares.close())
@@ -137,6 +139,15 @@ class Pool:
         self._recent.clear()
         for spare in self._spares.free:
             self._spares.give_up(spare)
+
+    async def leave_image(self, image_id: str) -> None:
+        """Give up what waits in containers of an image; they are gone when this returns."""
+        users = {n for n, use in self._recent.items() if use.environment.image_id == image_id}
+        self._recent = {n: use for n, use in self._recent.items() if n not in users}
+        for spare in self._spares.free:
+            if spare.environment.image_id == image_id:
+                self._spares.give_up(spare)
+        await self._spares.given_up()
 
     def _wanted(self) -> dict[str, int]:
         """Return how many containers shall wait for each environment, the last one used first."""
