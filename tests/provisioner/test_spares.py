@@ -15,9 +15,11 @@ from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.cli.kernels import kernel_rows
 from jupyter_gpu_containers.errors import PolicyError, WorkspaceError
 from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.model.kernel.spare import PIPE_FILE, SPARE
+from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.service.kernel.seats import write_anew
 from jupyter_gpu_containers.service.pool.spares import Spare
 from tests.kernels import Kernel, running
@@ -31,6 +33,11 @@ def room(any_room: Room, monkeypatch: pytest.MonkeyPatch) -> Room:
     # processes can wait as well as containers; a demonstration only has no use for it
     monkeypatch.setattr(MemoryBackend, "demo", False)
     return any_room
+
+
+async def mine(room: Room) -> list[Container]:
+    """Return this process's containers: others use the same engine."""
+    return await room.services.backend.containers(f"{labels.OWNER}={Owner.current()}")
 
 
 async def waiting(room: Room) -> tuple[Environment, Spare]:
@@ -90,7 +97,7 @@ async def test_nothing_of_anybody_lies_in_it_before_it_is_taken(room: Room) -> N
     try:
         _, spare = await waiting(room)
         assert sorted(os.listdir(spare.seat.run_dir)) == ["hosts", "owner", PIPE_FILE]
-        (container,) = await room.services.backend.containers(labels.VERSION)
+        (container,) = await mine(room)
         assert container.labels[labels.PURPOSE] == SPARE
         assert container.labels.get(labels.NOTEBOOK, "") == ""
         assert spare.key.env.get("ACCESS_CODE") is None
@@ -119,7 +126,7 @@ async def test_what_does_not_fit_is_removed_and_the_kernel_starts_all_the_same(
     async with taking(room, spare) as kernel:
         assert await kernel.run("1 + 1") == "2"
         assert await kernel.container_id() != spare.container_id
-        (container,) = await room.services.backend.containers(labels.VERSION)
+        (container,) = await mine(room)
         assert container.labels[labels.PURPOSE] == "kernel"
         assert room.services.launches.get(spare.kernel_id).phase is Phase.RUNNING
 
@@ -130,7 +137,6 @@ async def test_a_start_that_is_refused_leaves_nothing_of_it(room: Room, what: st
         room.configure(max_kernels_per_user=1)
         become_server(room)
     environment, spare = await waiting(room)
-    services = room.services
     if what == "outside the workspace":
         with pytest.raises(WorkspaceError):
             await AsyncKernelManager(kernel_name=environment.name).start_kernel(
@@ -141,9 +147,9 @@ async def test_a_start_that_is_refused_leaves_nothing_of_it(room: Room, what: st
             manager = AsyncKernelManager(kernel_name=environment.name)
             with pytest.raises(PolicyError):
                 await manager.start_kernel(kernel_id=spare.kernel_id, cwd=str(room.workspace))
-            (container,) = await services.backend.containers(labels.VERSION)
+            (container,) = await mine(room)
             assert container.id != spare.container_id
-    assert await services.backend.containers(labels.VERSION) == []
+    assert await mine(room) == []
 
 
 async def test_one_that_was_taken_counts_as_the_kernel_that_it_is(room: Room) -> None:
@@ -152,7 +158,8 @@ async def test_one_that_was_taken_counts_as_the_kernel_that_it_is(room: Room) ->
     environment, spare = await waiting(room)
     async with taking(room, spare) as kernel:
         assert await kernel.container_id() == spare.container_id
-        (row,) = await kernel_rows(room.services)
+        rows = await kernel_rows(room.services)
+        (row,) = [row for row in rows if row.container_id == spare.container_id]
         assert (row.purpose, row.kernel_id) == ("kernel", spare.kernel_id)
         with pytest.raises(PolicyError):
             await AsyncKernelManager(kernel_name=environment.name).start_kernel(
@@ -165,5 +172,5 @@ async def test_what_nobody_takes_is_given_up(room: Room) -> None:
     spares = room.services.kernels.spares
     assert await spares.make(environment, {}) is not None
     await spares.close()
-    assert await room.services.backend.containers(labels.VERSION) == []
+    assert await mine(room) == []
     assert (spares.free, spares.promised) == ([], [])
