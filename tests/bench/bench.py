@@ -20,8 +20,8 @@ from .peers import Peers
 from .place import Place
 from .rounds import Gate
 
-REST = 1.5  # seconds without a change of our containers after which the spare ones are there
-PATIENCE = 30.0  # seconds to wait for that
+REST = 2.5  # seconds without a change of our containers after which the spare ones are there
+PATIENCE = 40.0  # seconds to wait for that
 
 
 @dataclass

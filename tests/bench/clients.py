@@ -36,10 +36,11 @@ class Client:
     async def open(place: Place, contender: Contender) -> Client:
         """Start it and have it import what it needs."""
         log = (place.folder / "clients.log").open("ab")
-        polite = ["--polite"] if contender.polite else []
+        options = {"--polite": contender.polite, "--warm": contender.warm}
+        chosen = [name for name, wanted in options.items() if wanted]
         with log:
             process = await asyncio.create_subprocess_exec(
-                *(contender.python, str(PROGRAM), contender.kernel, *polite),
+                *(contender.python, str(PROGRAM), contender.kernel, *chosen),
                 cwd=place.workspace,
                 env=contender.environment(place),
                 stdin=subprocess.PIPE,

@@ -22,7 +22,8 @@ COLD_BRIDGE = "container, internet access"
 CARRIED = "container, kernel carried in"
 WARM = "container, warm"
 
-SPARES = "spare_kernels"  # the setting that keeps containers ready; absent in older versions
+# the settings that keep containers ready; a version without the first has none
+SPARES, MOST_SPARES = "spare_kernels", "max_spare_kernels"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,6 @@ def ours(
 ) -> Contender:
     """Containers of ours; with spares the setting of that name."""
     settings: dict[str, Any] = {"network": network}
-    if has_spares():
-        settings[SPARES] = spares
+    there = GpuContainers.class_trait_names()
+    settings |= {name: spares for name in (SPARES, MOST_SPARES) if name in there}
     return Contender(title, kernel, settings=settings, image=image, warm=spares > 0)

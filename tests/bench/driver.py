@@ -3,7 +3,7 @@
 It runs in the contender's Python and so needs jupyter_client alone. A line of its input is a JSON
 object ``{"do": NAME, ...}``; each is answered by one: figures in seconds, or ``{"error": ...}``.
 
-    driver.py KERNEL [--polite]
+    driver.py KERNEL [--polite] [--warm]
 """
 
 from __future__ import annotations
@@ -36,11 +36,15 @@ class Driver:
         The kernelspec's name.
     polite : bool
         Kernels are asked to end. Otherwise they are ended at once, as by a page that closes them.
+    warm : bool
+        Containers of ours are kept ready, and taken, as a server of ours does both.
     """
 
-    def __init__(self, kernel: str, *, polite: bool) -> None:
+    def __init__(self, kernel: str, *, polite: bool, warm: bool) -> None:
         self._kernel = kernel
         self._polite = polite
+        self._warm = warm
+        self._pool: asyncio.Task[None] | None = None
         self._running: list[tuple[AsyncKernelManager, AsyncKernelClient]] = []
 
     async def prepare(self) -> dict[str, Any]:
@@ -51,7 +55,19 @@ class Driver:
         factory = KernelProvisionerFactory.instance(parent=manager)
         if factory.is_provisioner_available(manager.kernel_spec):
             factory.provisioners[name].load()
+        if self._warm:
+            from jupyter_gpu_containers.config import shared_services
+
+            services: Any = shared_services()
+            self._pool = asyncio.ensure_future(services.pool.run())
         return {}
+
+    async def close(self) -> None:
+        """End what is left, and what waits."""
+        await self.stop()
+        if self._pool is not None:
+            self._pool.cancel()
+            await asyncio.wait({self._pool})
 
     async def start(self, count: int) -> dict[str, Any]:
         """Start kernels at the same moment, until each has answered ``1+1``."""
@@ -131,12 +147,13 @@ class Driver:
 
     async def _start(self, began: float) -> dict[str, float]:
         manager = AsyncKernelManager(kernel_name=self._kernel)
-        await asyncio.wait_for(
-            manager.start_kernel(
-                cwd=os.getcwd(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            ),
-            TIMEOUT,
+        options: dict[str, Any] = {"cwd": os.getcwd()}
+        if promised := self._promised():
+            options["kernel_id"] = promised
+        starting = manager.start_kernel(
+            **options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        await asyncio.wait_for(starting, TIMEOUT)
         started = perf_counter()
         client = manager.client()
         client.start_channels(stdin=False, hb=False, control=False)
@@ -152,6 +169,16 @@ class Driver:
             "info": ready - began,
             **_phases(manager),
         }
+
+    def _promised(self) -> str | None:
+        """Return the id of a kernel for which a container waits, as a server asks for it."""
+        if not self._warm:
+            return None
+        from jupyter_gpu_containers.config import shared_services
+
+        services: Any = shared_services()
+        promised: str | None = services.kernels.spares.promise(self._kernel)
+        return promised
 
     async def _hears(self, client: AsyncKernelClient) -> None:
         """Make sure that the subscription to the kernel's output has arrived there."""
@@ -199,7 +226,7 @@ def _phases(manager: AsyncKernelManager) -> dict[str, float]:
 
 async def main() -> None:
     """Do what is asked, one thing after the other, until the input ends."""
-    driver = Driver(sys.argv[1], polite="--polite" in sys.argv)
+    driver = Driver(sys.argv[1], polite="--polite" in sys.argv, warm="--warm" in sys.argv)
     # whatever a contender prints must not come between the answers
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -211,7 +238,7 @@ async def main() -> None:
         except Exception as exc:  # noqa: BLE001  told to who asked
             answer = {"error": f"{type(exc).__name__}: {exc}"}
         print(json.dumps(answer), file=answers, flush=True)
-    await driver.stop()
+    await driver.close()
 
 
 if __name__ == "__main__":
