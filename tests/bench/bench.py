@@ -84,10 +84,12 @@ class Bench:
         """Bring the engine to rest after a sample: remove leftovers, await spare containers."""
         if contender.peer and self.peers is not None:
             await asyncio.to_thread(self.peers.sweep, contender)
-        if contender.warm:
-            await self._refilled()
+        await self.refilled(contender)
 
-    async def _refilled(self) -> None:
+    async def refilled(self, contender: Contender) -> None:
+        """Await the spare containers of a contender that has them."""
+        if not contender.warm:
+            return
         began = changed = monotonic()
         before = await asyncio.to_thread(self._running)
         while monotonic() - changed < REST and monotonic() - began < PATIENCE:

@@ -109,6 +109,7 @@ class Lives:
                 return
         finally:
             channel.close()
+        await self._bench.refilled(self._contender)
         await self._step("restart", self._restart(server, kernel), sample)
 
     async def _step(self, name: str, doing: Any, sample: Sample) -> bool:
