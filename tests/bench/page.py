@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page, Response, Route, async_playwright
+from playwright.async_api import BrowserContext, CDPSession, Page, Response, Route, async_playwright
 
 from tests.ui.server import ASSETS, TOKEN, LabServer, lab_server
 from tests.ui.stage import samples as s
@@ -33,6 +33,7 @@ TIMEOUT = 120_000  # milliseconds
 SIZE = {"width": 1280, "height": 800}
 DISABLED, CLOSED, OPEN = "extension disabled", "panel closed", "panel open"
 EMPTY = "an empty page"
+THREAD_TIME = {"timeDomain": "threadTicks"}  # of the processor: other load is not counted
 
 # When JupyterLab is there, and when our panel shows its first GPU: each once it is on the screen.
 _WATCH = """() => {
@@ -134,13 +135,18 @@ async def _start(context: BrowserContext, lab: LabServer, case: str) -> Sample:
             row = f"{PANEL} [aria-label=GPUs] li"
             await page.add_init_script(f"({_WATCH.replace('ROW', json.dumps(row))})()")
             session = await context.new_cdp_session(page)
-            await session.send("Performance.enable")
+            await session.send("Performance.enable", THREAD_TIME)
             await _open(page, lab, case)
             found = await page.evaluate("window.seen")
             await page.wait_for_load_state("networkidle")
-            metrics = (await session.send("Performance.getMetrics"))["metrics"]
-            busy = next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+            busy = await _busy(session)
             return {name: ms / 1000 for name, ms in found.items()} | {"busy": busy}
+
+
+async def _busy(session: CDPSession) -> float:
+    """Return what the page's main thread has computed, in seconds of processor time."""
+    metrics = (await session.send("Performance.getMetrics"))["metrics"]
+    return float(next(m["value"] for m in metrics if m["name"] == "TaskDuration"))
 
 
 async def _open(page: Page, lab: LabServer, case: str) -> None:
@@ -214,10 +220,13 @@ async def _scroll(page: Page, what: str) -> Sample:
         "speed": SPEED,
         "preventFling": True,
     }
+    await session.send("Performance.enable", THREAD_TIME)
+    before = await _busy(session)
     await page.evaluate(_FRAMES)
     await session.send("Input.synthesizeScrollGesture", {**gesture, "yDistance": -DISTANCE})
     await page.evaluate("window.scrolling = false")
     frames = sorted(await page.evaluate("window.frames_"))
+    busy = await _busy(session) - before
     await session.send(
         "Input.synthesizeScrollGesture", {**gesture, "yDistance": DISTANCE, "speed": 100_000}
     )
@@ -226,6 +235,7 @@ async def _scroll(page: Page, what: str) -> Sample:
         "median": frames[len(frames) // 2] / 1000,
         "p95": frames[int(len(frames) * 0.95)] / 1000,
         "per_second": 1000 * len(frames) / sum(frames),
+        "busy": busy / len(frames),
     }
 
 
