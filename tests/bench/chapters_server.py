@@ -40,9 +40,10 @@ What the front end adds to JupyterLab in {browser}, headless, on the memory back
 {when}, load average {load}, {rounds} interleaved rounds; times are medians in milliseconds.
 
 JupyterLab's start is from the navigation until it is restored and painted; the caches are warm.
-“More” is more than without the extension; “painted” is the first GPU in the panel that was open when
-the page was left. “Busy” is processor time of the page's main thread until nothing was asked for any
-more, which other load disturbs least. The goal is that the panel adds at most 50 ms to the start.
+“More” is more than without the extension; “painted” is the first GPU in the panel that was open
+when the page was left. “Busy” is processor time of the page's main thread until nothing was asked
+for any more, which other load disturbs least. The goal is that the panel adds at most 50 ms to the
+start.
 """
 
 SCROLLING = """\
