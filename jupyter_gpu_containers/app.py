@@ -132,6 +132,7 @@ class GpuContainersApp(ExtensionApp):
             self.services.reattach.begin(ServerAdopter(self._server))
         self.services.launches.resume(self.services.reattach.cleared)
         self.services.watch_changes()
+        self.services.kernels.removals.background = True
         self._watching = asyncio.ensure_future(self.services.kernel_watch.run())
         self._culling = asyncio.ensure_future(self.services.idle.run())
         if self._server_id is not None:  # else nobody could tell them from kernels
@@ -150,6 +151,7 @@ class GpuContainersApp(ExtensionApp):
         await self.services.inspection.close()
         await self.services.launches.close()
         await self.services.kernels.cancel_all()  # starts that pages asked Jupyter for
+        await self.services.kernels.removals.close()  # those of Jupyter's own shutdown it awaits
         tasks = (self._reconciling, self._watching, self._culling, self._pooling)
         background = {task for task in tasks if task is not None}
         for task in background:

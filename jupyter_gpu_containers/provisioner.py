@@ -90,6 +90,7 @@ class ContainerProvisioner(KernelProvisionerBase):
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Make the run directory and lead the kernel's channels into it; before each (re)start."""
         environment = self._environment()
+        await self._services.kernels.removals.settled(self.kernel_id)  # of its former life
         session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
         self._services.launches.begin(self.kernel_id, environment, self._notebook(session))
         try:
@@ -291,13 +292,14 @@ class ContainerProvisioner(KernelProvisionerBase):
     async def cleanup(self, restart: bool = False) -> None:
         """Remove the container and free its GPUs, unless the kernel is being restarted.
 
-        jupyter_client calls it last in a shutdown, and also for kernels that never ran.
+        jupyter_client calls it last in a shutdown, and also for kernels that never ran. In a server
+        it returns before the removal has ended, see `service.kernel.removals`.
         """
         if restart:
             return
         if self._seat is not None:
             self._services.launches.end(self.kernel_id)
-        await self._clear()
+        await self._services.kernels.removals.begin(self.kernel_id, self._clear())
 
     async def get_provisioner_info(self) -> dict[str, Any]:
         """Return what a manager would need to find the kernel again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -87,6 +87,8 @@ class Gate(ImageGate):
         self._network = network
         self._mounts = mounts
         self._is_spare = is_spare
+        # replaced where kernels' containers are removed while nobody waits: they count till then
+        self.settled: Callable[[], Awaitable[None]] = _at_once
         self._lock = threading.Lock()
         self._admitted: dict[str, KernelRequest] = {}  # by kernel, of starts in progress
 
@@ -213,6 +215,7 @@ class Gate(ImageGate):
         if not any(rules.limits_users for rules in self.rules):
             return
         assert self._backend is not None
+        await self.settled()
         standing = [
             container
             for container in await self._backend.containers(labels.VERSION)
@@ -247,3 +250,7 @@ class Gate(ImageGate):
             and not self._is_spare(container)
         )
         return is_kernel and text.get(labels.USER) == self._user and self._signer.is_ours(container)
+
+
+async def _at_once() -> None:
+    """Nothing is in progress."""

@@ -183,7 +183,7 @@ def test_in_a_shutdown(room: Room, servers: list[Server], point: str) -> None:
     name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
     kernel_id = first.session(name)["kernel"]["id"]
     first.reached(kernel_id, "running")
-    with pytest.raises(requests.ConnectionError):
+    with contextlib.suppress(requests.ConnectionError):  # it may be answered before the removal
         first.request("DELETE", f"/api/kernels/{kernel_id}")
     assert first.process.wait(60) == SIGKILL_EXIT
     first.wait(1)

@@ -129,8 +129,8 @@ def test_twice(room: Room, servers: list[Server], first: Server) -> None:
     servers.append(server := Server(room))
     recovered(server, kernel_id)
     server.request("DELETE", f"/api/kernels/{kernel_id}")
-    assert room.containers() == []
     assert server.terminate() == 0
+    assert room.containers() == []
     assert records(room) == []
 
 

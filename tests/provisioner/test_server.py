@@ -119,7 +119,7 @@ def test_switch_twice(server: Server) -> None:
         server.request("DELETE", f"/api/kernels/{kernel_id}")
         kernel_id = launch["kernel_id"]
         assert server.kernels() == [kernel_id]
-        assert len(server.room.containers()) == 1
+        server.until(lambda: len(server.room.containers()) == 1)
     page = server.connect(kernel_id)
     assert page.run("import sys; print(*sys.version_info[:2])") == "3 11"
     page.close()

@@ -35,6 +35,7 @@ from jupyter_gpu_containers.service.recovery.crashpoints import reached
 from .blueprints import Blueprints
 from .claims import Claims
 from .endings import Endings
+from .removals import Removals
 from .runtimes import KernelRuntimes
 from .seats import Seats
 from .waivers import Waivers
@@ -100,6 +101,8 @@ class Kernels:
         self.endings = Endings(
             backend, pids_limit=policy.pids_limit, shm_size=policy.shm_size, log=log
         )
+        self.removals = Removals(log)
+        self._gate.settled = self.removals.settled
         self._start_timeout = start_timeout
         self._log = log or logging.getLogger(__name__)
         self._starting: dict[str, asyncio.Task[KernelContainer]] = {}

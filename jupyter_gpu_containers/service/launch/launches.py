@@ -140,7 +140,8 @@ class Launches(LaunchBook):
     async def cancel(self, launch_id: str) -> None:
         """Give a launch up, or shut its kernel down; its GPUs are free when this returns."""
         launch = self.get(launch_id)
-        if launch.phase.final:
+        if launch.phase.final:  # by another shutdown, whose end may be yet to come
+            await self._kernels.removals.settled(launch_id)
             return
         task = None if launch.phase is Phase.RUNNING else self._tasks.get(launch_id)
         if not self._kernels.cancel(launch_id) and task is not None:
@@ -149,6 +150,7 @@ class Launches(LaunchBook):
             await asyncio.wait({task})
         elif self.door is not None:
             await self.door.stop(launch_id)
+        await self._kernels.removals.settled(launch_id)
 
     async def close(self) -> None:
         """Give up everything that is in progress; running kernels are Jupyter's to end.

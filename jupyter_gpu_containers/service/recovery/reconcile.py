@@ -97,6 +97,7 @@ class Reconciler:
         self.doomed: set[str] = set()
         self._names: dict[str, str] = {}  # by id, of what this process has created
         self._released: dict[str, None] = {}  # the latest names of those that it released
+        self._releasing: list[str] = []  # ids, once for everybody who waits for the removal
         self._seen: dict[str, float] = {}  # when a container was first seen without a driver
         self._told: set[str] = set()  # foreign containers that the log names already
         self.server: str | None = None  # the name of this process's own, if it is one
@@ -127,9 +128,13 @@ class Reconciler:
             self._released[name] = None
             if len(self._released) > REMEMBERED:
                 del self._released[next(iter(self._released))]
-        reached("release.begin")
-        await self._backend.remove(container_id)
-        reached("release.removed")
+        self._releasing.append(container_id)
+        try:
+            reached("release.begin")
+            await self._backend.remove(container_id)
+            reached("release.removed")
+        finally:
+            self._releasing.remove(container_id)
         self.doomed.discard(container_id)
 
     async def sweep(self) -> Swept:
@@ -148,9 +153,11 @@ class Reconciler:
             if fate is not Fate.REMOVE:
                 swept.standing.append(container)
                 continue
-            self._log.warning(
-                "removing %s: %s", container.name, why.message if why else "nobody drives it"
-            )
+            going = container.id in self._releasing  # it is only waited for
+            if not going:
+                self._log.warning(
+                    "removing %s: %s", container.name, why.message if why else "nobody drives it"
+                )
             try:
                 await self.release(container.id)
             except EngineUnreachableError:
@@ -158,6 +165,8 @@ class Reconciler:
             except UnavailableError as exc:  # its GPUs stay busy; those of others do not
                 self._log.error("%s cannot be removed yet: %s", container.name, exc)
                 swept.standing.append(container)
+                continue
+            if going:
                 continue
             self.on_removed(container, why)
             reached("sweep.removed")
