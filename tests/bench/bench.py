@@ -20,7 +20,9 @@ from .peers import Peers
 from .place import Place
 from .rounds import Gate
 
-REST = 2.5  # seconds without a change of our containers after which the spare ones are there
+# Seconds without a change of our containers after which no more spare ones are expected: with as
+# many as are wanted, for their interpreters; and with fewer, for which there may be reasons.
+SHORT_REST, REST = 0.7, 2.5
 PATIENCE = 40.0  # seconds to wait for that
 
 
@@ -86,13 +88,17 @@ class Bench:
             await asyncio.to_thread(self.peers.sweep, contender)
         await self.refilled(contender)
 
-    async def refilled(self, contender: Contender) -> None:
-        """Await the spare containers of a contender that has them."""
-        if not contender.warm:
+    async def refilled(self, contender: Contender, *, running: int = 0) -> None:
+        """Await the spare containers of a contender that has them, beside its running kernels."""
+        if not contender.spares:
             return
+        wanted = contender.spares + running
         began = changed = monotonic()
         before = await asyncio.to_thread(self._running)
-        while monotonic() - changed < REST and monotonic() - began < PATIENCE:
+        while monotonic() - began < PATIENCE:
+            rest = SHORT_REST if len(before) >= wanted else REST
+            if monotonic() - changed > rest:
+                break
             await asyncio.sleep(0.1)
             after = await asyncio.to_thread(self._running)
             if after != before:

@@ -13,6 +13,7 @@ from .rounds import Case, Sample, interleave
 
 COUNTS = (10, 20)
 RARELY = 3  # what takes long has a sample every third round
+RARELY_OF_MANY = 2
 
 
 async def measure(bench: Bench) -> dict[str, Any]:
@@ -26,9 +27,9 @@ async def measure(bench: Bench) -> dict[str, Any]:
         cases: dict[str, Case] = {
             one.title: partial(_burst, bench, clients, one, count) for one in contenders
         }
-        rarely = {one.title: RARELY for one in contenders if one.peer}
         rounds = bench.rounds if count == COUNTS[0] else max(1, bench.rounds // RARELY)
-        every = rarely if count == COUNTS[0] else {}
+        seldom = RARELY if count == COUNTS[0] else RARELY_OF_MANY
+        every = {one.title: seldom for one in contenders if one.peer}
         try:
             samples = await interleave(cases, rounds, bench.gate, settle=0.5, every=every)
         finally:

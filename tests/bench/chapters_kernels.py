@@ -41,8 +41,8 @@ returned. Each contender has a server of its own. What another product cannot do
 
 BURSTS = """\
 Kernels asked for at the same moment in one client process, until the last one has answered `1+1`.
-For “warm” as many containers wait. Other products, and all with 20, have a sample every third
-round.
+For “warm” as many containers wait. What takes long, other products and all with 20, has fewer
+samples.
 """
 
 TRAFFIC = """\

@@ -14,7 +14,7 @@ from .contenders import Contender
 from .place import Place
 
 PROGRAM = Path(__file__).with_name("driver.py")
-PATIENCE = 90.0  # seconds for an answer; what it does has shorter limits of its own
+PATIENCE = 150.0  # seconds for an answer; what it does has shorter limits of its own
 
 
 class FailedError(Exception):
@@ -36,7 +36,7 @@ class Client:
     async def open(place: Place, contender: Contender) -> Client:
         """Start it and have it import what it needs."""
         log = (place.folder / "clients.log").open("ab")
-        options = {"--polite": contender.polite, "--warm": contender.warm}
+        options = {"--polite": contender.polite, "--warm": contender.spares > 0}
         chosen = [name for name, wanted in options.items() if wanted]
         with log:
             process = await asyncio.create_subprocess_exec(

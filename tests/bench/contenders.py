@@ -44,8 +44,8 @@ class Contender:
         More variables of the process that starts it.
     image : str
         Its containers' image, by which what they leave behind is found; "": no containers.
-    warm : bool
-        Containers are kept ready for it, and are made again after each sample.
+    spares : int
+        How many containers are kept ready for it, and are made again after each sample.
     peer : bool
         Somebody else's product: what fails is its own affair, and said in the table.
     polite : bool
@@ -60,7 +60,7 @@ class Contender:
     settings: dict[str, Any] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     image: str = ""
-    warm: bool = False
+    spares: int = 0
     peer: bool = False
     polite: bool = False
     fresh: bool = False
@@ -97,4 +97,4 @@ def ours(
     settings: dict[str, Any] = {"network": network}
     there = GpuContainers.class_trait_names()
     settings |= {name: spares for name in (SPARES, MOST_SPARES) if name in there}
-    return Contender(title, kernel, settings=settings, image=image, warm=spares > 0)
+    return Contender(title, kernel, settings=settings, image=image, spares=spares)

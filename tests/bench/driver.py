@@ -22,7 +22,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
-TIMEOUT = 40.0  # seconds for anything
+TIMEOUT = 60.0  # seconds for anything
 OURS = "jupyter_gpu_containers"
 WHERE = "(__import__('os').readlink('/proc/self/ns/pid'), __import__('os').getpid())"
 

@@ -20,7 +20,7 @@ from .contenders import COLD_BRIDGE, Contender
 from .rounds import Case, Sample, interleave
 
 KERNELS = 6
-ROUNDS = 5  # at most: memory hardly varies
+ROUNDS = 3  # at most: memory hardly varies
 SETTLE = 1.5  # seconds until kernels have done what their start left to the background
 SHIMS = ("containerd-shim", "conmon")
 PROXIES = ("docker-proxy", "rootlessport")

@@ -19,6 +19,7 @@ WITH_EXTENSION = "native, server with the extension"
 MARK = "mark = 1"
 UNMARKED = "assert 'mark' not in globals(), 'the old kernel still answers'"
 SLEEP = "print('begun', flush=True)\nimport time\ntime.sleep(60)"
+PEERS_EVERY = 2  # rounds: each of their lives takes seconds
 # a peer whose kernel does not come back is not waited for longer than need be
 IMPATIENT = "--MappingKernelManager.kernel_info_timeout=15"
 
@@ -32,7 +33,8 @@ async def measure(bench: Bench) -> dict[str, Any]:
         for one in lives.values():
             await one.open()
         cases: dict[str, Case] = {title: partial(one.sample) for title, one in lives.items()}
-        samples = await interleave(cases, bench.rounds, bench.gate)
+        every = {one.title: PEERS_EVERY for one in contenders if one.peer}
+        samples = await interleave(cases, bench.rounds, bench.gate, every=every)
     finally:
         for one in lives.values():
             one.close()
@@ -109,7 +111,7 @@ class Lives:
                 return
         finally:
             channel.close()
-        await self._bench.refilled(self._contender)
+        await self._bench.refilled(self._contender, running=1)
         await self._step("restart", self._restart(server, kernel), sample)
 
     async def _step(self, name: str, doing: Any, sample: Sample) -> bool:

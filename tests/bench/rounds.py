@@ -99,7 +99,8 @@ async def interleave(
     settle : float
         Seconds after each sample in which what it left to the background comes to its end.
     every : mapping
-        Cases that are so slow that only every third round, say, has a sample of theirs.
+        Cases that are so slow that only every third round, say, has a sample of theirs; and none
+        of theirs is dropped.
     """
     samples = Samples({name: [] for name in cases})
     rng = random.Random(1)
@@ -107,7 +108,8 @@ async def interleave(
         order = list(cases)
         rng.shuffle(order)
         for name in order:
-            if number > 0 and number % (every or {}).get(name, 1):
+            seldom = (every or {}).get(name, 1)
+            if number % seldom or (number < 0 and seldom > 1):
                 continue
             sample = await _sample(name, cases[name], gate, samples, settle)
             if sample is not None and number >= 0:

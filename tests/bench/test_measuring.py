@@ -32,7 +32,10 @@ def test_slow_case_has_fewer_samples_and_a_failing_one_its_words() -> None:
     assert {name: len(samples) for name, samples in found.cases.items()} == {
         "often": 4, "rarely": 2, "bad": 0
     }  # fmt: skip
-    assert calls.count("often") >= 5  # with the round whose samples are dropped
+    # with the round whose samples are dropped, in which slow ones are left out; a busy machine has
+    # samples taken anew
+    assert calls.count("often") >= 5
+    assert calls.count("rarely") >= 2
     assert found.failures == {"bad": "no such kernel"}
     assert found.errors == ["bad: RuntimeError('no such kernel')"] * 5
 
