@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -29,7 +30,7 @@ from jupyter_gpu_containers.errors import (
 from jupyter_gpu_containers.service.pacing import next_turn
 from jupyter_gpu_containers.service.services import Services
 
-from . import contract
+from . import answers, contract
 
 _MADE_UP = re.compile("[0-9a-f]{32}")  # name of an anonymous user (jupyter_server.auth.identity)
 MAX_BODY = 64 << 10  # bytes
@@ -180,6 +181,42 @@ class BaseHandler(ExtensionHandlerMixin, APIHandler):
         self.set_status(status)
         self.set_header("Location", url_path_join(self.base_url, PREFIX, *path))
         self.finish(model)
+
+    async def answer(
+        self,
+        model: dict[str, Any] | str,
+        *,
+        compress: bool = True,
+        media_type: str = "application/json",
+    ) -> None:
+        """Finish with what pages ask for again: 304 where theirs is the same, gzip where it pays.
+
+        Parameters
+        ----------
+        model : dict or str
+        compress : bool
+            False where somebody else's secrets may be in it (a kernel's output): its length would
+            tell of them to who can have words of his own put beside them.
+        media_type : str
+            Of a text.
+        """
+        body = model.encode() if isinstance(model, str) else answers.encoded(model)
+        self.set_header("ETag", answers.etag(body))
+        if compress:
+            self.set_header("Vary", "Accept-Encoding")
+        if self.check_etag_header():
+            self.set_status(304)
+            self.finish()
+            return
+        accepted = self.request.headers.get("Accept-Encoding", "")
+        if compress and len(body) >= answers.WORTH and answers.takes_gzip(accepted):
+            body = await asyncio.to_thread(answers.compressed, body)
+            self.set_header("Content-Encoding", "gzip")
+        self.finish(body, set_content_type=media_type)
+
+    def compute_etag(self) -> str | None:
+        """Give none to other answers: tornado would hash each of them, logs and all."""
+        return None
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Give our errors their status; the exception is in ``exc_info`` (tornado)."""

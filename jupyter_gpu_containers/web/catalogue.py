@@ -17,7 +17,7 @@ class CatalogueHandler(BaseHandler):
     async def get(self) -> None:
         """Return all entries with their verdicts; no registry is asked."""
         rows = await self.services.inspection.catalogue()
-        self.finish({"entries": [catalogue_model(row) for row in rows]})
+        await self.answer({"entries": [catalogue_model(row) for row in rows]})
 
 
 class SearchHandler(BaseHandler):

@@ -18,7 +18,7 @@ class GpusHandler(BaseHandler):
         """Return all leaf devices and who holds them."""
         usage = await self.services.gpu_usage()
         self.services.loads.asked(usage)
-        self.finish(gpus_model(usage, self.services.gate.max_gpus))
+        await self.answer(gpus_model(usage, self.services.gate.max_gpus))
 
 
 class LimitsHandler(BaseHandler):

@@ -24,7 +24,7 @@ class ImagesHandler(BaseHandler):
             image_model(one, images.problem(one), verdict_model(verdicts.get(one.id)))
             for one in found
         ]
-        self.finish({"images": models})
+        await self.answer({"images": models})
 
     @web.authenticated
     @authorized

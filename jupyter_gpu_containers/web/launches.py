@@ -19,9 +19,8 @@ class LaunchesHandler(BaseHandler):
     @authorized
     async def get(self) -> None:
         """Return all that are remembered, newest first."""
-        self.finish(
-            {"launches": [launch_model(launch) for launch in self.services.launches.list()]}
-        )
+        launches = [launch_model(launch) for launch in self.services.launches.list()]
+        await self.answer({"launches": launches}, compress=False)
 
     @web.authenticated
     @authorized

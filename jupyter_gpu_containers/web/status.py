@@ -29,16 +29,19 @@ class ContractHandler(BaseHandler):
     @authorized
     async def get(self) -> None:
         """Return the contract (media type: RFC 9512)."""
-        self.finish(contract.TEXT, set_content_type="application/yaml")
+        await self.answer(contract.TEXT, media_type="application/yaml")
+
+
+async def _nothing(_handler: BaseHandler, _path: str) -> None:
+    raise web.HTTPError(404)
 
 
 class UnknownHandler(BaseHandler):
     """Every other address below ours: an error in JSON instead of a page."""
 
-    @web.authenticated
-    @authorized
-    async def get(self, _path: str) -> None:
-        """Answer 404."""
-        raise web.HTTPError(404)
-
-    post = put = patch = delete = get
+    # each its own: `authorized` keeps the action of the first request that a function answers
+    get = web.authenticated(authorized(_nothing))
+    post = web.authenticated(authorized(_nothing))
+    put = web.authenticated(authorized(_nothing))
+    patch = web.authenticated(authorized(_nothing))
+    delete = web.authenticated(authorized(_nothing))

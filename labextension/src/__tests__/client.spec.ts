@@ -78,4 +78,48 @@ describe('GpuContainersClient', () => {
       .catch((reason: unknown) => reason);
     expect(toProblem(reason).code).toBe('no_answer');
   });
+
+  it('does not fetch again what it has', async () => {
+    let tag = 'W/"1"';
+    const asked: (string | null)[] = [];
+    server.answers.set('GET images', request => {
+      asked.push(request.headers.get('If-None-Match'));
+      if (request.headers.get('If-None-Match') === tag) {
+        return new Response(null, { status: 304, headers: { ETag: tag } });
+      }
+      return new Response(JSON.stringify({ images: [{ id: tag }] }), {
+        headers: { ETag: tag }
+      });
+    });
+    const client = server.client();
+    const first = await client.images();
+    const again = await client.images();
+    expect(again).toEqual(first);
+    expect(again).not.toBe(first); // each may be changed by its owner
+    tag = 'W/"2"';
+    expect(await client.images()).toEqual([{ id: tag }]);
+    expect(asked).toEqual([null, 'W/"1"', 'W/"1"']);
+  });
+
+  it('forgets what it has after a failure, and where it is not told a tag', async () => {
+    const asked: (string | null)[] = [];
+    const answers = [
+      new Response('{"entries": []}', { headers: { ETag: 'W/"1"' } }),
+      json(BUSY, 503),
+      new Response('{"entries": []}'),
+      new Response('{"entries": []}')
+    ];
+    server.answers.set('GET catalogue', request => {
+      asked.push(request.headers.get('If-None-Match'));
+      return answers[asked.length - 1];
+    });
+    const client = server.client();
+    await client.catalogue();
+    await expect(client.catalogue()).rejects.toMatchObject({
+      message: BUSY.message
+    });
+    await client.catalogue();
+    await client.catalogue();
+    expect(asked).toEqual([null, 'W/"1"', null, null]);
+  });
 });

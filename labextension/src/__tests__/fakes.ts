@@ -27,7 +27,7 @@ import { IJob, IVerdict } from '../client/wireImages';
 type Answer = object | Response;
 
 /** What makes an answer when it is wanted, or later. */
-type Answering = () => Answer | Promise<Answer>;
+type Answering = (request: Request) => Answer | Promise<Answer>;
 
 const GIB = 1024 ** 3;
 
@@ -96,7 +96,7 @@ export class FakeServer {
     this.requests.push({ what, body: text ? JSON.parse(text) : null });
     const found = this.answers.get(what);
     const answer: Answer | undefined = isFunction(found)
-      ? await found()
+      ? await found(request)
       : found;
     if (answer instanceof Response) {
       return answer.clone();

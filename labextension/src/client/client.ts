@@ -62,7 +62,9 @@ export class GpuContainersClient {
 
   /** The images on the engine. */
   async images(): Promise<IImage[]> {
-    const answer = await this._requests.get<{ images: IImage[] }>('images');
+    const answer = await this._requests.getAgain<{ images: IImage[] }>(
+      'images'
+    );
     return answer.images;
   }
 
@@ -177,9 +179,9 @@ export class GpuContainersClient {
 
   /** The images that are recommended. */
   async catalogue(): Promise<ICatalogueEntry[]> {
-    const answer = await this._requests.get<{ entries: ICatalogueEntry[] }>(
-      'catalogue'
-    );
+    const answer = await this._requests.getAgain<{
+      entries: ICatalogueEntry[];
+    }>('catalogue');
     return answer.entries;
   }
 

@@ -56,6 +56,30 @@ export class Requests {
     return this._request<T>(path, 'GET', query);
   }
 
+  /**
+   * Ask for something large that changes seldom: what is here already does not travel again.
+   * Each answer is a value of its own, which its owner may change.
+   */
+  async getAgain<T>(path: string): Promise<T> {
+    const known = this._known.get(path);
+    const headers = new Headers(this._settings.init.headers);
+    if (known) {
+      headers.set('If-None-Match', known.tag);
+    }
+    const response = await this._fetch(path, {}, { method: 'GET', headers });
+    if (response.status === 304 && known) {
+      return JSON.parse(known.text) as T;
+    }
+    const text = await response.text();
+    const tag = response.headers.get('ETag'); // another origin's is not to be seen
+    if (response.ok && tag) {
+      this._known.set(path, { tag, text });
+    } else {
+      this._known.delete(path);
+    }
+    return this._answer<T>(response, text);
+  }
+
   /** Make something, or have something done. */
   post<T>(path: string, body: object): Promise<T> {
     return this._request<T>(path, 'POST', {}, JSON.stringify(body));
@@ -83,7 +107,7 @@ export class Requests {
     try {
       const response = await this._fetch(path, query, { signal });
       if (!response.ok) {
-        const answer: unknown = await parseJson(response);
+        const answer = parseJson(await response.text());
         const problem = this._problem(response, answer);
         throw new RequestError(problem, response.status);
       }
@@ -112,7 +136,11 @@ export class Requests {
     body?: string
   ): Promise<T> {
     const response = await this._fetch(path, query, { method, body });
-    const answer: unknown = await parseJson(response);
+    return this._answer<T>(response, await response.text());
+  }
+
+  private _answer<T>(response: Response, text: string): T {
+    const answer = parseJson(text);
     if (!response.ok) {
       throw new RequestError(this._problem(response, answer), response.status);
     }
@@ -157,11 +185,12 @@ export class Requests {
       hint: hint ?? ''
     };
   }
+
+  private readonly _known = new Map<string, { tag: string; text: string }>();
 }
 
-/** The body as JSON; null where it is empty or something else. */
-async function parseJson(response: Response): Promise<unknown> {
-  const text = await response.text();
+/** A body as JSON; null where it is empty or something else. */
+function parseJson(text: string): unknown {
   try {
     return text ? JSON.parse(text) : null;
   } catch (reason) {
