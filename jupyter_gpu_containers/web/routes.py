@@ -11,6 +11,7 @@ from .jobs import JobHandler, JobsHandler
 from .launches import ChangesHandler, KeepAliveHandler, LaunchesHandler, LaunchHandler
 from .registries import LoginHandler, RegistriesHandler, TagsHandler
 from .shells import LogHandler, TerminalsHandler
+from .spares import SparesHandler
 from .status import ContractHandler, StatusHandler, UnknownHandler
 
 handlers: list[tuple[str, type[BaseHandler]]] = [
@@ -28,6 +29,7 @@ handlers: list[tuple[str, type[BaseHandler]]] = [
     (rf"{PREFIX}/jobs/(?P<job_id>[^/]+)", JobHandler),
     (rf"{PREFIX}/environments", EnvironmentsHandler),
     (rf"{PREFIX}/environments/(?P<name>[^/]+)", EnvironmentHandler),
+    (rf"{PREFIX}/spares", SparesHandler),
     (rf"{PREFIX}/launches", LaunchesHandler),
     (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)", LaunchHandler),
     (rf"{PREFIX}/launches/(?P<launch_id>[^/]+)/keep-alive", KeepAliveHandler),

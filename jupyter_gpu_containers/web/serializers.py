@@ -20,6 +20,7 @@ from jupyter_gpu_containers.model.kernel.launch import Launch, Policy, PullProgr
 from jupyter_gpu_containers.model.queue import QueuePlace
 from jupyter_gpu_containers.service.gpu.usage import GpuUsage, GpuUse, Holder
 from jupyter_gpu_containers.service.policy import Gate
+from jupyter_gpu_containers.service.pool.pool import SpareRules, Standing
 from jupyter_gpu_containers.service.status import Status
 
 Json = dict[str, Any]
@@ -82,6 +83,23 @@ def limits_model(policy: Policy, gate: Gate) -> Json:
             for name, mount in policy.data_mounts.items()
         ],
         "networks": [network.value for network in gate.networks],
+    }
+
+
+def spares_model(standing: Iterable[Standing], rules: SpareRules) -> Json:
+    """Schema ``Spares``."""
+    return {
+        "max": rules.total if rules.each else 0,
+        "spares": [
+            {
+                "environment": one.spare.environment.name,
+                "display_name": one.spare.environment.display_name,
+                "container_id": one.spare.container_id,
+                "ready": one.ready,
+                "memory": one.memory,
+            }
+            for one in standing
+        ],
     }
 
 

@@ -238,7 +238,7 @@ async def test_what_a_launch_did_not_take_is_given_up(house: House) -> None:
 async def test_given_up_on_request_it_comes_back_with_the_next_start(house: House) -> None:
     house.start("k1", "a")
     await house.settle()
-    house.pool.give_up()
+    await house.pool.give_up()
     assert await house.settle() == []
     house.start("k2", "a")
     assert await house.settle() == ["a"]

@@ -87,6 +87,10 @@ class Endings:
                 self._samples[kernel.container_id] = found[kernel.seat.kernel_id] = usage
         return found
 
+    async def usage(self, container_id: str) -> ContainerUsage | None:
+        """Return the counters of any container of ours. Raises `UnavailableError`."""
+        return await self._backend.usage(container_id)
+
     async def explain(self, kernel: KernelContainer, *, answered: bool) -> GpuContainersError:
         """Return why a kernel's container ended; it must have.
 

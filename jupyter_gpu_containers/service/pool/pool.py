@@ -37,6 +37,15 @@ class SpareRules:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """A container that waits, as people see it."""
+
+    spare: Spare
+    ready: bool  # False: its interpreter is still importing
+    memory: int | None  # bytes; None = nobody can say
+
+
+@dataclass(frozen=True)
 class _Use:
     """The last start of an environment."""
 
@@ -134,11 +143,27 @@ class Pool:
         await self._make(self._recent[lacking[0]])
         return 0.0
 
-    def give_up(self) -> None:
-        """Give up all that waits, until kernels are started again."""
+    async def standing(self) -> list[Standing]:
+        """Return what waits, and what it costs; an engine that does not answer tells no memory."""
+        return [
+            Standing(spare, self._spares.is_ready(spare), await self._memory(spare))
+            for spare in self._spares.free
+        ]
+
+    async def _memory(self, spare: Spare) -> int | None:
+        try:
+            usage = await self._kernels.endings.usage(spare.container_id)
+        except GpuContainersError as exc:
+            self._log.debug("no counters of %s: %s", spare.container_id, exc)
+            return None
+        return usage.memory if usage is not None else None
+
+    async def give_up(self) -> None:
+        """Give up all that waits, until kernels are started again; it is gone when this returns."""
         self._recent.clear()
         for spare in self._spares.free:
             self._spares.give_up(spare)
+        await self._spares.given_up()
 
     async def leave_image(self, image_id: str) -> None:
         """Give up what waits in containers of an image; they are gone when this returns."""

@@ -96,6 +96,13 @@ class Spares:
         """Those that nobody has, oldest first."""
         return list(self._free.values())
 
+    def is_ready(self, spare: Spare) -> bool:
+        """Tell whether its interpreter has come to where it waits; it goes on waiting."""
+        try:
+            return spare.waits and self._ring(self._pipe(spare.seat), ring=False)
+        except OSError:
+            return False
+
     def promise(self, environment_name: str) -> str | None:
         """Return the id for a new kernel of an environment, for which a container waits."""
         for spare in self._free.values():
@@ -217,7 +224,7 @@ class Spares:
             os.rename(
                 os.path.join(seat.run_dir, draft), os.path.join(seat.run_dir, model.HANDOVER_FILE)
             )
-            self._ring(os.path.join(seat.run_dir, model.PIPE_FILE))
+            self._ring(self._pipe(seat))
         except OSError as exc:
             raise KernelExitedError(f"The container that waited cannot be used: {exc}.") from exc
         reached("spare.handed_over")
@@ -269,24 +276,33 @@ class Spares:
         await in_thread(None, lambda: self._seats.leave(seat))
 
     @staticmethod
+    def _pipe(seat: Seat) -> str:
+        return os.path.join(seat.run_dir, model.PIPE_FILE)
+
+    @staticmethod
     def _make_pipe(seat: Seat) -> None:
-        pipe = os.path.join(seat.run_dir, model.PIPE_FILE)
+        pipe = Spares._pipe(seat)
         os.mkfifo(pipe, 0o600)
         os.chown(pipe, seat.caller.uid, seat.caller.gid)
 
     @staticmethod
-    def _ring(pipe: str) -> None:
-        """Wake who waits; one that has not come so far yet finds the file."""
+    def _ring(pipe: str, *, ring: bool = True) -> bool:
+        """Wake who waits, if it is to be woken; one that has not come so far yet finds the file.
+
+        Returns whether somebody waits.
+        """
         flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             descriptor = os.open(pipe, flags)
         except OSError as exc:
             if exc.errno == errno.ENXIO:
-                return
+                return False
             raise
         try:
             if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "not a pipe", pipe)
-            os.write(descriptor, b"\n")
+            if ring:
+                os.write(descriptor, b"\n")
+            return True
         finally:
             os.close(descriptor)

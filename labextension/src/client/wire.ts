@@ -44,6 +44,24 @@ export interface ILimits {
   networks: ('bridge' | 'none')[];
 }
 
+/** What waits for kernels to come. */
+export interface ISpares {
+  /** Most that wait at once; 0 = none does. */
+  max: number;
+  spares: ISpare[];
+}
+
+/** A container that waits for the next kernel of its environment. */
+export interface ISpare {
+  environment: string;
+  display_name: string;
+  container_id: string;
+  /** Its interpreter is up. */
+  ready: boolean;
+  /** In bytes; null where nobody can say. */
+  memory: number | null;
+}
+
 /** A size's default and maximum. */
 export interface ILimit {
   /** In bytes; null = no limit. */
