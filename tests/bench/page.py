@@ -198,7 +198,8 @@ async def _long_panel(context: BrowserContext, lab: LabServer) -> AsyncIterator[
         await _answer(page, lab, "gpus", gpus)
         await _answer(page, lab, "images", {"images": images})
         await page.goto(_address(lab, OPEN), timeout=TIMEOUT)
-        await page.locator(f"{PANEL} [aria-label=Images] li").first.wait_for(timeout=TIMEOUT)
+        rows = page.locator(f"{PANEL} [aria-label=Images] li")
+        await rows.nth(IMAGES - 1).wait_for(state="attached", timeout=TIMEOUT)
         yield page
 
 
