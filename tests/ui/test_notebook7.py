@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from .conftest import H100, shut_down_kernels
 from .page import NotebookPage
 from .server import TOKEN, LabServer, lab_server
+from .stage.axe import violations
+from .stage.narrow import overflows
+from .stage.themes import CONTRAST, DARK, LIGHT, wear
 
 pytestmark = pytest.mark.ui
 
+TORCH = "nvcr.io/nvidia/pytorch:25.08-py3"
 TITLE = "PyTorch 25.08 · 1 GPU"
 
 
@@ -39,6 +43,32 @@ def server(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         shut_down_kernels(server)
 
 
+def everybody_can_read(page: Page, what: Locator) -> None:
+    """Nothing of it is hard to see or to reach, in any theme.
+
+    The order of headings is that of the page, which is not ours: WCAG does not ask for it.
+    """
+    assert violations(what, only=["wcag2a", "wcag2aa"]) == []
+    for theme in (DARK, CONTRAST):
+        wear(page, theme)
+        assert violations(what, only=["color-contrast"]) == []
+    wear(page, LIGHT)
+
+
+def test_a_banner_above_its_cells(server: LabServer, page: Page) -> None:
+    notebook = Notebook7Page(page, server, "from-elsewhere.ipynb")
+    remembered = {"image": TORCH, "kernel": "python3", "gpus": 1}
+    kernelspec = {"name": "torch-of-mara-1gpu", "display_name": TITLE, "language": "python"}
+    notebook.write(["1"], metadata={"jupyter_gpu_containers": remembered, "kernelspec": kernelspec})
+    notebook.open()
+    expect(notebook.banner).to_contain_text(f"Last run in {TORCH}")
+    everybody_can_read(page, notebook.banner)
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert overflows(notebook.banner) == []
+    notebook.banner.get_by_role("button", name="Not Now").click()
+    expect(notebook.banner).to_have_count(0)
+
+
 def test_a_notebook_gets_a_container_and_its_panel_menu_and_memory(
     server: LabServer, page: Page
 ) -> None:
@@ -49,6 +79,12 @@ def test_a_notebook_gets_a_container_and_its_panel_menu_and_memory(
     notebook.run(0)
     notebook.expect_prompt(0, "[1]:")
     expect(notebook.button).to_have_text("Select environment")
+    notebook.button.get_by_role("button").click()
+    expect(notebook.dialog).to_contain_text("2 of 2 free now")
+    everybody_can_read(page, page.locator(".jp-Dialog-content"))
+    page.keyboard.press("Escape")
+    expect(notebook.dialog).to_have_count(0)
+    everybody_can_read(page, notebook.button)
     notebook.choose("PyTorch 25.08")
     notebook.run(1)  # while it starts
     notebook.expect_output(1, "new")

@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, expect
 
 from tests.ui.conftest import H100
 from tests.ui.server import ROOT, lab_server
-from tests.ui.stage.stage import DARK, LIGHT, STAGE, Stage
+from tests.ui.stage.stage import STAGE, Stage
 from tests.ui.stage.states import STATES
+from tests.ui.stage.themes import DARK, LIGHT
 
 from . import story
 from .browser import SCALE, optimise, photographer

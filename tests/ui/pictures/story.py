@@ -17,7 +17,7 @@ from tests.doubles.engine import HookEngine
 from tests.doubles.nvml import FakeDriver, fake_driver
 from tests.ui.page import START_TIMEOUT, NotebookPage
 from tests.ui.server import ROOT, LabServer, lab_server
-from tests.ui.stage.stage import DARK, LIGHT
+from tests.ui.stage.themes import DARK, LIGHT
 
 from .browser import SCALE
 

@@ -21,6 +21,7 @@ HEADERS = {
     "Location": "somewhere",
     "Retry-After": "60",
 }
+TEXT = "text/plain; charset=utf-8"
 _CACHE_BUSTER = re.compile(r"[?&]\d+$")  # JupyterLab's, on what may not come from a cache
 
 
@@ -36,16 +37,23 @@ class Answers:
 
     def __init__(self, page: Page, prefix: str) -> None:
         self._prefix = prefix
-        self._answers: dict[str, tuple[int, bytes] | None] = {}
+        self._answers: dict[str, tuple[int, bytes, dict[str, str]] | None] = {}
         self._held: list[Route] = []
         page.route(re.compile(f"^{re.escape(prefix)}"), self._route)
 
     def give(self, what: str, body: object, status: int = 200) -> None:
         """Answer ``GET gpus`` and the like; without a query, whatever the query."""
-        method, path = what.split(" ", 1)
         content = b"" if body is None else json.dumps(body).encode()
-        check_answer(operation(method, f"/{path}"), status, HEADERS, content)
-        self._answers[what] = (status, content)
+        self._give(what, status, content, HEADERS)
+
+    def give_text(self, what: str, text: str) -> None:
+        """Answer ``GET launches/…/log`` with plain text."""
+        self._give(what, 200, text.encode(), {**HEADERS, "Content-Type": TEXT})
+
+    def _give(self, what: str, status: int, content: bytes, headers: dict[str, str]) -> None:
+        method, path = what.split(" ", 1)
+        check_answer(operation(method, f"/{path}"), status, headers, content)
+        self._answers[what] = (status, content, headers)
 
     def hold(self, what: str) -> None:
         """Let the page wait for an answer until `clear`."""
@@ -64,7 +72,9 @@ class Answers:
 
         for answer in self._answers.values():
             if answer and answer[1]:
-                collect(json.loads(answer[1]))
+                _, content, headers = answer
+                is_text = headers["Content-Type"] == TEXT
+                collect(content.decode() if is_text else json.loads(content))
         return found
 
     def clear(self) -> None:
@@ -83,7 +93,8 @@ class Answers:
                 if answer is None:
                     self._held.append(route)
                 else:
-                    route.fulfill(status=answer[0], headers=HEADERS, body=answer[1])
+                    status, content, headers = answer
+                    route.fulfill(status=status, headers=headers, body=content)
                 return
         route.continue_()
 

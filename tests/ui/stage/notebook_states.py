@@ -102,8 +102,8 @@ def steps(stage: Stage) -> Locator:
     return stage.dialog
 
 
-@state("banner-death", "Why a kernel died, in its notebook", "shared memory", "Copy report")
-def death(stage: Stage) -> Locator:
+def kill(stage: Stage) -> s.Sample:
+    """Have the notebook's kernel die; returns its launch."""
     error = problem(
         "shared_memory_full",
         "The kernel was killed: its shared memory (2 GiB) was full.",
@@ -111,7 +111,12 @@ def death(stage: Stage) -> Locator:
         log=TRACEBACK,
     )
     [launch] = stage.launches(s.launch(NOTEBOOK, minutes=48))
-    stage.go_on({**launch, "kernel_id": stage.kernel_id}, "failed", error=error)
+    return stage.go_on({**launch, "kernel_id": stage.kernel_id}, "failed", error=error)
+
+
+@state("banner-death", "Why a kernel died, in its notebook", "shared memory", "Copy report")
+def death(stage: Stage) -> Locator:
+    kill(stage)
     expect(stage.banner).to_be_visible()
     return stage.banner
 

@@ -17,7 +17,6 @@ from .answers import Answers
 from .samples import LIMITS, NOW, STATUS, Sample, identity
 
 EVENTS = "https://events.jupyter-gpu-containers.dev"
-LIGHT, DARK, CONTRAST = "JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"
 NOTEBOOK = "moons/train.ipynb"
 # Of the page: the same wherever it is made.
 STAGE: dict[str, Any] = {
@@ -33,6 +32,11 @@ _START = "([id, args]) => void window.jupyterapp.commands.execute(id, args)"
 _DISPOSE = """name => {
   [...window.jupyterapp.shell.widgets('main')]
     .filter(({ title }) => title.label === name)
+    .forEach(widget => widget.dispose());
+}"""
+_CLOSE = """content => {
+  [...window.jupyterapp.shell.widgets('main')]
+    .filter(({ node }) => node.querySelector(content))
     .forEach(widget => widget.dispose());
 }"""
 _KERNEL = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
@@ -64,7 +68,7 @@ class Stage:
         self.notebook = NotebookPage(page, lab, NOTEBOOK)
         self._launches: dict[str, Sample] = {}
         self._jobs: list[Sample] = []
-        self._others: list[str] = []
+        self._undo: list[Callable[[], object]] = []
         self._plays = 0
         self._seconds = 0.0
 
@@ -155,13 +159,31 @@ class Stage:
         """Our banner above the cells of the notebook that is shown."""
         return self.page.locator(".jp-GpuContainers-banner:visible")
 
+    def main_width(self, pixels: int) -> None:
+        """Make the main area so wide, by the window; until the state is over."""
+        area = self.page.locator("#jp-main-dock-panel").bounding_box()
+        assert area is not None
+        size = self.page.viewport_size
+        assert size is not None
+        width = size["width"] - round(area["width"]) + pixels
+        self.page.set_viewport_size({"width": width, "height": size["height"]})
+        self.afterwards(lambda: self.page.set_viewport_size(size))
+
+    def afterwards(self, undo: Callable[[], object]) -> None:
+        """Have something done when the state is over; what was asked for last comes first."""
+        self._undo.append(undo)
+
+    def close_afterwards(self, content: str) -> None:
+        """Have what holds this, by its selector, closed when the state is over."""
+        self.afterwards(lambda: self.page.evaluate(_CLOSE, content))
+
     def open_another(self, path: str, metadata: dict[str, Any]) -> None:
         """Open one more notebook, with this metadata, beside the first one."""
         content = {"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
         body = {"type": "notebook", "content": content}
         self.lab.request(f"api/contents/{path}", "PUT", body)
         self.start("docmanager:open", path=path)
-        self._others.append(path)
+        self.afterwards(lambda: self.page.evaluate(_DISPOSE, path.rpartition("/")[2]))
 
     # --- what the server says --------------------------------------------------------------------
 
@@ -259,9 +281,8 @@ class Stage:
         expect(self.section("Jobs")).to_have_count(0)
         self._launches.clear()
         self._jobs.clear()
-        for path in self._others:
-            self.page.evaluate(_DISPOSE, path.rpartition("/")[2])
-        self._others.clear()
+        while self._undo:
+            self._undo.pop()()
         self._plays += 1
         self.later(-self._seconds)
         self.answers.clear()
@@ -284,13 +305,16 @@ class State:
     play : callable
         Brings it about and returns what of the page it is about.
     words : tuple of str
-        What is to be read there.
+        What is to be read there, in English.
+    fits : bool
+        Whether what it is about stands in little room itself, beside the panel.
     """
 
     name: str
     what: str
     play: Callable[[Stage], Locator]
     words: tuple[str, ...]
+    fits: bool = False
 
     def __repr__(self) -> str:
         return json.dumps(self.name)
@@ -300,12 +324,12 @@ STATES: list[State] = []
 
 
 def state(
-    name: str, what: str, *words: str
+    name: str, what: str, *words: str, fits: bool = False
 ) -> Callable[[Callable[[Stage], Locator]], Callable[[Stage], Locator]]:
     """Enter a function into the table of states, in the order of the pictures."""
 
     def enter(play: Callable[[Stage], Locator]) -> Callable[[Stage], Locator]:
-        STATES.append(State(name, what, play, words))
+        STATES.append(State(name, what, play, words, fits))
         return play
 
     return enter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import dialog_states, notebook_states, panel_states
+from . import dialog_states, notebook_states, panel_states, place_states
 from .stage import STATES, State
 
-__all__ = ["STATES", "State", "dialog_states", "notebook_states", "panel_states"]
+__all__ = ["STATES", "State", "dialog_states", "notebook_states", "panel_states", "place_states"]
