@@ -15,6 +15,7 @@ LEFT, RIGHT = 250, 150  # pixels for names and for figures
 ROW, BAR = 26, 14
 TOP = 34
 STYLE = """\
+svg { background: #ffffff }
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600 }
 .quiet { fill: #59636e }
@@ -23,6 +24,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .spread { stroke: #1f2328; stroke-width: 1.5 }
 .base { stroke: #59636e; stroke-dasharray: 3 3 }
 @media (prefers-color-scheme: dark) {
+  svg { background: #0d1117 }
   text { fill: #f0f6fc }
   .quiet { fill: #9198a1 }
   .bar { fill: #6e7681 }
