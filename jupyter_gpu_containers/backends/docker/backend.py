@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from jupyter_gpu_containers.backends.output import plain_text
 from jupyter_gpu_containers.errors import (
@@ -92,11 +92,8 @@ class DockerBackend(ContainerBackend):
         self._foreign = ForeignContainers()
         self._kept_images = Kept(self._read_images, self._pool)
         self._kept_info = Kept(self._read_info, self._pool)
-        kept: dict[EngineChange, Kept[Any]] = {
-            EngineChange.IMAGES: self._kept_images,
-            EngineChange.CONNECTION: self._kept_info,
-        }
-        self._watcher = ExitWatcher(self._request, self._pool.submit, kept)
+        kept = (self._kept_images, self._kept_info)
+        self._watcher = ExitWatcher(self._request, self._pool.submit, *kept)
 
     # -- threads and the connection ---------------------------------------------------------
 

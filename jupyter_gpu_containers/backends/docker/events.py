@@ -13,7 +13,6 @@ stops, and was away before it told of an end.
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +35,7 @@ from . import alive
 from .alive import takes_connections
 from .change import GONE, MADE, OF_IMAGES, change_of
 from .client import EngineClient, JsonStream, Request
+from .exits import ENGINES_SIGNALS, exit_from_state, exit_of
 from .facts import OVER, container_status, seconds
 from .kept import Kept
 
@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 DIED = ("die", "died")
 STARTED = "start"
 EVENTS = sorted({*DIED, *MADE, *GONE, *OF_IMAGES, "oom", STARTED})
-ENGINES_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)  # exit codes of those it ends
 # that of what it finds and cannot take over again, as after the crash of a rootless one: it ends it
 NOT_RESTORED = 255
 IDLE_TIMEOUT = 30.0  # seconds without an event, after which all are looked at and asked anew
@@ -63,19 +62,20 @@ class ExitWatcher:
         Makes a request to the engine; raises `errors.GpuContainersError`.
     submit : callable
         Runs a function in another thread: `watch` itself must not wait for the engine.
-    kept : mapping
-        What the engine said that each of these changes makes old.
+    images, info : Kept
+        What the engine said of its images, and of itself.
     """
 
     def __init__(
         self,
         request: Request,
         submit: Callable[[Callable[[], None]], object],
-        kept: Mapping[EngineChange, Kept[Any]],
+        images: Kept[Any],
+        info: Kept[Any],
     ) -> None:
         self._request = request
         self._submit = submit
-        self._kept = kept
+        self._kept = {EngineChange.IMAGES: images, EngineChange.CONNECTION: info}
         self._lock = threading.Lock()
         self._pending: dict[str, Future[ContainerExit]] = {}
         self._reported: dict[str, str] = {}  # id: `State.StartedAt` of the last run told about
@@ -321,7 +321,7 @@ class ExitWatcher:
             # The event outran the state, or somebody removes the container, which kills it first.
             # (Otherwise the event is of an earlier run.)
             is_removed = state.get("Status") == "removing"
-            self._ended(container_id, started, _exit_of(died, is_removed=is_removed))
+            self._ended(container_id, started, exit_of(died, is_removed=is_removed))
         else:
             self.counters.follow(container_id, int(state.get("Pid") or 0))
             with self._lock:
@@ -329,7 +329,7 @@ class ExitWatcher:
 
     def _gone(self, container_id: str, died: Mapping[str, Any] | None) -> None:
         ended = (
-            _exit_of(died, is_removed=True)
+            exit_of(died, is_removed=True)
             if died is not None
             else ContainerExit(-1, error="The container was removed.", lost=True)
         )
@@ -392,31 +392,9 @@ class ExitWatcher:
 
 def _open(client: EngineClient, since: float) -> tuple[JsonStream, bool]:
     """Open a stream; tell also whether it is a socket's of this machine."""
-    stream = client.event_stream(since, EVENTS, idle_timeout=IDLE_TIMEOUT)
-    return stream, client.listens_here
+    return client.event_stream(since, EVENTS, idle_timeout=IDLE_TIMEOUT), client.listens_here
 
 
 def _is_idle(exc: Exception) -> bool:
     """Tell whether there was only no event for a while, which `requests` wraps."""
     return any(isinstance(cause, ReadTimeoutError) for cause in (exc, *exc.args))
-
-
-def exit_from_state(state: Mapping[str, Any]) -> ContainerExit:
-    """Read ``State`` of a container that has exited (``GET /containers/{id}/json``)."""
-    return ContainerExit(
-        exit_code=int(state.get("ExitCode") or 0),
-        oom_killed=bool(state.get("OOMKilled")),
-        error=state.get("Error") or "",
-        finished=seconds(state.get("FinishedAt") or ""),
-    )
-
-
-def _exit_of(died: Mapping[str, Any], *, is_removed: bool) -> ContainerExit:
-    """Read the end of a container that tells no more of it than this event."""
-    code = _exit_code(died)
-    return ContainerExit(code, lost=is_removed and code in ENGINES_SIGNALS)
-
-
-def _exit_code(died: Mapping[str, Any]) -> int:
-    attributes = (died.get("Actor") or {}).get("Attributes") or {}
-    return int(attributes.get("exitCode") or attributes.get("containerExitCode") or 0)
