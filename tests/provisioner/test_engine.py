@@ -204,7 +204,11 @@ def test_blocking_manager(engine_room: Room) -> None:
             return "".join(parts).strip()
 
         assert run("x = 6 * 7; print(x)") == "42"
+        client.execute("import time; print('in'); time.sleep(60)")
+        while client.get_iopub_msg(timeout=30)["msg_type"] != "stream":
+            pass
         manager.interrupt_kernel()
+        assert client.get_shell_msg(timeout=30)["content"]["ename"] == "KeyboardInterrupt"
         assert run("print(x)") == "42"
         manager.restart_kernel()
         client.wait_for_ready(timeout=30)

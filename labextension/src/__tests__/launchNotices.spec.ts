@@ -115,6 +115,20 @@ describe('LaunchNotices', () => {
     expect(shown()).toEqual([]);
   });
 
+  it('tells a failure anew while its steps are not on the screen yet', async () => {
+    await begin();
+    events.emit(launch(['queued', 'creating']));
+    jest.advanceTimersByTime(QUICK);
+    const { id } = only();
+    onScreen = false;
+    const error = { code: 'kernel_exited', message: 'It exited.', hint: '' };
+    events.emit(launch(['queued', 'creating', 'failed'], { error }));
+    expect(shown()).toEqual([
+      ['error', 'The kernel of train.ipynb did not start.', 'It exited.']
+    ]);
+    expect(only().id).not.toBe(id);
+  });
+
   it('tells the steps, and goes when the kernel has answered', async () => {
     await begin();
     events.emit(launch(['queued', 'creating']));

@@ -175,6 +175,12 @@ export class LaunchNotices {
       return;
     }
     const id = state.notice;
+    if (type === 'error' && !this._options.isOnScreen(id)) {
+      // JupyterLab forgets a change of what is on its way to the screen, and this is the last one
+      Notification.dismiss(id);
+      state.notice = Notification.emit(message, type, options);
+      return;
+    }
     const isHidden = type === 'in-progress' && this._isHidden(state);
     // one that its reader has hidden is kept up to date where it is, among all notifications;
     // JupyterLab shows no toast of what closes after no time
