@@ -12,6 +12,7 @@ from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
 from traitlets.config import Config
 
+from jupyter_gpu_containers.service.futures import set_within
 from jupyter_gpu_containers.service.queue.file import QueueFile
 from jupyter_gpu_containers.service.recovery.server_id import ServerId
 
@@ -182,6 +183,5 @@ async def reconcile_for_ever(services: Services, server: ServerId | None, log: A
             await services.reattach.sweep_folders(swept.standing)
         except (GpuContainersError, OSError) as exc:  # the engine is away; it may come back
             log.debug("reconcile: %s", exc)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(gap.wait(), RECONCILE_INTERVAL)
+        await set_within(gap, RECONCILE_INTERVAL)
         gap.clear()

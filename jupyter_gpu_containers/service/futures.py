@@ -28,3 +28,23 @@ async def from_thread(future: concurrent.futures.Future[T]) -> T:
     future.add_done_callback(wake)
     await done.wait()
     return future.result()
+
+
+async def set_within(event: asyncio.Event, seconds: float | None) -> bool:
+    """Wait for an event for so long; tells whether it is set.
+
+    Not `asyncio.wait_for`: before Python 3.12 it loses a cancellation that comes with the event,
+    and a task that looks at something again and again would never end.
+
+    Parameters
+    ----------
+    event : asyncio.Event
+    seconds : float, optional
+        None waits for ever.
+    """
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({waiting}, timeout=seconds)
+    finally:
+        waiting.cancel()
+    return event.is_set()

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from jupyter_gpu_containers.runtime.threads import in_thread
-from jupyter_gpu_containers.service.futures import from_thread
+from jupyter_gpu_containers.service.futures import from_thread, set_within
 
 
 async def test_a_result_that_is_there() -> None:
@@ -66,3 +66,31 @@ async def test_in_an_executor_that_takes_no_more_work() -> None:
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         assert await in_thread(pool, threading.get_ident) != threading.get_ident()
     assert await in_thread(pool, threading.get_ident) == threading.get_ident()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_cancellation_that_comes_with_the_event_is_not_lost(turns: int) -> None:
+    event = asyncio.Event()
+
+    async def look_for_ever() -> None:
+        while True:
+            await set_within(event, 3600)
+            event.clear()
+
+    task = asyncio.ensure_future(look_for_ever())
+    await asyncio.sleep(0)
+    event.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=30)
+    task.cancel()
+    assert done == {task}
+    assert task.cancelled()
+
+
+async def test_an_event_that_does_not_come_is_waited_for_so_long() -> None:
+    event = asyncio.Event()
+    assert not await set_within(event, 0.001)
+    event.set()
+    assert await set_within(event, None)

@@ -74,6 +74,11 @@ def run_dir() -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
+def jp_server_cleanup(run_dir: Path, jp_server_cleanup: None) -> None:
+    """End the server before its folder goes: it may still remove a kernel's."""
+
+
+@pytest.fixture(autouse=True)
 def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of logins of the test's own."""
     folder = tmp_path / "docker"

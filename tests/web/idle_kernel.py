@@ -34,6 +34,9 @@ class Later:
             await self._api.services.idle.look()
 
 
+ASKED = 5  # times at most
+
+
 @dataclass
 class Page:
     """A notebook's page on a kernel's websocket, of Jupyter's older protocol."""
@@ -109,6 +112,20 @@ async def settled(api: Api, launch_id: str) -> None:
             await asyncio.sleep(0.01)
 
     await asyncio.wait_for(poll(), TIMEOUT)
+
+
+async def warned(api: Api, later: Later, launch_id: str, idle_timeout: float) -> None:
+    """Let time pass until a kernel is to be stopped as idle.
+
+    The server's own question whether a kernel answers may be told of after the answer, and then
+    looks like use, once.
+    """
+    for _ in range(ASKED):
+        await settled(api, launch_id)
+        await later.go(idle_timeout)
+        if api.services.launches.get(launch_id).idle is not None:
+            return
+    raise AssertionError("the kernel never counted as idle")
 
 
 async def end_all(api: Api) -> None:

@@ -16,7 +16,7 @@ from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.gpu.health import access_warning, lost_warning
 from jupyter_gpu_containers.model.kernel.ending import child_killed
 from jupyter_gpu_containers.ports import ContainerBackend
-from jupyter_gpu_containers.service.futures import from_thread
+from jupyter_gpu_containers.service.futures import from_thread, set_within
 from jupyter_gpu_containers.service.gpu.health import GpuHealth
 
 from .kernels import KernelContainer, Kernels
@@ -97,10 +97,7 @@ class KernelWatch:
                 except Exception:  # noqa: BLE001  a bug in one look must not end the watch
                     self._log.exception("looking at the kernels failed")
                 looks += 1
-                try:
-                    await asyncio.wait_for(self._wake.wait(), self._interval)
-                except asyncio.TimeoutError:
-                    continue
+                await set_within(self._wake, self._interval)
                 self._wake.clear()
         finally:
             self._wake = None

@@ -33,6 +33,7 @@ from jupyter_gpu_containers.model.kernel.idle import (
 )
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.ports import GpuInventory
+from jupyter_gpu_containers.service.futures import set_within
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
 
 from .door import Activity
@@ -151,10 +152,7 @@ class Idle:
                     await self.look()
                 except Exception:  # noqa: BLE001  a bug in one look must not end the watch
                     self._log.exception("looking for idle kernels failed")
-                try:
-                    await asyncio.wait_for(self._wake.wait(), self.pause())
-                except asyncio.TimeoutError:
-                    continue
+                await set_within(self._wake, self.pause())
         finally:
             self._wake = None
 

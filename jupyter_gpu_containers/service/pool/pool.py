@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from jupyter_gpu_containers.errors import GpuContainersError
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
+from jupyter_gpu_containers.service.futures import set_within
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
 from jupyter_gpu_containers.service.launch.book import LaunchBook
 
@@ -106,12 +107,7 @@ class Pool:
                 except Exception:  # noqa: BLE001  a bug in one look must not end the pool
                     self._log.exception("looking at the containers that wait failed")
                     rest = INTERVAL
-                # not wait_for(), which before Python 3.12 loses a cancellation that comes with it
-                woken = asyncio.ensure_future(wake.wait())
-                try:
-                    await asyncio.wait({woken}, timeout=rest)
-                finally:
-                    woken.cancel()
+                await set_within(wake, rest)
         finally:
             self._wake = None
             await asyncio.shield(self._spares.close())
