@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ KEY = "jupyter_gpu_containers"
 TORCH = "nvcr.io/nvidia/pytorch:25.08-py3"
 TITLE = "PyTorch 25.08 · 1 GPU"
 KERNELSPEC = {"name": "nvidia-pytorch-25.08-py3-1gpu", "display_name": TITLE}
+NO_KERNEL = "() => window.jupyterapp.shell.currentWidget.sessionContext.hasNoKernel"
 OTHER_DIGEST = "sha256:" + "0" * 64
 
 
@@ -197,13 +199,42 @@ def test_a_cell_that_is_run_without_a_kernel_asks_the_same(
     banner(notebook).get_by_role("button", name="Not Now").click()
     expect(banner(notebook)).to_have_count(0)
     notebook.run(2)
-    expect(notebook.dialog).to_contain_text("This notebook has no kernel yet")
+    expect(notebook.dialog).to_contain_text("This notebook has no kernel")
     notebook.dialog.get_by_role("button", name="Other Kernel…").click()
     expect(notebook.dialog).to_contain_text("Select Kernel")  # JupyterLab's own
     notebook.dialog.get_by_role("button", name="No Kernel").click()
     notebook.run(2)
     notebook.dialog.get_by_role("button", name="Use It", exact=True).click()
     notebook.expect_output(2, "42")  # the cell that asked for it has run
+    notebook.wait_for_kernel(TITLE)
+
+
+@pytest.mark.parametrize("where", ["panel", "launch", "kernel"])
+def test_after_its_kernel_was_stopped_a_cell_asks_and_starts_nothing_else(
+    demo: OpenNotebook, where: str
+) -> None:
+    """Not the kernel that the notebook was opened with: it has neither the image nor a GPU."""
+    notebook = demo("x = 1", OLD_OR_NEW, "print(6 * 7)")
+    notebook.choose("PyTorch 25.08")
+    notebook.wait_for_kernel(TITLE)
+    notebook.run(0)
+    launch = next(each for each in notebook.lab.launches() if each["phase"] == "running")
+    if where == "panel":
+        name = re.compile("^Shut down the kernel of")
+        notebook.open_panel().get_by_role("button", name=name).click()
+    elif where == "launch":
+        notebook.lab.request(f"gpu-containers/launches/{launch['id']}", "DELETE")
+    else:
+        notebook.lab.request(f"api/kernels/{launch['kernel_id']}", "DELETE")
+    notebook.page.wait_for_function(NO_KERNEL)
+    notebook.run(2)
+    expect(notebook.dialog).to_contain_text(f"ran in “{TITLE}” and was stopped")
+    notebook.dialog.get_by_role("button", name="Cancel").click()
+    expect(notebook.dialog).to_have_count(0)
+    assert notebook.lab.request("api/kernels") == []
+    notebook.run(1)
+    notebook.dialog.get_by_role("button", name="Start It Again").click()
+    notebook.expect_output(1, "new")
     notebook.wait_for_kernel(TITLE)
 
 

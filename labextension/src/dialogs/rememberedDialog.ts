@@ -34,7 +34,7 @@ export async function askInstead(
     content.hint && React.createElement('p', null, content.hint)
   );
   const { button } = await new Dialog<void>({
-    title: trans.__('This notebook has no kernel yet'),
+    title: trans.__('This notebook has no kernel'),
     body: ReactWidget.create(body),
     buttons: [
       Dialog.createButton({

@@ -28,7 +28,8 @@ import {
 } from '../tokens';
 import { ICatalogueEntry } from '../client/wireImages';
 import { NotebookBanner } from '../widgets/banner';
-import { offer, offerUnknown } from './rememberedOffer';
+import { KernelHold } from './kernelHold';
+import { offer, offerStopped, offerUnknown } from './rememberedOffer';
 
 /** Longest title of a kernelspec that is shown. */
 const LONGEST_TITLE = 80;
@@ -43,8 +44,11 @@ export class RememberedNotice implements IDisposable {
     this._banner = new NotebookBanner(_panel, { commands, trans });
     _panel.disposed.connect(this.dispose, this);
     const { sessionContext } = _panel;
+    const ask = () => this._ask();
+    this._hold = new KernelHold(sessionContext, _options.questions, ask);
     sessionContext.statusChanged.connect(this._onStatus, this);
     sessionContext.kernelChanged.connect(this._onKernelChanged, this);
+    sessionContext.sessionChanged.connect(this._onSessionChanged, this);
     _options.model.changed.connect(this._show, this);
     _options.switcher.changed.connect(this._show, this);
     void this._open();
@@ -59,7 +63,7 @@ export class RememberedNotice implements IDisposable {
       return;
     }
     this._isDisposed = true;
-    this._question?.dispose();
+    this._hold.dispose();
     Signal.clearData(this);
   }
 
@@ -92,17 +96,17 @@ export class RememberedNotice implements IDisposable {
     context.model.metadataChanged.connect(this._show, this);
     const isUnknown = !kernelspecs.specs || model.available === null;
     if (!kernelspecs.specs || this._doubt() === 'start') {
-      this._hold();
+      this._hold.hold();
     }
     if (isUnknown) {
       await Promise.all([kernelspecs.ready, model.ready]);
     }
-    const isHeld = this._question !== null;
+    const { isHeld } = this._hold;
     if (isUnknown && isHeld) {
       await sessionContext.ready;
       const isDoubtful = model.available && this._doubt() === 'start';
       if (!this._isDisposed && !isDoubtful) {
-        this._release();
+        this._hold.release();
         if (!sessionContext.session?.kernel) {
           await sessionContext.startKernel();
         }
@@ -111,7 +115,7 @@ export class RememberedNotice implements IDisposable {
     if (this._isDisposed || !model.available || this._doubt() === null) {
       return;
     }
-    if (this._question) {
+    if (this._hold.isHeld) {
       await sessionContext.ready; // with a kernel, where one runs for this notebook
     }
     if (!model.images) {
@@ -153,31 +157,9 @@ export class RememberedNotice implements IDisposable {
       : null;
   }
 
-  /** Keep JupyterLab from starting a kernel that happens to speak the notebook's language. */
-  private _hold(): void {
-    const { sessionContext } = this._panel;
-    const { shouldStart } = sessionContext.kernelPreference;
-    if (sessionContext.session?.kernel || this._question) {
-      return;
-    }
-    this._shouldStart = shouldStart;
-    prefer(sessionContext, { shouldStart: false });
-    this._question = this._options.questions.set(sessionContext, () =>
-      this._ask()
-    );
-  }
-
-  private _release(): void {
-    if (this._question) {
-      prefer(this._panel.sessionContext, { shouldStart: this._shouldStart });
-      this._question.dispose();
-      this._question = null;
-    }
-  }
-
   /** Instead of JupyterLab's dialog, when a cell is run or a kernel is wanted. */
   private async _ask(): Promise<boolean> {
-    const content = this._content();
+    const content = this._contentStopped() ?? this._content();
     if (!content || this._panel.sessionContext.session?.kernel) {
       return false;
     }
@@ -188,12 +170,27 @@ export class RememberedNotice implements IDisposable {
     return isAnswered;
   }
 
+  /** Of an environment whose kernel was stopped: the same again, with all that was chosen for it. */
+  private _contentStopped(): NotebookBanner.IContent | null {
+    const facts = this._options.switcher.environment(this._stopped);
+    if (!facts) {
+      return null;
+    }
+    const { kernelspecs, trans } = this._options;
+    const { path } = this._panel.context;
+    const spec = kernelspecs.specs?.kernelspecs[this._stopped];
+    const title = spec?.display_name ?? this._stopped;
+    return offerStopped(path, this._stopped, title, trans);
+  }
+
   private _content(): NotebookBanner.IContent | null {
     const { model, trans } = this._options;
     const { path } = this._panel.context;
     const { remembered } = this;
     if (!remembered) {
-      return this._question ? offerUnknown(path, this._title(), trans) : null;
+      return this._hold.isHeld
+        ? offerUnknown(path, this._title(), trans)
+        : null;
     }
     return offer({
       path,
@@ -233,14 +230,40 @@ export class RememberedNotice implements IDisposable {
     >
   ): void {
     const { newValue, oldValue } = change;
-    if (newValue && (oldValue || this._question)) {
-      this._release();
+    if (newValue && (oldValue || this._hold.isHeld)) {
+      this._hold.release();
       this._isOpen = false; // somebody has chosen
+    }
+    if (newValue) {
+      this._stopped = '';
+    } else {
+      this._onLost();
     }
     this._show();
     if (newValue && oldValue) {
       void this._forget(oldValue.name, newValue.name);
     }
+  }
+
+  /** A session that ends elsewhere, by another page or the server, changes no kernel first. */
+  private _onSessionChanged(sender: ISessionContext): void {
+    if (!sender.session && !sender.isDisposed) {
+      this._onLost();
+    }
+  }
+
+  /**
+   * The kernel is gone. JupyterLab would start, where a cell is run, the kernel that the notebook
+   * was opened with, or one of the same language: without the image, and without its GPUs.
+   */
+  private _onLost(): void {
+    const { switcher } = this._options;
+    const isOurs = this._wasOurs || switcher.environment(this._last) !== null;
+    if (this._isDisposed || !this._last || !isOurs) {
+      return;
+    }
+    this._stopped = this._last;
+    this._hold.hold();
   }
 
   /** Forget the environment of a notebook that was moved to a kernel outside of containers. */
@@ -256,6 +279,9 @@ export class RememberedNotice implements IDisposable {
     const kernel = this._panel.sessionContext.session?.kernel;
     const isRunning = status === 'idle' || status === 'busy';
     // once for each kernel: with several pages on one notebook, none may write of an older one
+    if (kernel && isRunning) {
+      this._last = kernel.name;
+    }
     if (kernel && isRunning && kernel.id !== this._written) {
       this._written = kernel.id;
       void this._remember(kernel.name);
@@ -317,9 +343,11 @@ export class RememberedNotice implements IDisposable {
   private _isDisposed = false;
   /** Whether something is to be offered. */
   private _isOpen = false;
-  /** While nothing may be started. */
-  private _question: IDisposable | null = null;
-  private _shouldStart: boolean | undefined;
+  private _hold: KernelHold;
+  /** Name of the kernel that ran last. */
+  private _last = '';
+  /** Name of the environment whose kernel has ended; empty while one runs. */
+  private _stopped = '';
   /** Whether the kernel before this one ran in an environment. */
   private _wasOurs = false;
   /** The kernel of which was written last. */
@@ -340,13 +368,6 @@ export namespace RememberedNotice {
     /** The catalogue, which is asked of this server once; never rejects. */
     catalogue: () => Promise<readonly ICatalogueEntry[]>;
   }
-}
-
-function prefer(
-  context: ISessionContext,
-  preference: ISessionContext.IKernelPreference
-): void {
-  context.kernelPreference = { ...context.kernelPreference, ...preference };
 }
 
 /** Without what cannot be compared. */

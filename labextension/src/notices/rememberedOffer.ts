@@ -162,6 +162,32 @@ export function offerUnknown(
   };
 }
 
+/** What is asked where the kernel of an environment was stopped and a cell is run. */
+export function offerStopped(
+  path: string,
+  environment: string,
+  displayName: string,
+  trans: TranslationBundle
+): NotebookBanner.IContent {
+  return {
+    severity: 'info',
+    text: trans.__('Its kernel ran in “%1” and was stopped.', displayName),
+    actions: [
+      {
+        label: trans.__('Start It Again'),
+        command: CommandIDs.launch,
+        args: { path, environment },
+        isPrimary: true
+      },
+      {
+        label: trans.__('Choose Another…'),
+        command: CommandIDs.selectEnvironment,
+        args: { path }
+      }
+    ]
+  };
+}
+
 /** Facts that are known without asking a registry, in one line. */
 function factsOf(options: IOfferOptions): string {
   const { gpus, profile, remembered, trans, where } = options;
