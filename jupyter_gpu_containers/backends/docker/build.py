@@ -30,8 +30,9 @@ from jupyter_gpu_containers.model.kernel.container import EngineInfo
 from jupyter_gpu_containers.ports import Progress
 
 from .build_words import BuildWords
-from .client import EngineClient, JsonStream, Request
+from .client import EngineClient, Request
 from .commit import has_classic_store
+from .streams import JsonStream
 from .transfer import Transfer
 
 ANSWER = 20.0  # seconds for the docker CLI to tell what it is

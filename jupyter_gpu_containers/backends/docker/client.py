@@ -14,17 +14,15 @@ from urllib.parse import quote
 import docker
 import requests
 from docker import errors, utils
-from docker.types import CancellableStream
 
 from jupyter_gpu_containers.errors import EngineError
 
 from .errors import bad_address, not_permitted, translated, unreachable
+from .streams import Frames, JsonStream, LogStream
 from .transport import EngineAdapter, connect_socket
 
 log = logging.getLogger(__name__)
 
-FRAME_HEADER = 8  # bytes
-STDERR = 2  # first byte of a frame's header
 SYSTEM_SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
 PROBE_TIMEOUT = 10.0  # seconds
 CONNECTIONS = 16  # kept open at most
@@ -227,26 +225,6 @@ class EngineClient(docker.APIClient):
         return JsonStream(response)
 
 
-class Frames:
-    """Takes an attach stream apart: each frame has 8 bytes of header, of which 4 are a length."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, chunk: bytes) -> Iterator[tuple[bool, bytes]]:
-        """Yield what is complete: whether it is standard error, and the data."""
-        buffer = self._buffer
-        buffer += chunk
-        start = 0
-        while len(buffer) - start >= FRAME_HEADER:
-            end = start + FRAME_HEADER + int.from_bytes(buffer[start + 4 : start + 8], "big")
-            if end > len(buffer):
-                break
-            yield buffer[start] == STDERR, bytes(buffer[start + FRAME_HEADER : end])
-            start = end
-        del buffer[:start]
-
-
 def _last_bytes(chunks: Iterable[bytes], limit: int) -> bytes:
     """Return the end of what an attach stream carries, of both streams."""
     kept, frames = bytearray(), Frames()
@@ -263,42 +241,6 @@ def _until(deadline: float, chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield chunk
         if time.monotonic() > deadline:
             return
-
-
-class JsonStream:
-    """A response of JSON objects, one a line, that may go on for ever.
-
-    Iterating raises `requests` exceptions where the stream breaks, unlike docker-py's own, which
-    then just ends.
-    """
-
-    def __init__(self, response: requests.Response) -> None:
-        self._response = response
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for line in self._response.iter_lines(chunk_size=None):
-            if line:
-                yield json.loads(line)
-
-    def close(self) -> None:
-        """End the stream, also while another thread reads it."""
-        try:
-            # closing alone does not wake a thread that is in recv()
-            CancellableStream(iter(()), self._response).close()
-        except (OSError, AttributeError):
-            log.debug("The stream was closed already.")
-        self._response.close()
-
-
-class LogStream(JsonStream):
-    """A container's log that goes on until its run ends."""
-
-    def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
-        frames = Frames()
-        for chunk in self._response.iter_content(64 * 1024):
-            data = b"".join(part for _, part in frames.feed(chunk))
-            if data:
-                yield data
 
 
 # Makes a request with a connected client and translates errors; may be called in any thread.

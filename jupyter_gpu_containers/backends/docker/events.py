@@ -34,10 +34,11 @@ from jupyter_gpu_containers.runtime.cgroup import LastCounters
 from . import alive
 from .alive import takes_connections
 from .change import GONE, MADE, OF_IMAGES, change_of
-from .client import EngineClient, JsonStream, Request
+from .client import EngineClient, Request
 from .exits import ENGINES_SIGNALS, exit_from_state, exit_of
 from .facts import OVER, container_status, seconds
 from .kept import Kept
+from .streams import JsonStream
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ from jupyter_gpu_containers.backends.output import PlainText
 from jupyter_gpu_containers.errors import ContainerNotFoundError, GpuContainersError
 from jupyter_gpu_containers.runtime.streams import read_in_thread
 
-from .client import EngineClient, LogStream, Request
+from .client import EngineClient, Request
 from .errors import translated
+from .streams import LogStream
 
 Ask = Callable[[str, Callable[[EngineClient], LogStream]], Awaitable[LogStream]]
 

@@ -23,7 +23,8 @@ from jupyter_gpu_containers.model.kernel import shell
 from jupyter_gpu_containers.model.kernel.shell import TerminalSize
 from jupyter_gpu_containers.ports import Execution
 
-from .client import EngineClient, Frames, Request
+from .client import EngineClient, Request
+from .streams import Frames
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,9 @@ from jupyter_gpu_containers.errors import GpuContainersError
 from jupyter_gpu_containers.model.job import Step
 from jupyter_gpu_containers.ports import Progress
 
-from .client import EngineClient, JsonStream, Request
+from .client import EngineClient, Request
 from .errors import translated
+from .streams import JsonStream
 
 # What the engine says last of a layer, in a pull and in a push.
 _DONE = re.compile(r"pull complete|already exists|layer already exists|pushed|mounted from", re.I)
