@@ -6,6 +6,7 @@ server behind the page.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -20,6 +21,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Location": "somewhere",
     "Retry-After": "60",
+    "Vary": "Accept-Encoding",
 }
 TEXT = "text/plain; charset=utf-8"
 _CACHE_BUSTER = re.compile(r"[?&]\d+$")  # JupyterLab's, on what may not come from a cache
@@ -52,6 +54,7 @@ class Answers:
 
     def _give(self, what: str, status: int, content: bytes, headers: dict[str, str]) -> None:
         method, path = what.split(" ", 1)
+        headers = {**headers, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
         check_answer(operation(method, f"/{path}"), status, headers, content)
         self._answers[what] = (status, content, headers)
 
