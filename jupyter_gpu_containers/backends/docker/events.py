@@ -20,8 +20,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
-from urllib3.exceptions import ReadTimeoutError
-
 from jupyter_gpu_containers.errors import (
     ContainerNotFoundError,
     EngineUnreachableError,
@@ -38,7 +36,7 @@ from .client import EngineClient, Request
 from .exits import ENGINES_SIGNALS, exit_from_state, exit_of
 from .facts import OVER, container_status, seconds
 from .kept import Kept
-from .streams import JsonStream
+from .streams import JsonStream, is_idle
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +227,7 @@ class ExitWatcher:
         except Exception as exc:  # noqa: BLE001  every way in which a stream can break
             if not self._closed.is_set():
                 log.debug("Container events ended: %r", exc)
-            if not _is_idle(exc):
+            if not is_idle(exc):
                 self._broke()
                 return since
             for kept in self._kept.values():
@@ -394,8 +392,3 @@ class ExitWatcher:
 def _open(client: EngineClient, since: float) -> tuple[JsonStream, bool]:
     """Open a stream; tell also whether it is a socket's of this machine."""
     return client.event_stream(since, EVENTS, idle_timeout=IDLE_TIMEOUT), client.listens_here
-
-
-def _is_idle(exc: Exception) -> bool:
-    """Tell whether there was only no event for a while, which `requests` wraps."""
-    return any(isinstance(cause, ReadTimeoutError) for cause in (exc, *exc.args))

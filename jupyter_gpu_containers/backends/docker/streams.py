@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 from docker.types import CancellableStream
+from urllib3.exceptions import ReadTimeoutError
 
 log = logging.getLogger(__name__)
 
@@ -98,3 +99,8 @@ class LogStream(JsonStream):
                     data = b"".join(part for _, part in frames.feed(chunk))
                     if data:
                         yield data
+
+
+def is_idle(exc: Exception) -> bool:
+    """Tell whether there was only no event for a while, which `requests` wraps."""
+    return any(isinstance(cause, ReadTimeoutError) for cause in (exc, *exc.args))
