@@ -135,11 +135,13 @@ def surfaces(stage: Stage, text: world.Text) -> Iterator[Locator]:
     stage.later(4)
     yield stage.page.locator(".Toastify")
     stage.start("gpu-containers:show-launch", id=asked["id"])
-    yield stage.page.locator("body > .jp-Dialog, .Toastify").first
+    expect(stage.dialog).to_be_visible()
+    yield stage.dialog
+    stage.close_dialogs()
 
     stage.open_another("moons/sent.ipynb", world.remembered(text))
     # none of what it remembers can be: JupyterLab asks what to use
-    expect(stage.dialog).to_contain_text("kernel")
+    expect(stage.dialog).to_contain_text("Select Kernel")
     yield stage.dialog
     yield stage.page.locator("#jp-main-dock-panel")
 
