@@ -299,6 +299,7 @@ class ContainerProvisioner(KernelProvisionerBase):
             return
         if self._seat is not None:
             self._services.launches.end(self.kernel_id)
+            self._note()  # a server that comes meanwhile ends it without a word
         await self._services.kernels.removals.begin(self.kernel_id, self._clear())
 
     async def get_provisioner_info(self) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def test_in_a_recovery(room: Room, servers: list[Server], point: str) -> None:
 @pytest.mark.engine
 @pytest.mark.parametrize("point", ["kernel.abandon", "release.removed", "seat.left"])
 def test_in_a_shutdown(room: Room, servers: list[Server], point: str) -> None:
-    """A kernel whose end was asked for does not come back half."""
+    """A kernel whose end was asked for does not come back half, and nobody says that it died."""
     servers.append(first := Server(room, env={VARIABLE: point}))
     name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
     kernel_id = first.session(name)["kernel"]["id"]
@@ -191,3 +191,5 @@ def test_in_a_shutdown(room: Room, servers: list[Server], point: str) -> None:
     second.until(lambda: not room.containers() and not list(room.run.glob("*")))
     second.until(lambda: second.kernels() == [])
     assert not list((room.data / "gpu_containers" / "kernels").glob("*"))
+    told = second.request("GET", f"/gpu-containers/launches/{kernel_id}")
+    assert told.status_code == 404, told.text

@@ -52,6 +52,17 @@ async def test_runs_and_answers(machine: Machine) -> None:
     await machine.kernels.remove(kernel)
 
 
+async def test_was_shut_down_while_its_container_still_went(machine: Machine) -> None:
+    """It is removed without a word: nobody misses it."""
+    ended = Launch(KERNEL, kernel_id=KERNEL).advance(Phase.CANCELLED, 1.0)
+    await machine.alive(launch=ended)
+    machine.come_back()
+    await machine.settled()
+    assert (machine.jupyter.listed, machine.jupyter.discarded) == (set(), [KERNEL])
+    assert (machine.told.recovered, machine.told.failed) == ([], {})
+    assert machine.left() == []
+
+
 async def test_what_it_was_started_with_is_still_told(machine: Machine) -> None:
     """Its container has the same variables; a restart of the kernel tells so once more."""
     waived = Problem("requirement_waived", "More than the driver promises.", "Update it.")

@@ -55,6 +55,11 @@ class KernelRecord:
         """Whether there is something to lose: a kernel that ran."""
         return bool(self.container_id)
 
+    @property
+    def over(self) -> bool:
+        """Whether somebody shut the kernel down: only its container may still have to go."""
+        return self.launch.phase.final
+
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON."""
         connection = dict(self.connection)

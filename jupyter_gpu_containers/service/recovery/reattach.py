@@ -99,7 +99,11 @@ class Reattach:
         for record in self._records.of_server(server):
             kernel_id = record.kernel_id
             self._pending[kernel_id] = record
-            if record.answered:
+            if record.over:
+                unfinished.pop(kernel_id, None)
+                adopter.discard(kernel_id)
+                self._drops[kernel_id] = task = asyncio.ensure_future(self._drop(record))
+            elif record.answered:
                 unfinished.pop(kernel_id, None)
                 self._launches.recover(record.launch)
                 task = adopter.adopt(record, self._find(record))
@@ -260,7 +264,7 @@ class Reattach:
         return await self._kernels.explain(kernel)
 
     async def _drop(self, record: KernelRecord) -> None:
-        """Remove what a start left behind that its server did not live to finish."""
+        """Remove what a start or a shutdown left that its server did not live to finish."""
         while True:
             try:
                 await self._remove_containers(record)
