@@ -6,7 +6,7 @@ import { idle } from './plugins/idle';
 import { images, jobs, registries } from './plugins/images';
 import { kernels } from './plugins/kernels';
 import { launches } from './plugins/launches';
-import { model, switcher } from './plugins/model';
+import { model, patience, switcher } from './plugins/model';
 import {
   cellExecutor,
   kernelQuestions,
@@ -22,6 +22,7 @@ import { commands, panel, toolbar } from './plugins/ui';
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   preferences,
   model,
+  patience,
   switcher,
   cellExecutor,
   kernelQuestions,

@@ -29,13 +29,13 @@ export const deaths: JupyterFrontEndPlugin<void> = {
     tracker: INotebookTracker,
     translator: ITranslator | null
   ): void => {
-    if (model.available === false) {
-      return;
-    }
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { contents } = app.serviceManager;
     const dismissed = new Dismissed(DISMISSED, tabStorage());
     const follow = (panel: NotebookPanel) => {
+      if (model.available === false) {
+        return;
+      }
       silence(panel, name => switcher.environment(name) !== null);
       new DeathNotice(panel, {
         commands: app.commands,

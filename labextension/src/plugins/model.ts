@@ -23,19 +23,34 @@ export const model: JupyterFrontEndPlugin<IGpuContainersModel> = {
   autoStart: true,
   provides: IGpuContainersModel,
   optional: [ITranslator],
-  activate: async (
+  activate: (
     app: JupyterFrontEnd,
     translator: ITranslator | null
-  ): Promise<IGpuContainersModel> => {
+  ): IGpuContainersModel => {
     const { events, serverSettings } = app.serviceManager;
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const client = new GpuContainersClient(serverSettings, trans);
-    const model = new GpuContainersModel({ client, events, trans });
+    return new GpuContainersModel({ client, events, trans });
+  }
+};
+
+/**
+ * Lets notebooks wait: JupyterLab opens those of the last time when every plugin is there. Others
+ * do not wait meanwhile, so that its start takes no longer.
+ */
+export const patience: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-gpu-containers:patience',
+  description: 'Lets notebooks wait until the launches in progress are known.',
+  autoStart: true,
+  requires: [IGpuContainersModel],
+  activate: async (
+    app: JupyterFrontEnd,
+    model: IGpuContainersModel
+  ): Promise<void> => {
     await Promise.race([
       model.ready,
       new Promise(resolve => setTimeout(resolve, PATIENCE))
     ]);
-    return model;
   }
 };
 

@@ -101,9 +101,6 @@ export const panel: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null,
     state: IStateDB | null
   ): void => {
-    if (model.available === false) {
-      return;
-    }
     const speaker = translator ?? nullTranslator;
     const trans = speaker.load(DOMAIN);
     const sections = new SectionsModel(state);
