@@ -127,6 +127,9 @@ class ContainerProvisioner(KernelProvisionerBase):
         manager.transport = "ipc"
         manager.ip = os.path.join(seat.run_dir, SOCKET_NAME)
         manager.cache_ports = False
+        connection = self._services.kernels.spares.connection(seat)
+        if connection is not None:  # a container listens there already
+            manager.load_connection_info(connection)
         manager.write_connection_file(jupyter_session=session)
         content = Path(manager.connection_file).read_bytes()
         user = (seat.caller.uid, seat.caller.gid)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from jupyter_gpu_containers.errors import PolicyError, WorkspaceError
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container
 from jupyter_gpu_containers.model.kernel.environment import Environment
-from jupyter_gpu_containers.model.kernel.launch import Phase
+from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE, Phase
 from jupyter_gpu_containers.model.kernel.spare import PIPE_FILE, SPARE
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.service.kernel.seats import write_anew
@@ -91,17 +93,23 @@ async def test_a_kernel_takes_what_waited_and_is_as_any_other(room: Room) -> Non
 
 
 async def test_nothing_of_anybody_lies_in_it_before_it_is_taken(room: Room) -> None:
-    """No key, no variable of a person, no notebook; the label says what it is."""
+    """No variable of a person, no notebook; a key of its own alone. The label says what it is."""
     room.configure(passed_variables=["JPY_SESSION_NAME", "ACCESS_CODE", "TZ"])
     os.environ["ACCESS_CODE"] = "of-a-person"
     try:
         _, spare = await waiting(room)
-        assert sorted(os.listdir(spare.seat.run_dir)) == ["hosts", "owner", PIPE_FILE]
+        there = {name for name in os.listdir(spare.seat.run_dir) if not name.startswith("k-")}
+        assert there == {CONNECTION_FILE, "hosts", "owner", PIPE_FILE}
+        file = Path(spare.seat.run_dir, CONNECTION_FILE)
+        told = json.loads(await asyncio.to_thread(file.read_text))
+        assert told == spare.connection
+        assert str(told["key"]) not in repr(spare)
         (container,) = await mine(room)
         assert container.labels[labels.PURPOSE] == SPARE
         assert container.labels.get(labels.NOTEBOOK, "") == ""
         assert spare.key.env.get("ACCESS_CODE") is None
         async with taking(room, spare) as kernel:
+            assert kernel.client.session.key.decode() == spare.connection["key"]
             assert await kernel.run("import os; print(os.environ['ACCESS_CODE'])") == "of-a-person"
     finally:
         del os.environ["ACCESS_CODE"]

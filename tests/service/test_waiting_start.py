@@ -117,6 +117,28 @@ def test_without_a_pipe_it_does_not_wait(
     assert interpreter.told()[:2] == [str(run_dir), None]
 
 
+@pytest.mark.parametrize("version", ["8.0.0", "7.0.0", "installed"])
+def test_only_a_kernel_whose_start_is_known_is_started_before_it_waits(
+    run_dir: Path, tmp_path: Path, interpreters: list[Interpreter], version: str
+) -> None:
+    """One of another version waits before; so does one that only calls itself a known one."""
+    (run_dir / CONNECTION_FILE).write_text("{}")
+    if version != "installed":
+        package = run_dir / "lib-of-mine" / "ipykernel"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
+        (package / "_version.py").write_text(f"__version__ = {version!r}")
+        (package / "kernelapp.py").write_text("class IPKernelApp:\n    pass\n")
+    interpreters.append(interpreter := Interpreter(run_dir, "-f", str(run_dir / CONNECTION_FILE)))
+    if version == "installed":
+        assert interpreter.told()[:2] == [str(run_dir), None]
+        return
+    ring(run_dir)  # returns when it waits
+    hand_over(run_dir, tmp_path)
+    ring(run_dir)
+    assert interpreter.told()[:2] == [str(tmp_path), "1"]
+
+
 def test_the_names_are_those_of_the_model() -> None:
     """The program runs inside, where the package is not."""
     ours = (CONNECTION_FILE, PIPE_FILE, HANDOVER_FILE)

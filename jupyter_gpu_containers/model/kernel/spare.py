@@ -25,9 +25,12 @@ HANDED_OVER = frozenset({"name", "working_dir"})
 # Of the labels, those that are not of the spare's own making; the kernel's id is: a kernel that
 # takes a spare has the id with which it was created.
 KERNELS_LABELS = frozenset({labels.NOTEBOOK, labels.PURPOSE, labels.SIGNATURE})
-# What an interpreter or the loader reads when it starts cannot be given to it later; the time zone
-# is nobody's secret, and a shell in the container shall have it, too.
-EARLY_VARIABLES = ("PYTHON", "LD_", "GLIBC_", "MALLOC_", "TZ", "LC_", "LANG")
+# What the loader, an interpreter or a kernel's shell reads when it starts cannot be given to it
+# later; the time zone is nobody's secret, and a shell in the container shall have it, too.
+EARLY_VARIABLES = (
+    *("PYTHON", "LD_", "GLIBC_", "MALLOC_", "TZ", "LC_", "LANG"),
+    *("HOME", "XDG_", "IPYTHON", "VIRTUAL_ENV", "SOURCE_DATE_EPOCH"),
+)
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Containers that wait, with the interpreter up, for kernels to come."""
+"""Containers that wait, with the kernel's shell built, for kernels to come."""

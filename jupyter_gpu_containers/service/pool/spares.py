@@ -5,7 +5,8 @@ crash need not change when it is taken: a kernel record of that id is what makes
 without is nobody's, and is removed with the process that made it.
 
 Its interpreter waits at a named pipe in its run directory, in which nothing of anybody lies yet: no
-key, no variable of a person. Whatever is wrong with it, the kernel is started without.
+variable of a person, and a key of its own, which its kernel's will be. Whatever is wrong with it,
+the kernel is started without.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ import asyncio
 import concurrent.futures
 import contextlib
 import errno
+import json
 import logging
 import os
+import secrets
 import stat
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from jupyter_client.connect import KernelConnectionInfo
 
 from jupyter_gpu_containers.errors import (
     GpuContainersError,
@@ -31,12 +36,12 @@ from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
 from jupyter_gpu_containers.model.kernel import spare as model
 from jupyter_gpu_containers.model.kernel.container import ContainerExit, ContainerSpec
 from jupyter_gpu_containers.model.kernel.environment import Environment
-from jupyter_gpu_containers.model.kernel.launch import Seat
+from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE, Seat
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.runtime.threads import in_thread
 from jupyter_gpu_containers.service.kernel.blueprints import Blueprints
 from jupyter_gpu_containers.service.kernel.claims import Claims
-from jupyter_gpu_containers.service.kernel.seats import Seats, write_anew
+from jupyter_gpu_containers.service.kernel.seats import SOCKET_NAME, Seats, write_anew
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
 
 NO_GPUS: tuple[Gpu, ...] = ()
@@ -52,6 +57,7 @@ class Spare:
     seat: Seat
     key: ContainerSpec  # see `model.kernel.spare.key`
     ended: concurrent.futures.Future[ContainerExit]
+    connection: KernelConnectionInfo = field(repr=False)  # its own, then its kernel's; with the key
     since: float = field(default_factory=time.monotonic)  # seconds
 
     @property
@@ -144,6 +150,7 @@ class Spares:
                 await self._clear("", seat)
                 return None
             self._make_pipe(seat)
+            connection = self._make_connection(seat)
             claim = await self._claims.claim(
                 GpuRequest(0),
                 lambda gpus, name: model.waiting(
@@ -159,7 +166,7 @@ class Spares:
             await asyncio.shield(self._clear(container_id, seat))
             raise
         key = model.key(blueprint.make_spec(NO_GPUS, ""), self.variables)
-        spare = Spare(kernel_id, container_id, environment, seat, key, ended)
+        spare = Spare(kernel_id, container_id, environment, seat, key, ended, connection)
         self._free[kernel_id] = spare
         return spare
 
@@ -201,6 +208,11 @@ class Spares:
         self._taken[kernel_id] = spare
         reached("spare.taken")
         return seat
+
+    def connection(self, seat: Seat) -> KernelConnectionInfo | None:
+        """Return where the container listens that a kernel has taken, and by which key."""
+        spare = self._taken.get(seat.kernel_id)
+        return spare.connection if spare is not None else None
 
     def claim(self, seat: Seat) -> Spare | None:
         """Return the spare that a kernel has taken, once; it is the kernel's from then on."""
@@ -284,6 +296,25 @@ class Spares:
         pipe = Spares._pipe(seat)
         os.mkfifo(pipe, 0o600)
         os.chown(pipe, seat.caller.uid, seat.caller.gid)
+
+    @staticmethod
+    def _make_connection(seat: Seat) -> KernelConnectionInfo:
+        """Write the connection file with which the interpreter makes its sockets."""
+        connection: KernelConnectionInfo = {
+            "transport": "ipc",
+            "ip": os.path.join(seat.run_dir, SOCKET_NAME),
+            "shell_port": 1,
+            "iopub_port": 2,
+            "stdin_port": 3,
+            "control_port": 4,
+            "hb_port": 5,
+            "key": secrets.token_hex(32),
+            "signature_scheme": "hmac-sha256",
+        }
+        content = json.dumps(connection).encode()
+        user = (seat.caller.uid, seat.caller.gid)
+        write_anew(seat.run_dir, CONNECTION_FILE, content, user=user)
+        return connection
 
     @staticmethod
     def _ring(pipe: str, *, ring: bool = True) -> bool:
