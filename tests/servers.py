@@ -151,6 +151,16 @@ class Server:
         self._pages.append(page)
         return page
 
+    def restart(self, page: Page, kernel_id: str) -> Page:
+        """Restart a kernel and connect anew, as JupyterLab does; return the new connection.
+
+        Through an old one what the new kernel says first may be lost: nothing tells the server
+        that its subscription has reached it.
+        """
+        self.ask("POST", f"/api/kernels/{kernel_id}/restart")
+        page.close()
+        return self.connect(kernel_id)
+
     def close_pages(self) -> None:
         """Close the connections that a test left open."""
         while self._pages:

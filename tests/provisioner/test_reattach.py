@@ -104,9 +104,7 @@ def test_killed_and_back(
     page.until_state("busy")
     assert second.request("POST", f"/api/kernels/{kernel_id}/interrupt").status_code == 204
     assert page.run("print(x + 1)") == "43"
-    page.close()
-    second.ask("POST", f"/api/kernels/{kernel_id}/restart")
-    page = second.connect(kernel_id)
+    page = second.restart(page, kernel_id)
     assert page.run("print('x' in dir())") == "False"
     page.close()
     assert room.containers() == [container]

@@ -1,88 +1,18 @@
-"""A real Jupyter server: launches, kernels that start while cells wait, cancelling, ending."""
+"""A real Jupyter server: launches, kernels that start while cells wait, cancelling."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import IMAGES
-from tests.rooms import Room, run_program
+from tests.provisioner.server_room import *  # noqa: F403
+from tests.rooms import run_program
 from tests.servers import Server
 
 pytestmark = pytest.mark.engine
-
-CHANNELS = "jupyter_server.services.kernels.connection.channels"
-MANAGER = "jupyter_server.services.kernels.kernelmanager"
-ONCE = "mkdir /tmp/once || exec sleep infinity; exec python3 -m ipykernel_launcher -f $0"
-STOCK = (  # what a user may have set: jupyter_server's own defaults
-    "--AsyncMappingKernelManager.use_pending_kernels=False",
-    f"--ServerApp.kernel_websocket_connection_class={CHANNELS}.ZMQChannelsWebsocketConnection",
-    f"--ServerApp.kernel_manager_class={MANAGER}.AsyncMappingKernelManager",
-)
-
-
-@pytest.fixture(scope="module")
-def room(image_facts: Path, engine_host: str) -> Iterator[Room]:
-    """The room of all this file's servers."""
-    room = Room("docker", image_facts)
-    room.configure(attach_timeout=4, start_timeout=60)
-    yield room
-    room.close()
-
-
-@pytest.fixture(scope="module")
-def shared(room: Room, images: object) -> Iterator[Server]:
-    """A server with environments: "good", "silent" never answers, "exits" exits at once, "once"
-    answers only until it is started again."""
-    server = Server(room)
-    good = server.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
-    folder = room.data / "kernels"
-    (folder / good).rename(folder / "good")
-    for name, argv in (
-        ("silent", ["/bin/sleep", "infinity"]),
-        ("exits", ["/bin/sh", "-c", "echo no licence >&2; exit 3"]),
-        ("once", ["/bin/sh", "-c", ONCE, "{connection_file}"]),
-    ):
-        spec = json.loads((folder / "good" / "kernel.json").read_text())
-        (folder / name).mkdir()
-        (folder / name / "kernel.json").write_text(json.dumps({**spec, "argv": argv}))
-    yield server
-    assert server.terminate() == 0
-
-
-@pytest.fixture
-def server(shared: Server, room: Room) -> Iterator[Server]:
-    """The server, and the certainty that a test left nothing in it."""
-    yield shared
-    shared.close_pages()
-    try:
-        shared.until(lambda: not shared.kernels() and not room.leftovers(), 15)
-    finally:  # the other tests shall not suffer from this one
-        for kernel_id in shared.kernels():
-            shared.request("DELETE", f"/api/kernels/{kernel_id}")
-
-
-@pytest.fixture
-def own(shared: Server, room: Room) -> Iterator[list[Server]]:
-    """A list for servers that a test starts for itself."""
-    servers: list[Server] = []
-    yield servers
-    for server in servers:
-        if server.process.poll() is None:
-            server.kill()
-            forget_connection_files(room)
-    assert room.settled() == []
-
-
-def forget_connection_files(room: Room) -> None:
-    """Remove what a killed server leaves in Jupyter's own folder, of no use to anybody."""
-    for path in room.runtime.glob("kernel-*.json"):
-        path.unlink()
 
 
 def test_launch_and_attach(server: Server) -> None:
@@ -257,7 +187,7 @@ def test_interrupt_and_restart(server: Server) -> None:
     server.ask("POST", f"/api/kernels/{kernel_id}/interrupt")
     assert "KeyboardInterrupt" in page.answer(cell)
     page.run("x = 1")
-    server.ask("POST", f"/api/kernels/{kernel_id}/restart")
+    page = server.restart(page, kernel_id)
     assert page.run("x").startswith("NameError")
     page.close()
     server.request("DELETE", f"/api/sessions/{session['id']}")
@@ -310,106 +240,3 @@ def test_a_kernel_stopped_by_the_command_line_is_not_started_again(server: Serve
     assert server.room.leftovers() == []
     launch = server.get_launch(kernel_id)
     assert (launch["phase"], launch["error"]["code"]) == ("cancelled", "stopped_by")
-
-
-@pytest.mark.parametrize("options", [(), STOCK], ids=["ours", "stock"])
-def test_a_server_with_a_failed_start_ends(
-    room: Room, own: list[Server], options: tuple[str, ...]
-) -> None:
-    """And with it the kernel that runs: jupyter_server alone would fail to shut down at all."""
-    server = Server(room, *options)
-    own.append(server)
-    good = server.session("good", "a.ipynb")
-    server.reached(good["kernel"]["id"], "running")
-    body = {"path": "b.ipynb", "name": "b", "type": "notebook", "kernel": {"name": "exits"}}
-    server.request("POST", "/api/sessions", body)
-    server.until(
-        lambda: any(
-            launch["phase"] == "failed"
-            for launch in server.ask("GET", "/gpu-containers/launches")["launches"]
-        )
-    )
-    assert server.terminate() == 0
-    assert room.leftovers() == []
-
-
-@pytest.mark.parametrize("ending", ["failed", "cancelled"])
-def test_a_launch_that_does_not_come_up_in_a_server_with_stock_settings(
-    room: Room, own: list[Server], ending: str
-) -> None:
-    """There a start is no kernel yet: none can be shut down, and none must be."""
-    server = Server(room, *STOCK)
-    own.append(server)
-    if ending == "failed":
-        launch_id = server.launch(environment="exits")
-        assert server.reached(launch_id, "failed")["error"]["code"] == "kernel_exited"
-    else:
-        launch_id = server.launch(environment="silent")
-        server.reached(launch_id, "starting")
-        server.cancel(launch_id)
-        assert server.get_launch(launch_id)["phase"] == "cancelled"
-    server.until(lambda: room.leftovers() == [])
-    assert server.kernels() == []
-    assert server.terminate() == 0
-    assert f"launch {launch_id}" not in server.log.read_text()  # where a bug of ours is told
-
-
-def test_a_server_with_a_setting_that_cannot_be_used_runs_and_ends(
-    image_facts: Path, own: list[Server]
-) -> None:
-    """The rest of Jupyter must not suffer; the log has the sentence."""
-    wrong = Room("docker", image_facts)
-    wrong.configure(memory="a lot")
-    try:
-        own.append(Server(wrong))
-        assert own[0].request("GET", "/gpu-containers/status").status_code == 404
-        assert own[0].terminate() == 0
-        assert "a lot" in own[0].log.read_text()
-    finally:
-        wrong.close()
-
-
-def test_a_server_ends_in_the_middle_of_starts(room: Room, own: list[Server]) -> None:
-    server = Server(room)
-    own.append(server)
-    launch_id = server.launch(environment="silent", path="a.ipynb")
-    session = server.session("silent", "b.ipynb")
-    server.reached(launch_id, "starting")
-    server.reached(session["kernel"]["id"], "starting")
-    assert server.terminate() == 0
-    assert room.leftovers() == []
-
-
-def test_a_server_that_was_killed(room: Room, own: list[Server]) -> None:
-    """The next one takes over what ran, and removes what was still being started."""
-    server = Server(room)
-    own.append(server)
-    running = server.launch(environment="good")
-    server.reached(running, "running")
-    server.reached(server.launch(environment="silent"), "starting")
-    server.kill()
-    assert len(room.containers()) == 2
-    later = Server(room)
-    own.append(later)
-    later.until(lambda: len(room.containers()) == 1)
-    assert later.kernels() == [running]
-    assert later.reached(running, "running")["recovered"]
-    assert later.terminate() == 0
-    assert room.settled() == []
-
-
-def test_notebook_7(room: Room, own: list[Server]) -> None:
-    """Another front end on the same server."""
-    server = Server(room, program="notebook")
-    own.append(server)
-    specs = server.ask("GET", "/api/kernelspecs")["kernelspecs"]
-    assert "good" in specs
-    session = server.session("good")
-    page = server.connect(session["kernel"]["id"])
-    assert page.run("import os; open('nb7', 'w').write('x'); print(os.getcwd())") == str(
-        room.workspace
-    )
-    page.close()
-    assert server.terminate() == 0
-    assert (room.workspace / "nb7").read_text() == "x"
-    assert room.leftovers() == []

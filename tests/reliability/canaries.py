@@ -174,9 +174,7 @@ class Drive:
         page = server.connect(launch)
         code = "import os; print(dict(os.environ), open('/proc/1/environ').read())"
         self.places.add("containers' environment", page.run(code))
-        server.ask("POST", f"/api/kernels/{launch}/restart")
-        page.until_state("idle")
-        page.run("1 / 0")
+        server.restart(page, launch).run("1 / 0")
         server.close_pages()
         self._keys()
         return launch

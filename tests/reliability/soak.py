@@ -121,8 +121,7 @@ def _start(server: Server, work: str) -> None:
         page = server.connect(launch)
         assert page.run("print(1 + 1)") == "2"
         if work == "restart":
-            server.ask("POST", f"/api/kernels/{launch}/restart")
-            page.until_state("idle")
+            assert server.restart(page, launch).run("print(1 + 1)") == "2"
         server.close_pages()
     server.cancel(launch)
 
