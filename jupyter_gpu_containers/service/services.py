@@ -84,6 +84,7 @@ class Services:
         self.jobs.on_change(lambda job: note(Resource.IMAGES) if job.image_id else None)
         self.loads.on_state(lambda: note(Resource.GPUS))
         self.inventory.on_failure(lambda: note(Resource.GPUS))
+        self.pool.on_change(lambda: note(Resource.STATUS))
         self.inspection.before_removal = self.pool.leave_image
         self.changes.begin(self.backend)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -40,9 +40,10 @@ def problem_model(problem: Problem | None) -> Json | None:
     return {**words, "log": problem.log} if problem.log else words
 
 
-def status_model(status: Status) -> Json:
+def status_model(status: Status, standing: Sequence[Standing] = ()) -> Json:
     """Schema ``Status``."""
     engine = status.engine
+    memory = [one.memory for one in standing if one.memory is not None]
     return {
         "version": __version__,
         "backend": "memory" if status.demo else "docker",
@@ -54,6 +55,7 @@ def status_model(status: Status) -> Json:
             "api_version": engine.api_version,
         },
         "problem": problem_model(status.problem),
+        "spares": {"count": len(standing), "memory": sum(memory) if memory else None},
     }
 
 

@@ -18,8 +18,9 @@ class StatusHandler(BaseHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Return the engine, or why there is none."""
-        self.finish(status_model(await status(self.services.backend)))
+        """Return the engine, or why there is none; and what waits for kernels to come."""
+        standing = await self.services.pool.standing()
+        self.finish(status_model(await status(self.services.backend), standing))
 
 
 class ContractHandler(BaseHandler):

@@ -88,6 +88,8 @@ export interface IGpuContainersModel extends IDisposable {
   startOnCpu(id: string): Promise<ILaunch>;
   /** Keep a running kernel from being stopped for idleness: from now on it counts as used. */
   keepAlive(id: string): Promise<ILaunch>;
+  /** Remove the containers that wait for kernels to come. */
+  giveUpSpares(): Promise<void>;
   /** Resolves with the launch once it is running, failed or cancelled. */
   settled(id: string): Promise<ILaunch>;
 }

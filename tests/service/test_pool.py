@@ -244,6 +244,22 @@ async def test_given_up_on_request_it_comes_back_with_the_next_start(house: Hous
     assert await house.settle() == ["a"]
 
 
+async def test_it_tells_when_others_wait_than_before(house: House) -> None:
+    told = asyncio.Semaphore(0)
+    house.pool.on_change(told.release)
+    running = asyncio.ensure_future(house.pool.run())
+    await asyncio.sleep(0)  # it listens
+    house.start("k1", "a")
+    house.now += 10
+    await told.acquire()
+    assert [one.environment.name for one in house.shelf.free] == ["a"]
+    await house.pool.give_up()
+    await told.acquire()
+    assert told.locked()  # once for each
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_what_waits_is_no_reason_to_keep_an_image(house: House) -> None:
     house.start("k1", "a")
     await house.settle()

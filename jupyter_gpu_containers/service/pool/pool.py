@@ -91,7 +91,13 @@ class Pool:
         self._log = log or logging.getLogger(__name__)
         self._recent: dict[str, _Use] = {}  # by environment, the last one last
         self._wake: asyncio.Event | None = None
+        self._told: frozenset[str] = frozenset()  # ids of what waited when listeners were told
+        self._listeners: list[Callable[[], None]] = []
         self._changed = self._clock()  # when a start last began or ended
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call the listener when other containers wait than before."""
+        self._listeners.append(listener)
 
     async def run(self) -> None:
         """Keep them until it is cancelled; what waits is gone then."""
@@ -107,6 +113,7 @@ class Pool:
                 except Exception:  # noqa: BLE001  a bug in one look must not end the pool
                     self._log.exception("looking at the containers that wait failed")
                     rest = INTERVAL
+                self._tell()
                 await set_within(wake, rest)
         finally:
             self._wake = None
@@ -159,6 +166,7 @@ class Pool:
         self._recent.clear()
         for spare in self._spares.free:
             self._spares.give_up(spare)
+        self._tell()
         await self._spares.given_up()
 
     async def leave_image(self, image_id: str) -> None:
@@ -169,6 +177,13 @@ class Pool:
             if spare.environment.image_id == image_id:
                 self._spares.give_up(spare)
         await self._spares.given_up()
+
+    def _tell(self) -> None:
+        now = frozenset(spare.kernel_id for spare in self._spares.free)
+        if now != self._told:
+            self._told = now
+            for listener in self._listeners:
+                listener()
 
     def _wanted(self) -> dict[str, int]:
         """Return how many containers shall wait for each environment, the last one used first."""

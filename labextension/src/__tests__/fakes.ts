@@ -55,7 +55,8 @@ export class FakeServer {
           version: '20.10',
           api_version: '1.41'
         },
-        problem: null
+        problem: null,
+        spares: { count: 0, memory: null }
       }
     ],
     [

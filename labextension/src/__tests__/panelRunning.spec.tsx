@@ -2,10 +2,11 @@
 import { Session } from '@jupyterlab/services';
 import { formatTime } from '../model/clock';
 import { CommandIDs } from '../commands/commandIds';
+import { formatBytes } from '../model/format';
 import { ILaunch } from '../client/wire';
 import { BUSY, FakeServer, makeLaunch } from './fakes';
 import { IPanelScreen, clickTitle, menuLabels, showPanel } from './panelScreen';
-import { GPU, button } from './screen';
+import { GPU, button, rendered } from './screen';
 
 describe('the Running section', () => {
   async function withLaunches(launches: ILaunch[]): Promise<IPanelScreen> {
@@ -74,6 +75,28 @@ describe('the Running section', () => {
       CommandIDs.stop
     ]);
     expect(screen.executed).toEqual([[CommandIDs.stop, { id: 'l1' }]]);
+  });
+
+  it('says what waits for kernels and what it takes, and lets it go', async () => {
+    const server = new FakeServer();
+    const status = server.answers.get('GET status') as object;
+    const spares = { count: 2, memory: 124 * 1024 ** 2 };
+    server.answers.set('GET status', { ...status, spares });
+    const screen = await showPanel(server);
+    const line = () =>
+      screen.section('Running')!.querySelector('.jp-GpuContainers-spares');
+    expect(line()!.textContent).toContain(
+      `2 containers wait for the next kernels · ${formatBytes(spares.memory)} of RAM`
+    );
+    line()!.querySelector('button')!.click();
+    expect(screen.executed).toEqual([[CommandIDs.giveUpSpares, {}]]);
+    server.answers.set('GET status', {
+      ...status,
+      spares: { count: 0, memory: null }
+    });
+    await screen.model.refresh();
+    await rendered(screen.widget);
+    expect(line()).toBeNull();
   });
 
   it('has everything else in a menu, that the keyboard opens, too', async () => {

@@ -17,7 +17,8 @@ function withoutEngine(): FakeServer {
     backend: 'docker',
     demo: false,
     engine: null,
-    problem: NO_ENGINE
+    problem: NO_ENGINE,
+    spares: { count: 0, memory: null }
   });
   for (const what of ['images', 'environments']) {
     server.answers.set(`GET ${what}`, json(NO_ENGINE, 503));
@@ -98,7 +99,8 @@ it('says that it is a demonstration', async () => {
     backend: 'memory',
     demo: true,
     engine: null,
-    problem: null
+    problem: null,
+    spares: { count: 0, memory: null }
   });
   const { node } = await showPanel(server);
   expect(node.querySelector('[role=note]')!.textContent).toMatch(/^Demo/);

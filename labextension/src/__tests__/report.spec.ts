@@ -9,7 +9,8 @@ const STATUS: IStatus = {
   backend: 'docker',
   demo: false,
   engine: { name: 'Docker Engine', version: '20.10.24', api_version: '1.41' },
-  problem: null
+  problem: null,
+  spares: { count: 0, memory: null }
 };
 
 const GPUS: IGpus = {

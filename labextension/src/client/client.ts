@@ -149,6 +149,11 @@ export class GpuContainersClient {
     );
   }
 
+  /** Remove the containers that wait for kernels to come. */
+  async giveUpSpares(): Promise<void> {
+    await this._requests.delete<null>('spares');
+  }
+
   /** Cancel a launch, or end its kernel. */
   async cancel(id: string): Promise<void> {
     await this._requests.delete<null>(

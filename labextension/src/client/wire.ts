@@ -21,6 +21,8 @@ export interface IStatus {
   demo: boolean;
   engine: { name: string; version: string; api_version: string } | null;
   problem: IProblem | null;
+  /** Containers that wait for the next kernels; bytes of all, null where nobody can say. */
+  spares: { count: number; memory: number | null };
 }
 
 /** GPUs of the machine. No driver and no GPU are answers too. */

@@ -30,6 +30,8 @@ export namespace CommandIDs {
   export const startOnCpu = 'gpu-containers:start-on-cpu';
   /** Keep a kernel from being stopped for idleness. */
   export const keepAlive = 'gpu-containers:keep-alive';
+  /** Remove the containers that wait for kernels to come. */
+  export const giveUpSpares = 'gpu-containers:give-up-spares';
   /** Open the notebook or console of a kernel. */
   export const openNotebook = 'gpu-containers:open-notebook';
   /** Look for an image to pull. */

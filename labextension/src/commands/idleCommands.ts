@@ -1,8 +1,8 @@
-// The command that keeps a kernel from being stopped for idleness.
+// The commands of what nobody uses now: to keep an idle kernel, to remove what waits for one.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import { IDisposable } from '@lumino/disposable';
+import { DisposableSet, IDisposable } from '@lumino/disposable';
 import { CommandIDs } from './commandIds';
 import { PALETTE, attempt, text } from './commandTools';
 import { IGpuContainersModel } from '../tokens';
@@ -16,7 +16,7 @@ export interface IIdleCommandOptions {
   currentKernel: () => string | undefined;
 }
 
-/** Add it. */
+/** Add them. */
 export function addIdleCommands(options: IIdleCommandOptions): IDisposable {
   const { commands, model, trans, currentKernel } = options;
 
@@ -29,7 +29,7 @@ export function addIdleCommands(options: IIdleCommandOptions): IDisposable {
     return text(args.id) ?? current?.id;
   };
 
-  return commands.addCommand(CommandIDs.keepAlive, {
+  const keepAlive = commands.addCommand(CommandIDs.keepAlive, {
     label: args =>
       args.isPalette
         ? trans.__('Keep Kernel in Container Alive')
@@ -59,4 +59,18 @@ export function addIdleCommands(options: IIdleCommandOptions): IDisposable {
       );
     }
   });
+  const giveUpSpares = commands.addCommand(CommandIDs.giveUpSpares, {
+    label: trans.__('Remove Waiting Containers'),
+    caption: trans.__('Remove the containers that wait for the next kernels'),
+    isEnabled: () => (model.status?.spares.count ?? 0) > 0,
+    isVisible: () => model.available === true,
+    describedBy: { args: { type: 'object', properties: {} } },
+    execute: () =>
+      attempt(
+        trans,
+        trans.__('The waiting containers could not be removed'),
+        () => model.giveUpSpares()
+      )
+  });
+  return DisposableSet.from([keepAlive, giveUpSpares]);
 }

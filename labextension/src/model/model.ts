@@ -188,6 +188,11 @@ export class GpuContainersModel implements IGpuContainersModel {
     return this._launches.keepAlive(id);
   }
 
+  async giveUpSpares(): Promise<void> {
+    await this._client.giveUpSpares();
+    await this._resources.load('status');
+  }
+
   settled(id: string): Promise<ILaunch> {
     return this._launches.settled(id);
   }

@@ -23,6 +23,7 @@ import { Jobs, isShown } from './jobs';
 import { Registries } from './registries';
 import { Running } from './running';
 import { Empty, Section, Skeleton } from './section';
+import { Spares } from './spares';
 import { obstacle, tryAgain } from './status';
 import { Problem } from '../widgets/problem';
 
@@ -93,6 +94,11 @@ export function RunningSection(props: IPanelProps): React.JSX.Element | null {
       ) : (
         <Loading {...props} resource="launches" />
       )}
+      <Spares
+        spares={model.status?.spares}
+        commands={commands}
+        trans={trans}
+      />
     </Section>
   );
 }
