@@ -94,11 +94,7 @@ export function RunningSection(props: IPanelProps): React.JSX.Element | null {
       ) : (
         <Loading {...props} resource="launches" />
       )}
-      <Spares
-        spares={model.status?.spares}
-        commands={commands}
-        trans={trans}
-      />
+      <Spares spares={model.status?.spares} commands={commands} trans={trans} />
     </Section>
   );
 }
