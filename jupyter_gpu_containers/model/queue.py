@@ -41,6 +41,7 @@ class QueuePlace:
 
     position: int  # 1 = next
     length: int
+    gpus: int  # how many leaf devices it waits for
     since: float  # seconds since the epoch
     estimate: float | None = None  # seconds until it starts, at most; None: nobody can tell
     holders: tuple[str, ...] = ()  # who has the GPUs that it waits for, in words

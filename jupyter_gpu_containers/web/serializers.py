@@ -269,6 +269,7 @@ def queue_model(place: QueuePlace | None) -> Json | None:
     return {
         "position": place.position,
         "length": place.length,
+        "gpus": place.gpus,
         "since": time_text(place.since),
         "estimate": None if place.estimate is None else round(place.estimate),
         "holders": list(place.holders),

@@ -74,6 +74,8 @@ export interface IGpuContainersModel extends IDisposable {
   known(reference: string): IImageDetails | null;
   /** Load the limits where that was not done yet; never rejects. */
   loadLimits(): Promise<void>;
+  /** Load the GPUs where that was not done yet; never rejects. */
+  loadGpus(): Promise<void>;
   /** What has changed in a running kernel's container. */
   changes(id: string): Promise<IChanges>;
   /** Give an image another name. */

@@ -102,7 +102,7 @@ def test_a_download_is_told_on_the_button_and_can_be_cancelled(demo: OpenNoteboo
     expect(notebook.notice("train.ipynb")).to_contain_text(downloading)
     notebook.reload()
     expect(notebook.button).to_have_text(downloading)
-    notebook.notice("train.ipynb").get_by_role("button", name="Cancel").click()
+    notebook.notice("train.ipynb").get_by_role("button", name="Cancel Start").click()
     expect(notebook.button).to_have_text("Select environment")
     expect(notebook.notice("train.ipynb")).to_have_count(0)
     (job, *_) = notebook.lab.request("gpu-containers/jobs")["jobs"]

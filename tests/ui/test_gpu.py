@@ -74,14 +74,14 @@ def start(notebook: NotebookPage, image: str, gpus: str, free: str) -> None:
 def test_a_notebook_takes_two_gpus_and_gives_them_back(gpus: OpenNotebook) -> None:
     """The image asks for all of them, and gets two."""
     notebook = gpus(NODES)
-    start(notebook, "PyTorch 25.08", "2 GPUs", "5 of 6 free")  # the others are MIG instances
+    start(notebook, "PyTorch 25.08", "2 GPUs", "5 of 6 GPUs free")  # the others are MIG instances
     notebook.wait_for_kernel("PyTorch 25.08 · 2 GPUs")
     notebook.run(0)
     notebook.expect_output(0, "2")
 
     notebook.page.get_by_role("tab", name="GPUs and containers").click()
     section = notebook.panel.get_by_label("GPUs", exact=True)
-    expect(section).to_contain_text("14 of 17 free")
+    expect(section).to_contain_text("3 of 6 GPUs and 11 of 11 MIG instances free")
     theirs = section.get_by_role("listitem").filter(has_text="other program")
     expect(theirs).to_have_count(1)
     expect(theirs).to_contain_text("29.3 of 79.4 GiB")
@@ -93,11 +93,11 @@ def test_a_notebook_takes_two_gpus_and_gives_them_back(gpus: OpenNotebook) -> No
         expect(row).to_contain_text("of 79.4 GiB")
     expect(notebook.panel.get_by_label("Running")).to_contain_text("2 GPUs · GPU ")
 
-    start(notebook, "debian12 py311", "CPU only", "3 of 6 free")
+    start(notebook, "debian12 py311", "CPU only", "3 of 6 GPUs free")
     notebook.run(0)
     notebook.expect_output(0, "0")
     notebook.expect_environment("debian12 py311 · CPU")
-    expect(section).to_contain_text("16 of 17 free")
+    expect(section).to_contain_text("5 of 6 GPUs and 11 of 11 MIG instances free")
     expect(mine).to_have_count(0)
 
 
@@ -108,7 +108,7 @@ def test_the_only_gpu_is_handed_over_but_not_given_twice(
     first = gpus(NODES, name="first")
     first.choose("PyTorch 25.08")
     first.wait_for_kernel(PYTORCH)
-    start(first, "debian12 py311", "1 GPU", "0 of 1 free now, and 1 of its own")
+    start(first, "debian12 py311", "1 GPU", "0 of 1 free, and 1 of its own")
     first.run(0)
     first.expect_output(0, "1")
     first.expect_environment("debian12 py311 · 1 GPU")
@@ -120,7 +120,7 @@ def test_the_only_gpu_is_handed_over_but_not_given_twice(
     expect(second.button).to_have_text("Waiting for a GPU, next in line")
     second.button.get_by_role("button").click()
     expect(second.dialog).to_contain_text("The GPUs are held by ")
-    second.dialog.get_by_role("button", name="Leave the Queue").click()
+    second.dialog.get_by_role("button", name="Cancel Start").click()
     expect(second.button).to_have_text("Select environment")
     second.run(1)
     second.expect_output(1, "old")

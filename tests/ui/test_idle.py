@@ -44,9 +44,14 @@ def patient_lab(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def strict_lab(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
-    """JupyterLab with an environment whose kernels are stopped soon."""
+    """JupyterLab with an environment whose kernels are stopped soon.
+
+    And it starts kernels that nobody asked for, where it may.
+    """
     config = {"GpuContainers": {"backend": "memory", "fixed_gpus": [H100], "idle_warning": 5.0}}
-    with lab_server(tmp_path_factory.mktemp("strict") / "lab", config=config) as lab:
+    settings = {"@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True}}
+    folder = tmp_path_factory.mktemp("strict") / "lab"
+    with lab_server(folder, config=config, settings=settings) as lab:
         body = {"image": IMAGE, "display_name": BRIEF, "gpus": 1, "idle_timeout": 10}
         lab.request("gpu-containers/environments", "POST", body)
         yield lab
@@ -177,6 +182,10 @@ def test_left_alone_it_is_stopped_and_starts_again(
     expect(notice(notebook, WARNING)).to_have_count(0)
     assert strict_lab.launches()[0]["error"]["code"] == "culled"
     expect(notebook.open_panel().get_by_label("GPUs", exact=True)).to_contain_text("1 of 1 free")
+    notebook.run(1)
+    expect(notebook.dialog).to_contain_text(f"ran in “{BRIEF}” and was stopped")
+    notebook.dialog.get_by_role("button", name="Cancel").click()
+    assert strict_lab.request("api/kernels") == []
 
     with notebook.page.expect_request(re.compile("/gpu-containers/launches")):
         notebook.banner.get_by_role("button", name="Start again").click()

@@ -80,7 +80,7 @@ def test_a_notebook_gets_a_container_and_its_panel_menu_and_memory(
     notebook.expect_prompt(0, "[1]:")
     expect(notebook.button).to_have_text("Select environment")
     notebook.button.get_by_role("button").click()
-    expect(notebook.dialog).to_contain_text("2 of 2 free now")
+    expect(notebook.dialog).to_contain_text("2 of 2 free")
     everybody_can_read(page, page.locator(".jp-Dialog-content"))
     page.keyboard.press("Escape")
     expect(notebook.dialog).to_have_count(0)

@@ -59,7 +59,7 @@ def test_a_notebook_waits_and_gets_the_gpu_when_it_is_free(
     notebook = busy()
     notebook.choose("PyTorch 25.08")
     expect(notebook.button).to_have_text(SECOND, timeout=START_TIMEOUT)
-    expect(notice(notebook)).to_contain_text(re.compile(f"✓ Checked.*{SECOND}.*Kernel answered"))
+    expect(notice(notebook)).to_contain_text(re.compile(f"✓ Checked.*{SECOND}.*Start the container"))
     notebook.run(1)
     notebook.expect_prompt(1, "[*]:")
 
@@ -94,7 +94,7 @@ def test_leave_the_queue(busy: OpenNotebook, busy_lab: LabServer) -> None:
     expect(notebook.button).to_have_text(NEXT, timeout=START_TIMEOUT)
     notebook.button.get_by_role("button").click()
     expect(notebook.dialog).to_contain_text(re.compile("The GPUs are held by PyTorch 25.08"))
-    notebook.dialog.get_by_role("button", name="Leave the Queue").click()
+    notebook.dialog.get_by_role("button", name="Cancel Start").click()
     notebook.expect_environment("Select environment")
     expect(notice(notebook)).to_have_count(0)
     assert busy_lab.launches()[0]["phase"] == "cancelled"

@@ -17,6 +17,13 @@ TORCH = "nvcr.io/nvidia/pytorch:25.08-py3"
 PYTORCH = "PyTorch 25.08 · 1 GPU"
 TENSORFLOW = "TensorFlow 2.18 · 1 GPU"
 SHORTCUT = "Ctrl Alt G"
+RAPIDS = "rapidsai/base:25.08-cuda12.9-py3.12"
+# whether what was started last is kept where nobody sets it
+IS_MOVED = """async () => {
+  const { settings } = window.jupyterapp.serviceManager;
+  const { raw } = await settings.fetch('jupyter-gpu-containers:commands');
+  return !raw.includes('lastEnvironment');
+}"""
 
 
 def execute(notebook: NotebookPage, command: str, **args: Any) -> Any:
@@ -151,3 +158,29 @@ def test_settings(demo: OpenNotebook) -> None:
         assert "jupyter_gpu_containers" not in content["metadata"]
     finally:
         file.unlink()
+
+
+def test_the_last_choice_is_no_setting_to_be_seen(demo: OpenNotebook) -> None:
+    """An earlier version kept it among those that people set: they still count, and it is moved."""
+    notebook = demo()
+    folder = notebook.lab.root.parent / "settings" / "jupyter-gpu-containers"
+    file, store = (folder / f"{name}.jupyterlab-settings" for name in ("commands", "last"))
+    folder.mkdir(exist_ok=True)
+    store.unlink(missing_ok=True)
+    file.write_text(json.dumps({"toolbarButton": False, "lastEnvironment": {"image": RAPIDS}}))
+    try:
+        notebook.reload()
+        notebook.wait_for_kernel()
+        expect(notebook.button).to_have_count(0)
+        notebook.page.keyboard.press("Control+Alt+g")
+        expect(notebook.dialog.get_by_role("radio", name="RAPIDS 25.08")).to_be_checked()
+        notebook.dialog.get_by_role("button", name="Cancel").click()
+        notebook.page.wait_for_function(IS_MOVED)
+        assert RAPIDS in store.read_text()
+        execute(notebook, "settingeditor:open", query="GPU containers")
+        editor = notebook.page.locator(".jp-SettingsPanel")
+        expect(editor).to_contain_text("Ask before something is lost")
+        expect(editor).not_to_contain_text("started last")
+    finally:
+        file.unlink()
+        store.unlink(missing_ok=True)

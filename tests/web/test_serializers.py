@@ -107,10 +107,11 @@ def test_warnings() -> None:
 
 
 def test_a_place_in_the_queue() -> None:
-    place = QueuePlace(2, 5, 1_700_000_000.0, 90.4, ("train.ipynb (ada)",))
+    place = QueuePlace(2, 5, 4, 1_700_000_000.0, 90.4, ("train.ipynb (ada)",))
     assert launch_model(replace(FAILED, queue=place))["queue"] == {
         "position": 2,
         "length": 5,
+        "gpus": 4,
         "since": "2023-11-14T22:13:20.000Z",
         "estimate": 90,
         "holders": ["train.ipynb (ada)"],

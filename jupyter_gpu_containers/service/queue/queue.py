@@ -101,6 +101,7 @@ class Queue:
                 ticket.id: QueuePlace(
                     position,
                     len(order),
+                    ticket.request.count,
                     ticket.since,
                     self._waiting[ticket.id].estimate,
                     holders=self._waiting[ticket.id].holders,

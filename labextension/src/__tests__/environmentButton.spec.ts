@@ -10,7 +10,7 @@ import {
   makeLaunch,
   makeModel
 } from './fakes';
-import { settled, show, trans } from './screen';
+import { GPU, settled, show, trans } from './screen';
 
 interface IShown {
   commands: CommandRegistry;
@@ -95,6 +95,34 @@ describe('EnvironmentButton', () => {
       .querySelector('[title]')
       ?.getAttribute('title');
     expect(title).toContain(`Kernel in a container: ${words}.`);
+  });
+
+  it('says which GPU the kernel has, to who points at it or comes by keyboard', async () => {
+    const context = new FakeContext('pytorch-1gpu');
+    const server = new FakeServer();
+    const own = { kernel_id: context.kernelId, gpus: ['GPU-4'] };
+    server.answers.set('GET launches', {
+      launches: [makeLaunch('running', own)]
+    });
+    const gpus = [3, 4].map(index => ({
+      ...GPU,
+      index,
+      uuid: `GPU-${index}`
+    }));
+    server.answers.set('GET gpus', { driver: null, problem: null, gpus });
+    const { widget } = await button(context, server);
+    const title = () =>
+      widget.node.querySelector('[title]')?.getAttribute('title');
+    const asked = () =>
+      server.requests.filter(({ what }) => what === 'GET gpus').length;
+    expect(title()).toContain('Kernel in a container: idle.');
+    expect(asked()).toBe(0);
+    widget.node.dispatchEvent(new Event('focusin'));
+    await settled();
+    expect(title()).toContain('Kernel in a container on GPU 4: idle.');
+    widget.node.dispatchEvent(new Event('pointerenter'));
+    await settled();
+    expect(asked()).toBe(1);
   });
 
   it('follows a restart that Jupyter makes by itself', async () => {

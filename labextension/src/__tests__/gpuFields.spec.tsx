@@ -95,9 +95,9 @@ describe('GPUs of the form', () => {
       '1g.10gb',
       '3g.40gb'
     ]);
-    expect(widget.node.textContent).toContain('1 of 1 free');
+    expect(widget.node.textContent).toContain('1 of 1 GPU free');
     await choose(widget, 'GPU size', '1g.10gb');
-    expect(widget.node.textContent).toContain('2 of 2 free');
+    expect(widget.node.textContent).toContain('2 of 2 MIG instances free');
     expect(texts(field(widget, 'GPUs'))).toEqual([
       'CPU only',
       '1 × 1g.10gb',
@@ -110,7 +110,7 @@ describe('GPUs of the form', () => {
       gpu_profile: '1g.10gb'
     });
     await choose(widget, 'GPU size', '3g.40gb');
-    expect(widget.node.textContent).toContain('0 of 1 free');
+    expect(widget.node.textContent).toContain('0 of 1 MIG instance free');
     expect(widget.getValue()).toMatchObject({
       gpus: 1,
       gpu_profile: '3g.40gb'
@@ -174,9 +174,7 @@ describe('GPUs of the form', () => {
   it('tells what the present kernel would hand over', async () => {
     const mine = { ...GPU, state: 'claimed', holders: [HOLDER], slots_used: 1 };
     const widget = await form([mine], { kernelId: HOLDER.kernel_id });
-    expect(widget.node.textContent).toContain(
-      '0 of 1 free now, and 1 of its own'
-    );
+    expect(widget.node.textContent).toContain('0 of 1 free, and 1 of its own');
   });
 
   it('offers no more than a kernel may have', async () => {

@@ -27,7 +27,7 @@ describe('LaunchForm', () => {
         image: IMAGE.references[0],
         gpus: 1
       });
-      expect(widget.node.textContent).toContain('1 of 2 free now');
+      expect(widget.node.textContent).toContain('1 of 2 free');
       expect(screen.state!.label).toBe('Start');
     });
 

@@ -22,6 +22,7 @@ import { trans } from './screen';
 const QUEUE = {
   position: 2,
   length: 3,
+  gpus: 1,
   since: '2026-11-22T18:00:00.000Z',
   estimate: null,
   holders: ['a.ipynb (eve)']
@@ -139,7 +140,7 @@ describe('LaunchNotices', () => {
         'train.ipynb',
         '✓ Checked',
         '▸ Starting the container',
-        '· Kernel answered'
+        '· Start the kernel'
       ]
     ]);
     events.emit(launch(['queued', 'creating', 'starting']));
@@ -160,13 +161,13 @@ describe('LaunchNotices', () => {
     expect(only().options.actions!.map(({ label }) => label)).toEqual([
       'Details',
       'Start on CPU',
-      'Cancel'
+      'Cancel Start'
     ]);
     events.emit({ ...waiting, queue: { ...QUEUE, position: 1 } });
     expect(shown()).toHaveLength(1);
     expect(shown()[0][3]).toBe('▸ Waiting for a GPU, next in line');
     // it stays until the server has done what was asked for
-    for (const label of ['Details', 'Start on CPU', 'Cancel']) {
+    for (const label of ['Details', 'Start on CPU', 'Cancel Start']) {
       expect(press(label).defaultPrevented).toBe(true);
     }
     expect(done).toEqual([
@@ -219,6 +220,19 @@ describe('LaunchNotices', () => {
     );
     expect(only().message.length).toBeLessThanOrEqual(140);
     expect(only().message).toContain('▸ Waiting for a GPU, 22nd in line');
+  });
+
+  it('tells who has the GPUs rather than what is still to come', async () => {
+    await begin();
+    const holders = ['one.ipynb (adalovelace)', 'two.ipynb (eve)'];
+    const queue = { ...QUEUE, gpus: 2, holders };
+    events.emit(launch(['queued', 'waiting'], { queue }));
+    expect(shown()[0].slice(1)).toEqual([
+      'train.ipynb',
+      '✓ Checked',
+      '▸ Waiting for 2 GPUs, 2nd in line',
+      'The GPUs are held by one.ipynb (adalovelace), two.ipynb (eve).'
+    ]);
   });
 
   it('stays hidden where its reader has hidden it, until it fails', async () => {

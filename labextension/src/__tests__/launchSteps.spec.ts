@@ -31,8 +31,8 @@ describe('stepsOf', () => {
   it('names what is done, what is being done, and what is to come', () => {
     expect(said(launch([['queued', 0]]), 2)).toEqual([
       'current: Checking (2)',
-      'todo: Container started (-)',
-      'todo: Kernel answered (-)'
+      'todo: Start the container (-)',
+      'todo: Start the kernel (-)'
     ]);
     const pull = { job: 'j', current: 3.1e9, total: 8.9e9, speed: 1, eta: 240 };
     expect(
@@ -48,19 +48,22 @@ describe('stepsOf', () => {
     ).toEqual([
       'done: Checked (1)',
       'current: Downloading 3.1 of 8.9 GB · 4 min left (99)',
-      'todo: Container started (-)',
-      'todo: Kernel answered (-)'
+      'todo: Start the container (-)',
+      'todo: Start the kernel (-)'
     ]);
     expect(
       said(
-        launch([
-          ['queued', 0],
-          ['pulling', 1],
-          ['waiting', 11],
-          ['creating', 31],
-          ['starting', 32],
-          ['running', 35]
-        ])
+        launch(
+          [
+            ['queued', 0],
+            ['pulling', 1],
+            ['waiting', 11],
+            ['creating', 31],
+            ['starting', 32],
+            ['running', 35]
+          ],
+          { gpus: ['GPU-1'] }
+        )
       )
     ).toEqual([
       'done: Checked (1)',
@@ -76,6 +79,7 @@ describe('stepsOf', () => {
     const queue = {
       position: 2,
       length: 3,
+      gpus: 1,
       since,
       estimate: null,
       holders: []
@@ -93,23 +97,41 @@ describe('stepsOf', () => {
     expect(startLabel(trans, waiting)).toBe('Waiting for a GPU, 2nd in line');
   });
 
+  it('says how many GPUs it has waited for', () => {
+    const phases: [Phase, number][] = [
+      ['queued', 0],
+      ['waiting', 1],
+      ['creating', 31]
+    ];
+    const waited = (gpus: string[]) => said(launch(phases, { gpus }))[1];
+    expect(waited(['GPU-1'])).toBe('done: Waited for a GPU (30)');
+    expect(waited(['GPU-1', 'GPU-2'])).toBe('done: Waited for 2 GPUs (30)');
+    // started on the CPU after all
+    expect(waited([])).toBe('done: Waited for GPUs (30)');
+    const gone = launch([...phases.slice(0, 2), ['failed', 31]]);
+    expect(said(gone)[1]).toBe('failed: Waiting for GPUs (30)');
+  });
+
   it('adds up what happened twice: somebody else took the GPU', () => {
     expect(
       said(
-        launch([
-          ['queued', 0],
-          ['waiting', 1],
-          ['creating', 3],
-          ['waiting', 4],
-          ['creating', 10]
-        ]),
+        launch(
+          [
+            ['queued', 0],
+            ['waiting', 1],
+            ['creating', 3],
+            ['waiting', 4],
+            ['creating', 10]
+          ],
+          { gpus: ['GPU-1'] }
+        ),
         11
       )
     ).toEqual([
       'done: Checked (1)',
       'done: Waited for a GPU (8)',
       'current: Starting the container (2)',
-      'todo: Kernel answered (-)'
+      'todo: Start the kernel (-)'
     ]);
   });
 

@@ -66,6 +66,24 @@ describe('the GPUs section', () => {
     expect(widths(rows[0])).toEqual([15, 64]);
   });
 
+  it('counts whole GPUs and MIG instances apart', async () => {
+    const part = { parent_uuid: 'GPU-P', mig_profile: '1g.10gb' };
+    const { section } = await withGpus([
+      {},
+      { state: 'claimed', holders: [HOLDER] },
+      part,
+      part,
+      part
+    ]);
+    expect(section('GPUs')!.textContent).toContain(
+      '1 of 2 GPUs and 3 of 3 MIG instances free'
+    );
+    const alone = await withGpus([part, { ...part, state: 'in_use' }]);
+    expect(alone.section('GPUs')!.textContent).toContain(
+      '1 of 2 MIG instances free'
+    );
+  });
+
   it('opens the notebook that holds a GPU, where it is one of this server', async () => {
     const { section, executed } = await withGpus([
       { state: 'claimed', holders: [HOLDER] },

@@ -59,6 +59,7 @@ describe('the Running section', () => {
         queue: {
           position: 2,
           length: 3,
+          gpus: 1,
           since: '2026-11-21T05:00:00.000Z',
           estimate: null,
           holders: []
@@ -66,7 +67,7 @@ describe('the Running section', () => {
       })
     ]);
     expect(row(screen).textContent).toContain('Waiting for a GPU, 2nd in line');
-    clickTitle(row(screen), 'Cancel the start for train.ipynb');
+    clickTitle(row(screen), 'Cancel Start: train.ipynb');
     clickTitle(row(screen), 'Actions for train.ipynb');
     expect(menuLabels()).toEqual([
       CommandIDs.showLaunch,

@@ -18,7 +18,15 @@ import { rendered, show, trans } from './screen';
 
 function place(position: number, more: Partial<IQueuePlace> = {}): IQueuePlace {
   const since = '2026-11-21T05:00:00.000Z';
-  return { position, length: 9, since, estimate: null, holders: [], ...more };
+  return {
+    position,
+    length: 9,
+    gpus: 1,
+    since,
+    estimate: null,
+    holders: [],
+    ...more
+  };
 }
 
 function waiting(position: number, more: Partial<IQueuePlace> = {}): ILaunch {
@@ -34,6 +42,15 @@ describe('a place in words', () => {
     [21, 'Waiting for a GPU, 21st in line']
   ])('counts: %i', (position, words) => {
     expect(placeLabel(trans, place(position))).toBe(words);
+  });
+
+  it('says for how many it waits', () => {
+    expect(placeLabel(trans, place(1, { gpus: 2 }))).toBe(
+      'Waiting for 2 GPUs, next in line'
+    );
+    expect(placeLabel(trans, place(2, { gpus: 8 }))).toBe(
+      'Waiting for 8 GPUs, 2nd in line'
+    );
   });
 
   it('names who has the GPUs, and a time where there is one', () => {

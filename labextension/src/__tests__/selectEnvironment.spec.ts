@@ -37,10 +37,16 @@ const launched = jest.fn((args: unknown) => args);
 const saved = jest.fn(() => true);
 
 const registry = {
-  get: (_: string, key: string) =>
-    Promise.resolve({ composite: stored.get(key) ?? null }),
-  set: (_: string, key: string, value: unknown) => {
-    stored.set(key, value);
+  get: (plugin: string, key: string) => {
+    const user = stored.get(`${plugin} ${key}`);
+    return Promise.resolve({ composite: user ?? null, user });
+  },
+  set: (plugin: string, key: string, value: unknown) => {
+    stored.set(`${plugin} ${key}`, value);
+    return Promise.resolve();
+  },
+  remove: (plugin: string, key: string) => {
+    stored.delete(`${plugin} ${key}`);
     return Promise.resolve();
   }
 } as unknown as ISettingRegistry;
@@ -117,7 +123,9 @@ describe('select environment', () => {
     await settled();
     const request = { image: 'cpu:1', gpus: 0, memory: 8 * GIB };
     expect(launched).toHaveBeenCalledWith({ ...request, path: 'train.ipynb' });
-    expect(stored.get('lastEnvironment')).toEqual(request);
+    expect(stored.get('jupyter-gpu-containers:last environment')).toEqual(
+      request
+    );
 
     await page(); // another page, another day
     await open();
@@ -273,6 +281,28 @@ describe('what is remembered', () => {
     ]
   ] as [unknown, IPreset | null][])('is read with care: %j', (told, preset) => {
     expect(parsePreset(told)).toEqual(preset);
+  });
+
+  it('is moved from where it was kept before, once', async () => {
+    const before = 'jupyter-gpu-containers:commands lastEnvironment';
+    const now = 'jupyter-gpu-containers:last environment';
+    stored.set(before, { image: 'a:1', gpus: 2 });
+    expect(await new LastChoice(registry).get()).toEqual({
+      image: 'a:1',
+      gpus: 2
+    });
+    expect([...stored]).toEqual([[now, { image: 'a:1', gpus: 2 }]]);
+    stored.set(before, { image: 'b:1' }); // by a page of an older version
+    expect(await new LastChoice(registry).get()).toMatchObject({
+      image: 'a:1'
+    });
+  });
+
+  it('is put away where it was kept before, and could not be read', async () => {
+    const before = 'jupyter-gpu-containers:commands lastEnvironment';
+    stored.set(before, { image: 3 });
+    expect(await new LastChoice(registry).get()).toBeNull();
+    expect(stored.size).toBe(0);
   });
 
   it('lasts as long as the page where settings cannot be used', async () => {

@@ -16,6 +16,20 @@ export const GPU_LOAD_SCHEMA = `${PREFIX}gpu-load/v1`;
 /** Schema of the events that say what is to be asked for again. */
 export const CHANGED_SCHEMA = `${PREFIX}changed/v1`;
 
+/** Schema of Jupyter Server's own events of what was done with kernels. */
+export const KERNEL_SCHEMA =
+  'https://events.jupyter.org/jupyter_server/kernel_actions/v1';
+
+/** The id of the kernel that Jupyter Server tells to have shut down; null where it tells of no such thing. */
+export function shutDown(event: Event.Emission): string | null {
+  const { schema_id, action, status, kernel_id } = event;
+  const isEnd =
+    schema_id === KERNEL_SCHEMA &&
+    action === 'shutdown' &&
+    status === 'success';
+  return isEnd && typeof kernel_id === 'string' ? kernel_id : null;
+}
+
 /** What to do with each kind of event. */
 export interface IEventHandlers {
   /** Something came, of whichever kind: events arrive. */

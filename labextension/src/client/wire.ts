@@ -244,6 +244,8 @@ export interface IQueuePlace {
   position: number;
   /** How many wait. */
   length: number;
+  /** How many GPUs, or MIG instances, it waits for. */
+  gpus: number;
   /** ISO 8601. */
   since: string;
   /** Seconds until it starts, at most; null = nobody can tell. */

@@ -59,12 +59,7 @@ export async function showStart(
         ]
       : [
           [
-            Dialog.warnButton({
-              label:
-                stage === 'waiting'
-                  ? trans.__('Leave the Queue')
-                  : trans.__('Cancel Start')
-            }),
+            Dialog.warnButton({ label: trans.__('Cancel Start') }),
             () => id && model.cancel(id)
           ],
           ...(stage === 'waiting'

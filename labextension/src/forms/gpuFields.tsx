@@ -7,7 +7,7 @@ import {
   IGpuKind,
   availableTo,
   canBeHad,
-  freeNow,
+  freeOf,
   holdersOf
 } from '../model/gpuKinds';
 import { namesOf } from '../model/loss';
@@ -88,7 +88,7 @@ export function GpuFields(
         </HTMLSelect>
         <span className="jp-GpuContainers-detail">
           {kind.gpus.length > 0
-            ? freeNow(trans, kind.gpus)
+            ? freeOf(trans, kind.gpus, kinds.length > 1)
             : trans.__('this machine has none')}
           {own > 0 &&
             trans._n(', and %1 of its own', ', and %1 of its own', own)}

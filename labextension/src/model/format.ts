@@ -115,7 +115,7 @@ export function phaseLabel(trans: TranslationBundle, phase: Phase): string {
     case 'pulling':
       return trans.__('Pulling image');
     case 'waiting':
-      return trans.__('Waiting for a GPU');
+      return trans.__('Waiting for GPUs');
     case 'creating':
       return trans.__('Creating container');
     case 'starting':

@@ -1,7 +1,7 @@
 // Kinds of GPUs to choose from: whole ones, and MIG instances by size.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { allocatable } from './format';
-import { IGpu } from '../client/wire';
+import { IGpu, ILaunch } from '../client/wire';
 
 /** GPUs of one kind. */
 export interface IGpuKind {
@@ -32,6 +32,20 @@ export function gpuKinds(gpus: readonly IGpu[]): IGpuKind[] {
 /** Whether another kernel can have a GPU now. */
 export function canBeHad(gpu: IGpu): boolean {
   return gpu.state === 'free' || gpu.state === 'shared';
+}
+
+/** Which GPUs a launch has, in words: "GPU 3"; empty where it has none, or they are not known. */
+export function heldBy(
+  trans: TranslationBundle,
+  launch: Pick<ILaunch, 'gpus'>,
+  gpus: readonly IGpu[]
+): string {
+  const names = gpus
+    .filter(({ uuid }) => launch.gpus.includes(uuid))
+    .map(({ index, mig_profile }) =>
+      mig_profile ? trans.__('%1 (%2)', index, mig_profile) : String(index)
+    );
+  return names.length ? trans.__('GPU %1', names.join(', ')) : '';
 }
 
 /** How many of some GPUs a notebook could have now, its present kernel's among them. */
@@ -71,15 +85,52 @@ export function holdersOf(
   return [...new Set(names)].filter(Boolean);
 }
 
-/** How many of some GPUs are free now, in words; where kernels share them, how many slots. */
-export function freeNow(
+/**
+ * How many of some GPUs are free, in words; where kernels share them, how many of their slots.
+ *
+ * @param isNamed - whether whole GPUs and MIG instances must be told apart
+ */
+export function freeOf(
   trans: TranslationBundle,
-  gpus: readonly IGpu[]
+  gpus: readonly IGpu[],
+  isNamed = gpus.some(isPart)
 ): string {
+  if (!isNamed) {
+    const { free, all } = freeSlots(gpus);
+    return all > gpus.length
+      ? trans.__('%1 of %2 slots free', free, all)
+      : trans.__('%1 of %2 free', free, all);
+  }
+  const whole = gpus.filter(gpu => !isPart(gpu));
+  const parts = gpus.filter(isPart);
+  return parts.length === 0
+    ? trans.__('%1 free', ofWhole(trans, whole))
+    : whole.length === 0
+      ? trans.__('%1 free', ofParts(trans, parts))
+      : trans.__(
+          '%1 and %2 free',
+          ofWhole(trans, whole),
+          ofParts(trans, parts)
+        );
+}
+
+function ofWhole(trans: TranslationBundle, gpus: readonly IGpu[]): string {
   const { free, all } = freeSlots(gpus);
   return all > gpus.length
-    ? trans.__('%1 of %2 slots free now', free, all)
-    : trans.__('%1 of %2 free now', free, all);
+    ? trans.__('%1 of %2 GPU slots', free, all)
+    : trans._n('%2 of %1 GPU', '%2 of %1 GPUs', all, free);
+}
+
+function ofParts(trans: TranslationBundle, gpus: readonly IGpu[]): string {
+  const { free, all } = freeSlots(gpus);
+  return all > gpus.length
+    ? trans.__('%1 of %2 slots of MIG instances', free, all)
+    : trans._n('%2 of %1 MIG instance', '%2 of %1 MIG instances', all, free);
+}
+
+/** Whether it is a MIG instance. */
+function isPart(gpu: IGpu): boolean {
+  return gpu.mig_profile !== null;
 }
 
 /** How many kernels more GPUs have room for, and how many in all. */

@@ -25,6 +25,8 @@ export interface IFacts {
   /** The launch that is under way, or that the kernel came from; null where none is known. */
   launch: ILaunch | null;
   isStarting: boolean;
+  /** Which GPUs the kernel has, in words; empty where it has none, or they are not known. */
+  gpus: string;
   /** Whether the kernel is in an environment of ours. */
   isOurs: boolean;
   /** As JupyterLab names the kernel. */
@@ -46,7 +48,7 @@ export function faceOf(trans: TranslationBundle, facts: IFacts): IFace {
           trans.__('%1 is being started.', launch.display_name),
         queue && placeDetails(trans, queue),
         queue
-          ? trans.__('Click to start on the CPU, or to leave the queue.')
+          ? trans.__('Click to start on the CPU, or to cancel the start.')
           : trans.__('Click to see how the start gets on, or to cancel it.')
       ]
         .filter(Boolean)
@@ -72,7 +74,13 @@ export function faceOf(trans: TranslationBundle, facts: IFacts): IFace {
     state,
     label: kernelName,
     tooltip: [
-      trans.__('Kernel in a container: %1.', stateText(trans, state)),
+      facts.gpus
+        ? trans.__(
+            'Kernel in a container on %1: %2.',
+            facts.gpus,
+            stateText(trans, state)
+          )
+        : trans.__('Kernel in a container: %1.', stateText(trans, state)),
       trans.__('Switch this notebook to another image or number of GPUs')
     ].join('\n'),
     isStarting: false

@@ -1,4 +1,4 @@
-// The steps of a start, as people count them: checked, downloaded, container started, kernel answered.
+// The steps of a start, as people count them: check, download, start the container, wait for the kernel.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { isFinal } from './launches';
 import { placeLabel, pullLabel } from './queue';
@@ -8,7 +8,7 @@ import { ILaunch, Phase } from '../client/wire';
 export interface IStep {
   kind: 'check' | 'download' | 'wait' | 'create' | 'answer';
   state: 'done' | 'current' | 'failed' | 'todo';
-  /** What it is, or how it gets on. */
+  /** What was done, how it gets on, or what is to be done. */
   label: string;
   /** How long it took, or takes so far; null where it has not begun. */
   seconds: number | null;
@@ -71,10 +71,12 @@ export function stepsOf(
         : seconds.has(kind)
           ? 'done'
           : 'todo';
-    const label =
-      state === 'current' || state === 'failed'
-        ? doing(trans, kind, launch)
-        : done(trans, kind);
+    const label = {
+      done,
+      current: doing,
+      failed: doing,
+      todo: toDo
+    }[state](trans, kind, launch);
     return { kind, state, label, seconds: seconds.get(kind) ?? null };
   });
 }
@@ -137,7 +139,7 @@ function doing(
     case 'wait':
       return launch.queue
         ? placeLabel(trans, launch.queue)
-        : trans.__('Waiting for a GPU');
+        : trans.__('Waiting for GPUs');
     case 'create':
       return trans.__('Starting the container');
     case 'answer':
@@ -145,17 +147,30 @@ function doing(
   }
 }
 
-function done(trans: TranslationBundle, kind: IStep['kind']): string {
+function done(
+  trans: TranslationBundle,
+  kind: IStep['kind'],
+  { gpus }: ILaunch
+): string {
   switch (kind) {
     case 'check':
       return trans.__('Checked');
     case 'download':
       return trans.__('Downloaded');
     case 'wait':
-      return trans.__('Waited for a GPU');
+      return gpus.length === 0
+        ? trans.__('Waited for GPUs')
+        : trans._n('Waited for a GPU', 'Waited for %1 GPUs', gpus.length);
     case 'create':
       return trans.__('Container started');
     case 'answer':
       return trans.__('Kernel answered');
   }
+}
+
+/** Only what every start has is known to be still to come. */
+function toDo(trans: TranslationBundle, kind: IStep['kind']): string {
+  return kind === 'answer'
+    ? trans.__('Start the kernel')
+    : trans.__('Start the container');
 }

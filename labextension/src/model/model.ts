@@ -140,6 +140,13 @@ export class GpuContainersModel implements IGpuContainersModel {
     }
   }
 
+  async loadGpus(): Promise<void> {
+    if (!this.gpus) {
+      await this._resources.load('gpus');
+      this._changed.emit();
+    }
+  }
+
   changes(id: string): Promise<IChanges> {
     return this._client.changes(id);
   }

@@ -40,11 +40,20 @@ export function pullLabel(
 /** Where a launch stands in the queue. */
 export function placeLabel(
   trans: TranslationBundle,
-  { position }: IQueuePlace
+  { gpus, position }: IQueuePlace
 ): string {
   return position === 1
-    ? trans.__('Waiting for a GPU, next in line')
-    : trans.__('Waiting for a GPU, %1 in line', ordinal(position));
+    ? trans._n(
+        'Waiting for a GPU, next in line',
+        'Waiting for %1 GPUs, next in line',
+        gpus
+      )
+    : trans._n(
+        'Waiting for a GPU, %2 in line',
+        'Waiting for %1 GPUs, %2 in line',
+        gpus,
+        ordinal(trans, position)
+      );
 }
 
 /** Who has the GPUs, and how long it takes at most where that is known. */
@@ -64,9 +73,16 @@ export function placeDetails(
   return parts.filter(Boolean).join(' ');
 }
 
-/** 2nd, 3rd, 11th: English alone; translations get the number in the same place. */
-function ordinal(position: number): string {
-  const suffixes: Record<string, string> = { one: 'st', two: 'nd', few: 'rd' };
-  const rule = new Intl.PluralRules('en', { type: 'ordinal' }).select(position);
-  return `${position}${suffixes[rule] ?? 'th'}`;
+/** 2nd, 3rd, 11th: which of the four it is, English says; other languages may have one for all. */
+function ordinal(trans: TranslationBundle, position: number): string {
+  switch (new Intl.PluralRules('en', { type: 'ordinal' }).select(position)) {
+    case 'one':
+      return trans.__('%1st', position);
+    case 'two':
+      return trans.__('%1nd', position);
+    case 'few':
+      return trans.__('%1rd', position);
+    default:
+      return trans.__('%1th', position);
+  }
 }

@@ -198,20 +198,24 @@ export class LaunchNotices {
     return Boolean(state.wasSeen) && !isThere;
   }
 
-  /** The steps, a line each; what is to come is left out where there is no room. */
+  /**
+   * The steps, a line each; where there is no room, what is to come is left out first, and then who
+   * has the GPUs.
+   */
   private _progress(launch: ILaunch): string {
     const { trans } = this._options;
     const lines = [title(launch)];
     const steps = stepsOf(trans, launch, Date.now());
     lines.push(...steps.map(step => this._line(step)));
-    if (launch.queue) {
-      lines.push(placeDetails(trans, launch.queue));
-    }
+    const details = launch.queue ? placeDetails(trans, launch.queue) : '';
     const current = steps.findIndex(({ state }) => state === 'current') + 2;
-    while (lines.length > current && length(lines) > ROOM) {
+    const rest = details ? [details] : [];
+    while (lines.length > current && length([...lines, ...rest]) > ROOM) {
       lines.pop();
     }
-    return lines.filter(Boolean).join('\n');
+    return length([...lines, ...rest]) > ROOM
+      ? lines.join('\n')
+      : [...lines, ...rest].join('\n');
   }
 
   private _line({ label, seconds, state }: IStep): string {
@@ -267,10 +271,8 @@ export class LaunchNotices {
       callback: act(CommandIDs.startOnCpu)
     };
     const cancel = {
-      label: trans.__('Cancel'),
-      caption: queue
-        ? trans.__('Leave the queue, and give the start up')
-        : trans.__('Give the start up'),
+      label: trans.__('Cancel Start'),
+      caption: trans.__('Nothing is started, and no GPU is waited for'),
       callback: act(CommandIDs.stop)
     };
     return queue ? [onCpu, cancel] : [cancel];

@@ -3,9 +3,9 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { JSONExt, PartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 import { allocatable } from '../model/format';
-import { freeSlots } from '../model/gpuKinds';
+import { freeOf } from '../model/gpuKinds';
 import { COMPACT_FROM, IBoard, boards } from '../model/gpuRows';
-import { IGpu, IGpus } from '../client/wire';
+import { IGpus } from '../client/wire';
 import { Hint, Problem } from '../widgets/problem';
 import { Gpu, IGpusProps } from './gpuRow';
 import { Empty } from './section';
@@ -63,14 +63,6 @@ export function Gpus(props: IGpusProps & { gpus: IGpus }): React.JSX.Element {
 /** How many GPUs are free, in words. */
 export function freeGpus(trans: TranslationBundle, gpus: IGpus): string {
   return freeOf(trans, allocatable(gpus.gpus));
-}
-
-/** How many of some GPUs are free, in words; where kernels share them, how many of their slots. */
-export function freeOf(trans: TranslationBundle, gpus: IGpu[]): string {
-  const { free, all } = freeSlots(gpus);
-  return all > gpus.length
-    ? trans.__('%1 of %2 slots free', free, all)
-    : trans.__('%1 of %2 free', free, all);
 }
 
 /** Boards of the same product that follow each other. */

@@ -7,6 +7,7 @@ import * as React from 'react';
 import { IActivity, activityOf } from '../model/activity';
 import { formatTime } from '../model/clock';
 import { CommandIDs } from '../commands/commandIds';
+import { heldBy } from '../model/gpuKinds';
 import { idleness } from '../model/idle';
 import { isInProgress, userOf } from '../model/launches';
 import { launchLabel } from '../model/queue';
@@ -86,7 +87,7 @@ function Kernel(props: IRunningProps & { launch: ILaunch }): React.JSX.Element {
             {[
               isStarting && launchLabel(trans, launch),
               launch.display_name,
-              held(trans, launch, gpus)
+              heldBy(trans, launch, gpus)
             ]
               .filter(Boolean)
               .join(' · ')}
@@ -101,7 +102,7 @@ function Kernel(props: IRunningProps & { launch: ILaunch }): React.JSX.Element {
           icon={closeIcon}
           label={
             isStarting
-              ? trans.__('Cancel the start for %1', name)
+              ? trans.__('Cancel Start: %1', name)
               : trans.__('Shut down the kernel of %1', name)
           }
           onClick={() => {
@@ -186,16 +187,4 @@ function activityText(
   return activity.isBusy
     ? trans.__('busy')
     : trans.__('idle since %1', formatTime(language, activity.since));
-}
-
-/** Which GPUs a launch holds, by index. */
-function held(
-  trans: TranslationBundle,
-  launch: ILaunch,
-  gpus: readonly IGpu[]
-): string {
-  const indices = gpus
-    .filter(gpu => launch.gpus.includes(gpu.uuid))
-    .map(gpu => gpu.index);
-  return indices.length ? trans.__('GPU %1', indices.join(', ')) : '';
 }

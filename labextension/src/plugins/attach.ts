@@ -7,6 +7,7 @@ import {
 import { ISessionContext } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { shutDown } from '../client/events';
 import { KernelNews } from '../notices/kernelNews';
 import { hasRun, isFinal, isInProgress } from '../model/launches';
 import { DOMAIN, IGpuContainersModel, IKernelSwitcher } from '../tokens';
@@ -27,7 +28,7 @@ export const attach: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const { contents, sessions } = app.serviceManager;
+    const { contents, events, sessions } = app.serviceManager;
 
     /** Attach a notebook to a launch that nobody has attached yet. */
     const takeUp = async ({ context, sessionContext }: NotebookPanel) => {
@@ -74,6 +75,18 @@ export const attach: JupyterFrontEndPlugin<void> = {
       const panel = isNew && find(launch);
       if (panel && !switcher.pending(panel.sessionContext)) {
         void takeUp(panel);
+      }
+    }, attach);
+
+    events.stream.connect((_, event) => {
+      // whoever ended the kernel: JupyterLab looks every ten seconds only, and until then sends
+      // cells to a kernel that is gone, which are lost without a word
+      const id = shutDown(event);
+      const isOurs = [...sessions.running()].some(
+        ({ kernel }) => kernel?.id === id && switcher.environment(kernel.name)
+      );
+      if (id !== null && isOurs) {
+        void sessions.refreshRunning();
       }
     }, attach);
 

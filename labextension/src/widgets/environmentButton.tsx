@@ -7,8 +7,10 @@ import { Message } from '@lumino/messaging';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
 import { chipIcon } from '../icons';
+import { heldBy } from '../model/gpuKinds';
 import { IFace, faceOf } from '../model/kernelState';
 import { isInProgress } from '../model/launches';
+import { ILaunch } from '../client/wire';
 import { IGpuContainersModel, IKernelSwitcher } from '../tokens';
 import { stateIcons } from './stateIcons';
 
@@ -41,6 +43,26 @@ export class EnvironmentButton extends ReactWidget {
     super.dispose();
   }
 
+  /** Learn which GPU it is, for who is about to read it. */
+  handleEvent(): void {
+    const { model } = this._options;
+    if (model.available && this._own()?.gpus.length) {
+      void model.loadGpus();
+    }
+  }
+
+  protected override onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    this.node.addEventListener('pointerenter', this);
+    this.node.addEventListener('focusin', this);
+  }
+
+  protected override onBeforeDetach(msg: Message): void {
+    this.node.removeEventListener('pointerenter', this);
+    this.node.removeEventListener('focusin', this);
+    super.onBeforeDetach(msg);
+  }
+
   protected override onUpdateRequest(msg: Message): void {
     super.onUpdateRequest(msg);
     // JupyterLab's own button would show the same name once more
@@ -69,25 +91,46 @@ export class EnvironmentButton extends ReactWidget {
   }
 
   private _face(): IFace {
-    const { context, model, switcher, trans } = this._options;
+    const { context, switcher, trans } = this._options;
     const pending = switcher.pending(context);
     const kernel = context.session?.kernel;
-    // also a start by Jupyter itself: a notebook that was opened, a restart
-    const own = model.launches.find(
-      ({ kernel_id }) => kernel_id !== null && kernel_id === kernel?.id
-    );
-    const launch = pending ? pending.launch : (own ?? null);
+    const own = this._own();
+    const launch = pending ? pending.launch : own;
     return faceOf(trans, {
       isPending: pending !== null,
       launch,
       isStarting: launch !== null && isInProgress(launch),
+      gpus: this._gpus(),
       isOurs: switcher.environment(kernel?.name ?? '') !== null,
       kernelName: context.kernelDisplayName,
       status: context.kernelDisplayStatus
     });
   }
 
+  /** What the kernel came from; also a start by Jupyter itself: a notebook that was opened, a restart. */
+  private _own(): ILaunch | null {
+    const { context, model } = this._options;
+    const kernel = context.session?.kernel;
+    return (
+      model.launches.find(
+        ({ kernel_id }) => kernel_id !== null && kernel_id === kernel?.id
+      ) ?? null
+    );
+  }
+
+  /** Which GPUs the kernel has, in words. */
+  private _gpus(): string {
+    const { model, trans } = this._options;
+    const own = this._own();
+    return own ? heldBy(trans, own, model.gpus?.gpus ?? []) : '';
+  }
+
   private _onModelChanged(): void {
+    const gpus = this._gpus();
+    if (gpus !== this._named) {
+      this._named = gpus;
+      this.update();
+    }
     const hidden = !this._options.model.available;
     if (hidden !== this.isHidden) {
       this.setHidden(hidden);
@@ -103,6 +146,9 @@ export class EnvironmentButton extends ReactWidget {
   private _refresh(): void {
     this.update();
   }
+
+  /** Which GPUs were named last. */
+  private _named = '';
 }
 
 /** Types of the button. */

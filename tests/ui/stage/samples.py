@@ -194,11 +194,14 @@ def launch(path: str, phase: str = "running", *, minutes: float = 20, **changes:
     }
 
 
-def place(position: int, length: int, *holders: str, estimate: int | None = None) -> Sample:
+def place(
+    position: int, length: int, *holders: str, gpus: int = 1, estimate: int | None = None
+) -> Sample:
     """A place in the queue for GPUs."""
     return {
         "position": position,
         "length": length,
+        "gpus": gpus,
         "since": ago(6),
         "estimate": estimate,
         "holders": list(holders),
