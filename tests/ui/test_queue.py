@@ -59,7 +59,8 @@ def test_a_notebook_waits_and_gets_the_gpu_when_it_is_free(
     notebook = busy()
     notebook.choose("PyTorch 25.08")
     expect(notebook.button).to_have_text(SECOND, timeout=START_TIMEOUT)
-    expect(notice(notebook)).to_contain_text(re.compile(f"✓ Checked.*{SECOND}.*Start the container"))
+    steps = re.compile(f"✓ Checked.*{SECOND}.*Start the container")
+    expect(notice(notebook)).to_contain_text(steps)
     notebook.run(1)
     notebook.expect_prompt(1, "[*]:")
 

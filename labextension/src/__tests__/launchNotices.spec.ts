@@ -224,14 +224,14 @@ describe('LaunchNotices', () => {
 
   it('tells who has the GPUs rather than what is still to come', async () => {
     await begin();
-    const holders = ['one.ipynb (adalovelace)', 'two.ipynb (eve)'];
+    const holders = ['one.ipynb (adalovelace)', 'twenty-two.ipynb (eve)'];
     const queue = { ...QUEUE, gpus: 2, holders };
     events.emit(launch(['queued', 'waiting'], { queue }));
     expect(shown()[0].slice(1)).toEqual([
       'train.ipynb',
       '✓ Checked',
       '▸ Waiting for 2 GPUs, 2nd in line',
-      'The GPUs are held by one.ipynb (adalovelace), two.ipynb (eve).'
+      'The GPUs are held by one.ipynb (adalovelace), twenty-two.ipynb (eve).'
     ]);
   });
 

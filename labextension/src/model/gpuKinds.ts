@@ -43,7 +43,7 @@ export function heldBy(
   const names = gpus
     .filter(({ uuid }) => launch.gpus.includes(uuid))
     .map(({ index, mig_profile }) =>
-      mig_profile ? trans.__('%1 (%2)', index, mig_profile) : String(index)
+      mig_profile ? `${index} (${mig_profile})` : String(index)
     );
   return names.length ? trans.__('GPU %1', names.join(', ')) : '';
 }

@@ -6,6 +6,9 @@ import { ILaunch, IPullProgress, IQueuePlace } from '../client/wire';
 /** Holders that are named; the others are counted. */
 const NAMED = 3;
 
+/** 2nd, 3rd, 11th. */
+const ORDINALS = new Intl.PluralRules('en', { type: 'ordinal' });
+
 /** What a launch is doing: its phase, its place in the queue, or how its download gets on. */
 export function launchLabel(trans: TranslationBundle, launch: ILaunch): string {
   if (launch.phase === 'pulling') {
@@ -42,18 +45,44 @@ export function placeLabel(
   trans: TranslationBundle,
   { gpus, position }: IQueuePlace
 ): string {
-  return position === 1
-    ? trans._n(
-        'Waiting for a GPU, next in line',
-        'Waiting for %1 GPUs, next in line',
-        gpus
-      )
-    : trans._n(
-        'Waiting for a GPU, %2 in line',
-        'Waiting for %1 GPUs, %2 in line',
+  if (position === 1) {
+    return trans._n(
+      'Waiting for a GPU, next in line',
+      'Waiting for %1 GPUs, next in line',
+      gpus
+    );
+  }
+  // which of the four it is, English says; in other languages they may be the same
+  switch (ORDINALS.select(position)) {
+    case 'one':
+      return trans._n(
+        'Waiting for a GPU, %2st in line',
+        'Waiting for %1 GPUs, %2st in line',
         gpus,
-        ordinal(trans, position)
+        position
       );
+    case 'two':
+      return trans._n(
+        'Waiting for a GPU, %2nd in line',
+        'Waiting for %1 GPUs, %2nd in line',
+        gpus,
+        position
+      );
+    case 'few':
+      return trans._n(
+        'Waiting for a GPU, %2rd in line',
+        'Waiting for %1 GPUs, %2rd in line',
+        gpus,
+        position
+      );
+    default:
+      return trans._n(
+        'Waiting for a GPU, %2th in line',
+        'Waiting for %1 GPUs, %2th in line',
+        gpus,
+        position
+      );
+  }
 }
 
 /** Who has the GPUs, and how long it takes at most where that is known. */
@@ -71,18 +100,4 @@ export function placeDetails(
       trans.__('It starts in %1 at most.', formatDuration(trans, estimate))
   ];
   return parts.filter(Boolean).join(' ');
-}
-
-/** 2nd, 3rd, 11th: which of the four it is, English says; other languages may have one for all. */
-function ordinal(trans: TranslationBundle, position: number): string {
-  switch (new Intl.PluralRules('en', { type: 'ordinal' }).select(position)) {
-    case 'one':
-      return trans.__('%1st', position);
-    case 'two':
-      return trans.__('%1nd', position);
-    case 'few':
-      return trans.__('%1rd', position);
-    default:
-      return trans.__('%1th', position);
-  }
 }
