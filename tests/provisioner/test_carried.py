@@ -17,6 +17,7 @@ import pytest
 from jupyter_gpu_containers.errors import RuntimeUnavailableError
 from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag
 from tests.kernels import running
+from tests.provisioner.ahead import compare
 from tests.rooms import Room, run_program
 
 pytestmark = pytest.mark.engine
@@ -70,6 +71,12 @@ async def test_a_kernel_in_an_image_without_one(room: Room, images: SimpleNamesp
         await kernel.manager.restart_kernel()
         await kernel.answers_again()
         assert await kernel.run("print('numpy' in globals(), 1 + 1)") == "False 2", before
+
+
+async def test_one_that_was_started_ahead_is_as_any_other(
+    room: Room, images: SimpleNamespace
+) -> None:
+    await compare(room, images.plain, configured=False)
 
 
 @pytest.mark.parametrize("variables", [{}, {"PYTHONSAFEPATH": "1"}, {"PYTHONPATH": ":/srv"}])
