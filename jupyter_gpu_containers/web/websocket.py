@@ -69,6 +69,9 @@ class PatientWebsocketConnection(ZMQChannelsWebsocketConnection):
 
     def connect(self) -> Any:
         """Connect the channels, now or as soon as the kernel is there."""
+        # An answer is several small messages: each but the first would wait until the page's
+        # machine has acknowledged the one before, which it may do 0.04 s later (Nagle's algorithm).
+        self.websocket_handler.set_nodelay(True)
         if self._queue is None:
             return super().connect()
         self._waiting = asyncio.ensure_future(self._connect_later())

@@ -6,6 +6,7 @@ import asyncio
 import json
 import struct
 from collections.abc import Callable
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
 import pytest
@@ -15,7 +16,12 @@ from jupyter_server.services.kernels.connection.base import (
 )
 
 from jupyter_gpu_containers.model.kernel.launch import Phase
-from jupyter_gpu_containers.web.websocket import PROTOCOL_V1, UNREADABLE, message_type
+from jupyter_gpu_containers.web.websocket import (
+    PROTOCOL_V1,
+    UNREADABLE,
+    PatientWebsocketConnection,
+    message_type,
+)
 
 from .conftest import Api
 from .idle_kernel import IMAGE, Later, changed, end_all, settled
@@ -103,6 +109,30 @@ async def test_what_a_page_asks_by_itself_is_no_use(
         await socket.write_message(v1("history_request"), binary=True)
         await changed_to(used, [launch])
         assert api.services.launches.get(launch).idle is not None
+    socket.close()
+    await end_all(api)
+
+
+async def test_small_messages_do_not_wait_for_each_other(
+    api: Api, jp_ws_fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: list[int] = []
+    connect = PatientWebsocketConnection.connect
+
+    def look(self: Any) -> Any:
+        connected = connect(self)
+        server_side = self.websocket_handler.ws_connection.stream.socket
+        options.append(server_side.getsockopt(IPPROTO_TCP, TCP_NODELAY))
+        return connected
+
+    monkeypatch.setattr(PatientWebsocketConnection, "connect", look)
+    environment = (await api("POST", "/environments", {"image": IMAGE})).json["name"]
+    launch = (await api("POST", "/launches", {"environment": environment})).json["id"]
+    await api.until(launch, Phase.RUNNING)
+    socket = await jp_ws_fetch("api", "kernels", launch, "channels", subprotocols=[PROTOCOL_V1])
+    await socket.write_message(v1("kernel_info_request"), binary=True)
+    await socket.read_message()
+    assert [option != 0 for option in options] == [True]
     socket.close()
     await end_all(api)
 
