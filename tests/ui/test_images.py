@@ -113,3 +113,29 @@ def test_an_image_that_will_not_run_is_started_only_after_a_warning(
     notebook.dialog.get_by_role("button", name="Cancel").click()
     expect(notebook.button).to_have_text("Select environment")
     notebook.remove_image(TOO_NEW)
+
+
+def test_rows_of_recommended_images_ask_and_tell(demo: OpenNotebook, page: Page) -> None:
+    notebook = demo()
+    panel = notebook.open_panel()
+    dialog = notebook.find_image("nvcr.io/nvidia/pytorch:26.07-py3")
+    expect(dialog.get_by_text("The image of this name")).to_have_count(0)  # it is recommended
+    dialog.get_by_role("button", name="Which versions run here?").click()
+    versions = dialog.get_by_role("list", name="Versions").get_by_role("button")
+    expect(versions.first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+    panel.get_by_role("button", name=re.compile("^Recommended ")).click()
+    row = notebook.image("nvcr.io/nvidia/pytorch")
+    row.get_by_title(re.compile("^Pull PyTorch by NVIDIA")).click()
+    expect(notebook.dialog).to_contain_text("Pull PyTorch by NVIDIA?")
+    expect(notebook.dialog).to_contain_text("are downloaded")
+    notebook.dialog.get_by_role("button", name="Cancel").click()
+    expect(panel.get_by_label("Jobs")).to_have_count(0)
+
+    notebook.act("quay.io/jupyter/pytorch-notebook", "Details…")
+    expect(notebook.dialog.locator(".jp-Dialog-header")).to_have_text("Jupyter with PyTorch")
+    expect(notebook.dialog.locator("code").first).to_contain_text("quay.io/jupyter/pytorch-")
+    page.keyboard.press("Escape")
+    expect(notebook.dialog).to_have_count(0)

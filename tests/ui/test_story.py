@@ -249,7 +249,7 @@ def install_a_package(notebook: NotebookPage) -> None:
 
 def save_as_image(notebook: NotebookPage, reference: str, client: docker.DockerClient) -> None:
     """The preview says what comes into the image and what does not."""
-    notebook.act_on_kernel("analysis.ipynb", "Save as Image…")
+    notebook.act_on_kernel("analysis.ipynb", "Save Container as New Image…")
     dialog = notebook.dialog
     expect(dialog).to_contain_text("greeting1.2, by pip", timeout=START_TIMEOUT)
     expect(dialog).to_contain_text(f"{notebook.lab.root}the folder of your notebooks")

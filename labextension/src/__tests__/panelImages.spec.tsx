@@ -103,8 +103,22 @@ describe('the Images section', () => {
     expect(section.textContent).toContain('3.6 GB to download, about 4 min');
     button(section, 'Pull PyTorch: 3.6 GB').click();
     expect(screen.executed).toEqual([
-      [CommandIDs.pull, { reference: ENTRY.reference }]
+      [
+        CommandIDs.pull,
+        { reference: ENTRY.reference, title: ENTRY.title, ask: true }
+      ]
     ]);
+  });
+
+  it('keeps the row of one that has come since, with nothing to fetch', async () => {
+    const entry = { ...ENTRY, reference: IMAGE.references[0] };
+    const screen = await withImages([IMAGE], [entry]);
+    button(screen.section('Images')!, 'Recommended 1').click();
+    await settled();
+    const item = screen.section('Images')!.querySelector('li')!;
+    expect(item.textContent).toContain('On this machine');
+    expect(item.textContent).not.toContain('to download');
+    expect(item.querySelectorAll('button')).toHaveLength(2);
   });
 
   it('does not fetch with one click what will not run', async () => {

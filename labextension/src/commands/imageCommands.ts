@@ -71,7 +71,15 @@ export function addImageCommands(options: IImageCommandOptions): IDisposable {
         args: {
           type: 'object',
           required: ['image'],
-          properties: { image: IMAGE }
+          properties: {
+            image: IMAGE,
+            title: {
+              type: 'string',
+              description: trans.__(
+                'What the image is called where it is shown'
+              )
+            }
+          }
         }
       },
       execute: args => {
@@ -80,7 +88,7 @@ export function addImageCommands(options: IImageCommandOptions): IDisposable {
         return attempt(trans, trans.__('%1 is not known', name), async () => {
           const details = await model.details(image?.id ?? name);
           const { showImage } = await import('../dialogs/imageDialogs');
-          await showImage(trans, details);
+          await showImage(trans, details, text(args.title));
         });
       }
     })

@@ -22,7 +22,7 @@ export function addSaveCommand(options: IImageCommandOptions): IDisposable {
     label: args =>
       args.isPalette
         ? trans.__('Save Kernel’s Container as Image…')
-        : trans.__('Save as Image…'),
+        : trans.__('Save Container as New Image…'),
     caption: trans.__('Make an image with what was installed in the kernel'),
     isEnabled: args => isVisible() && wanted(args) !== undefined,
     isVisible,

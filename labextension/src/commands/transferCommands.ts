@@ -10,9 +10,13 @@ import {
   text
 } from './commandTools';
 import { imageTitle } from '../model/format';
+import { toProblem } from '../client/requests';
 import { hasEnded, wantsLogin } from '../model/jobs';
-import { registryHost } from '../model/references';
-import { JobKind } from '../client/wireImages';
+import { NO_OBSTACLE, registryHost } from '../model/references';
+import { IImageDetails, JobKind } from '../client/wireImages';
+
+/** Bytes from which on a click on a row asks before they are downloaded. */
+const ASK_FROM = 500e6;
 
 /** Add the commands that speak to registries. */
 export function addTransferCommands(
@@ -39,6 +43,33 @@ export function addTransferCommands(
     }
   };
 
+  /** Digests whose download was agreed to. */
+  const agreed = new Set<string>();
+  /** Whether an image may be downloaded: it is small, was agreed to before, or is now. */
+  const mayPull = async (reference: string, title: string) => {
+    let details: IImageDetails | null = null;
+    try {
+      details = await model.details(reference);
+    } catch (reason) {
+      if (!NO_OBSTACLE.includes(toProblem(reason).code)) {
+        return true; // the pull says so, with a login where that helps
+      }
+    }
+    const { digest = null, download = null } = details ?? {};
+    if (
+      (download !== null && download < ASK_FROM) ||
+      (digest !== null && agreed.has(digest))
+    ) {
+      return true;
+    }
+    const { askToPull } = await import('../dialogs/pullDialog');
+    const isAgreed = await askToPull(trans, title, reference, details);
+    if (isAgreed && digest !== null) {
+      agreed.add(digest);
+    }
+    return isAgreed;
+  };
+
   added.add(
     commands.addCommand(CommandIDs.pull, {
       label: args =>
@@ -51,11 +82,29 @@ export function addTransferCommands(
         args: {
           type: 'object',
           required: ['reference'],
-          properties: { reference: { type: 'string' } }
+          properties: {
+            reference: { type: 'string' },
+            ask: {
+              type: 'boolean',
+              description: trans.__(
+                'Whether to ask first where much is to be downloaded'
+              )
+            },
+            title: {
+              type: 'string',
+              description: trans.__(
+                'What the image is called where it is shown'
+              )
+            }
+          }
         }
       },
-      execute: args => {
+      execute: async args => {
         const reference = text(args.reference) ?? '';
+        const title = text(args.title) ?? reference;
+        if (args.ask === true && !(await mayPull(reference, title))) {
+          return false;
+        }
         return attempt(trans, trans.__('%1 cannot be pulled', reference), () =>
           transfer('pull', reference)
         );

@@ -1,16 +1,30 @@
 // A dialog whose body has buttons and text fields of its own, which keep the Enter key.
 import { Dialog } from '@jupyterlab/apputils';
+import { IDisposable } from '@lumino/disposable';
+import { Message } from '@lumino/messaging';
+import { keepFocus } from './keepFocus';
 
 /**
  * JupyterLab's dialog, for a form.
  *
  * Enter on a button or a search field of the body is not for the dialog. What must be filled in
- * must be so even where nothing was typed, after which alone JupyterLab looks.
+ * must be so even where nothing was typed, after which alone JupyterLab looks. The keyboard stays in
+ * it, whatever its body replaces.
  */
 export class FormDialog<T> extends Dialog<T> {
   override resolve(index?: number): void {
     this.node.dispatchEvent(new Event('input')); // has the fields checked
     super.resolve(index);
+  }
+
+  protected override onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    this._focus = keepFocus(this.node);
+  }
+
+  protected override onAfterDetach(msg: Message): void {
+    this._focus?.dispose();
+    super.onAfterDetach(msg);
   }
 
   protected override _evtInput(event: InputEvent): void {
@@ -30,4 +44,6 @@ export class FormDialog<T> extends Dialog<T> {
     }
     super._evtKeydown(event);
   }
+
+  private _focus: IDisposable | null = null;
 }

@@ -10,6 +10,7 @@ import { IImage } from '../client/wire';
 import { IImageDetails, IVerdict } from '../client/wireImages';
 import { AddImage } from '../forms/addImage';
 import { ImageFacts } from '../widgets/imageFacts';
+import { ImageName } from '../widgets/imageName';
 import { NameForm } from '../forms/nameForm';
 import { RemoveForm } from '../forms/removeForm';
 import { VerdictReasons } from '../widgets/verdict';
@@ -50,19 +51,27 @@ export async function askForImage(
   return chosen;
 }
 
-/** Show all that is known of an image. */
+/**
+ * Show all that is known of an image.
+ *
+ * @param title - what it is called where it was chosen; by default by what is in it
+ */
 export async function showImage(
   trans: TranslationBundle,
-  details: IImageDetails
+  details: IImageDetails,
+  title?: string
 ): Promise<void> {
-  const body = React.createElement(ImageFacts, { details, trans });
-  await new Dialog<void>({
-    title: imageTitle({
-      ...details,
-      references: details.references.length
-        ? details.references
-        : [details.reference]
-    }),
+  const references = details.references.length
+    ? details.references
+    : [details.reference];
+  const body = React.createElement(
+    React.Fragment,
+    null,
+    React.createElement(ImageName, { reference: references[0], trans }),
+    React.createElement(ImageFacts, { details, trans })
+  );
+  await new FormDialog<void>({
+    title: title ?? imageTitle({ ...details, references }),
     body: ReactWidget.create(body),
     buttons: [Dialog.okButton({ label: trans.__('Close') })]
   }).launch();

@@ -62,6 +62,8 @@ function Finder(props: AddImage.IOptions): React.JSX.Element {
   const entries = (catalogue.value ?? []).filter(entry =>
     matches(entry, query)
   );
+  // what is recommended under this very name has its row below
+  const isListed = entries.some(({ reference }) => reference === query);
   const entry = catalogue.value?.find(({ reference }) => reference === chosen);
   return (
     <>
@@ -86,7 +88,7 @@ function Finder(props: AddImage.IOptions): React.JSX.Element {
           }}
         />
         <div className="jp-GpuContainers-found">
-          {isReference && (
+          {isReference && !isListed && (
             <ul className="jp-GpuContainers-list">
               <Row
                 title={query}

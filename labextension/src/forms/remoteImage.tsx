@@ -7,15 +7,17 @@ import { IProblem } from '../client/wire';
 import { ICatalogueEntry, IImageDetails, ITags } from '../client/wireImages';
 import { repositoryOf } from '../model/imageOptions';
 import { wantsLogin, withoutHint } from '../model/jobs';
-import { registryHost, splitReference, withTag } from '../model/references';
+import {
+  NO_OBSTACLE,
+  registryHost,
+  splitReference,
+  withTag
+} from '../model/references';
 import { IGpuContainersModel, IRegistriesModel } from '../tokens';
 import { Problem } from '../widgets/problem';
 import { useAnswer } from './answer';
 import { ILoginInput, LoginFields } from './loginForm';
 import { Versions } from './versions';
-
-/** Failures after which the engine may still reach the image. */
-const NO_OBSTACLE = ['registry_unreachable', 'registry_rate_limited'];
 
 /** What is known of an image, and which of its versions is meant. */
 export interface IRemoteImage {

@@ -34,12 +34,18 @@ export function Versions(props: IVersionsProps): React.JSX.Element {
   const [asked, setAsked] = React.useState<readonly string[]>([]);
   const [answers, setAnswers] = React.useState<Record<string, IAnswer>>({});
   const isWanted = React.useRef(true);
+  const list = React.useRef<HTMLUListElement>(null);
   React.useEffect(() => {
     isWanted.current = true;
     return () => {
       isWanted.current = false;
     };
   }, []);
+
+  // the button that had the focus is gone
+  React.useEffect(() => {
+    list.current?.querySelector('button')?.focus();
+  }, [asked]);
 
   const ask = (versions: readonly string[]) => {
     setAsked(versions);
@@ -80,6 +86,7 @@ export function Versions(props: IVersionsProps): React.JSX.Element {
   }
   return (
     <ul
+      ref={list}
       className="jp-GpuContainers-list jp-GpuContainers-versionList"
       aria-label={trans.__('Versions')}
     >

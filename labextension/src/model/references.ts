@@ -1,5 +1,8 @@
 // Pure questions about image references. The grammar is the server's (`model/image/image.py`).
 
+/** Failures of a registry after which the engine may still reach the image. */
+export const NO_OBSTACLE = ['registry_unreachable', 'registry_rate_limited'];
+
 /** Registry of references that name none. */
 export const DOCKER_HUB = 'docker.io';
 

@@ -102,7 +102,7 @@ export const EntryRow = React.memo(
             <span className="jp-GpuContainers-subtitle">{reference}</span>
             <Chips image={entry} trans={trans} />
           </button>
-          {!needsWarning(entry.verdict) && (
+          {!entry.on_engine && !needsWarning(entry.verdict) && (
             <IconButton
               icon={downloadIcon}
               label={
@@ -115,7 +115,11 @@ export const EntryRow = React.memo(
                   : trans.__('Pull %1', title)
               }
               onClick={() => {
-                void commands.execute(CommandIDs.pull, { reference });
+                void commands.execute(CommandIDs.pull, {
+                  reference,
+                  title,
+                  ask: true
+                });
               }}
             />
           )}

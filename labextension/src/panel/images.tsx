@@ -4,6 +4,7 @@ import { FilterBox } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
+import { isImage } from '../model/format';
 import { matching } from '../model/imageFilter';
 import { IImage, IProblem } from '../client/wire';
 import { ICatalogueEntry } from '../client/wireImages';
@@ -49,10 +50,17 @@ export function Images(props: IImagesProps): React.JSX.Element {
   const elsewhere = React.useMemo(
     () =>
       matching(
-        (recommended ?? []).filter(({ on_engine }) => !on_engine),
+        (recommended ?? [])
+          .filter(({ on_engine }) => !on_engine)
+          // one that has come since keeps its row, which says so
+          .map(entry =>
+            images?.some(image => isImage(image, entry.reference))
+              ? { ...entry, on_engine: true }
+              : entry
+          ),
         wanted
       ),
-    [recommended, wanted]
+    [images, recommended, wanted]
   );
   const source = chosen ?? (images?.length === 0 ? 'recommended' : 'here');
   const count = (images?.length ?? 0) + (recommended?.length ?? 0);

@@ -66,15 +66,15 @@ export function imageItems(image: IImage): Item[] {
   ];
 }
 
-/** What can be done with an image that is recommended. */
+/** What can be done with an image that is recommended; one that is here is not fetched. */
 export function entryItems(entry: ICatalogueEntry): Item[] {
-  const { reference } = entry;
+  const { on_engine, reference, title } = entry;
   return [
-    ...(needsWarning(entry.verdict)
+    ...(on_engine || needsWarning(entry.verdict)
       ? []
-      : [{ command: CommandIDs.pull, args: { reference } }]),
+      : [{ command: CommandIDs.pull, args: { reference, title, ask: true } }]),
     { command: CommandIDs.addImage, args: { reference } },
-    { command: CommandIDs.showImage, args: { image: reference } }
+    { command: CommandIDs.showImage, args: { image: reference, title } }
   ];
 }
 

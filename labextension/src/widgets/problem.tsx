@@ -108,7 +108,7 @@ function Command(props: {
   const { command, end, trans } = props;
   const [isCopied, setCopied] = React.useState(false);
   return (
-    <>
+    <span className="jp-GpuContainers-command">
       <code data-short={command.length <= SHORT || undefined}>{command}</code>
       <span className="jp-GpuContainers-hintEnd">
         {trans && command.includes(' ') && (
@@ -127,7 +127,7 @@ function Command(props: {
         )}
         {end}
       </span>
-    </>
+    </span>
   );
 }
 
