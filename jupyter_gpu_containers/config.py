@@ -64,7 +64,7 @@ from .errors import InvalidRequestError
 from .model import policy as rules_model
 from .model.policy import Rules
 from .model.size import parse_size
-from .policy_config import all_rules, container_policy, system_settings
+from .policy_config import all_rules, container_policy, machine_ram, system_settings
 from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
 from .registries.credentials import DockerCredentials
 from .runtime import carried
@@ -124,6 +124,7 @@ def build_services(
         known=lambda: [tag for entry in catalogue.entries() for tag in entry.tags],
         mounts=policy.data_mounts,
         is_spare=reconciler.is_spare,
+        ram=machine_ram(),
     )
     claims = Claims(
         backend,

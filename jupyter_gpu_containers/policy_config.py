@@ -105,6 +105,11 @@ def _idle_limit(traits: GpuContainers) -> IdleLimit | None:
     return IdleLimit(traits.max_idle_time, traits.idle_warning, traits.idle_gpu_utilization)
 
 
+def machine_ram() -> int:
+    """Return the bytes of RAM that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def memory_size(text: str) -> int:
     """Return bytes of a size, or of a percentage of the host's memory.
 
@@ -114,9 +119,8 @@ def memory_size(text: str) -> int:
     """
     if not text.endswith("%"):
         return parse_size(text)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
-        return int(total * float(text[:-1]) / 100)
+        return int(machine_ram() * float(text[:-1]) / 100)
     except (ValueError, OverflowError):
         raise InvalidRequestError(
             f"“{text[:50]}” is not a percentage of memory.", "Write it like 80%, or as a size: 16g."

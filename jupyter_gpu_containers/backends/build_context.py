@@ -18,7 +18,7 @@ from docker.utils.build import PatternMatcher
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model.image.build import BuildPlan
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_bytes
 
 CHUNK = 1 << 20
 MAX_FILES = 200_000

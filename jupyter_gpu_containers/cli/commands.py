@@ -8,8 +8,7 @@ from typing import Any
 from jupyter_gpu_containers.model.duration import parse_duration
 from jupyter_gpu_containers.model.gpu.names import gpu_named
 from jupyter_gpu_containers.model.kernel import labels
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
-from jupyter_gpu_containers.model.size import parse_size
+from jupyter_gpu_containers.model.size import format_memory, parse_size
 from jupyter_gpu_containers.service.kernel.environments import environment_problems
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import environment_model
@@ -43,7 +42,7 @@ def _environment_row(model: dict[str, Any]) -> tuple[str, ...]:
         model["display_name"],
         model["reference"],
         _gpus(model),
-        format_bytes(model["memory"]) if model["memory"] else "",
+        format_memory(model["memory"]) if model["memory"] else "",
         model["problem"]["message"] if model["problem"] else "",
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model.image.changes import Changes
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.change_serializers import changes_model
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 
 from jupyter_gpu_containers.errors import EnginePermissionError, GpuContainersError
 from jupyter_gpu_containers.model.kernel.container import EngineInfo
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_bytes
 
 from .findings import Facts, Finding, Level, version_of
 
 OLDEST_API = (1, 41)  # Docker 20.10; Podman 4 speaks it too
 # runc below these lets an image take over the host (CVE-2025-31133, -52565, -52881)
 PATCHED_RUNC = ((1, 2, 8), (1, 3, 3), (1, 4, 0))
-ENOUGH_DISK = 20 << 30  # bytes; one image with CUDA and a framework unpacks to about that
+ENOUGH_DISK = 20 * 10**9  # bytes; one image with CUDA and a framework unpacks to about that
 
 
 def check_engine(facts: Facts) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_memory
 from jupyter_gpu_containers.service.gpu.usage import GpuUse, Holder
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import gpus_model
@@ -55,7 +55,7 @@ async def gpus(services: Services, arguments: Any) -> Outcome:
 def _row(use: GpuUse) -> list[str]:
     gpu = use.gpu
     name = f"{gpu.name} MIG {gpu.mig_profile}" if gpu.mig_profile else gpu.name
-    used = f"{format_bytes(gpu.memory_used)} of {format_bytes(gpu.memory_total)}"
+    used = f"{format_memory(gpu.memory_used)} of {format_memory(gpu.memory_total)}"
     if use.holders:
         whose = ", ".join(map(_about, use.holders))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.image_serializers import (
     catalogue_model,

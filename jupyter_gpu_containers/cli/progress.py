@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from jupyter_gpu_containers.model.job import Job, JobKind, JobState
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.service.image.jobs import Jobs
 
 from .outcome import end_at_next_interrupt

@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestError
 from jupyter_gpu_containers.model.image.build import BuildRequest
 from jupyter_gpu_containers.model.job import Job, JobKind, JobState
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import job_model
 

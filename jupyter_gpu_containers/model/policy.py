@@ -15,6 +15,7 @@ from jupyter_gpu_containers.model.image.image import ImageReference
 from jupyter_gpu_containers.model.image.pattern import ImagePattern, glob, registry_name
 from jupyter_gpu_containers.model.kernel.container import Network
 from jupyter_gpu_containers.model.kernel.idle import IdleLimit
+from jupyter_gpu_containers.model.size import format_memory
 
 ADMINISTRATOR = "the administrator"
 CONFIGURATION = "this server's configuration"
@@ -218,11 +219,11 @@ def _kernel_refusal(request: KernelRequest, rules: Rules) -> PolicyError | None:
         and request.memory
         and not 0 < request.memory <= rules.max_memory
     ):
-        asked = _bytes(request.memory) if request.memory > 0 else "no limit"
+        asked = format_memory(request.memory) if request.memory > 0 else "no limit"
         return PolicyError(
-            f"{_sentence(rules)} allows at most {_bytes(rules.max_memory)} of memory per kernel "
+            f"{_sentence(rules)} allows at most {format_memory(rules.max_memory)} RAM per kernel "
             f"(c.GpuContainers.max_memory); asked for: {asked}.",
-            f"Ask for {_bytes(rules.max_memory)} or less.",
+            f"Ask for {format_memory(rules.max_memory)} or less.",
             code="policy_memory",
         )
     if request.network not in rules.networks:
@@ -303,10 +304,6 @@ def _gpus(number: int) -> str:
 
 def _fewer(most: int) -> str:
     return "Start on CPU." if most == 0 else f"Start with {_gpus(most)} or fewer."
-
-
-def _bytes(number: int) -> str:
-    return f"{number / 2**30:.3g} GiB"
 
 
 def _allowed(rules: Rules) -> str:

@@ -17,7 +17,7 @@ from jupyter_gpu_containers.model.image.image import Image, is_image_id
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container, Network
 from jupyter_gpu_containers.model.kernel.environment import Environment
-from jupyter_gpu_containers.model.kernel.launch import check_mounts
+from jupyter_gpu_containers.model.kernel.launch import check_mounts, check_ram
 from jupyter_gpu_containers.model.kernel.spare import SPARE
 from jupyter_gpu_containers.model.policy import KernelRequest, Rules, Usage
 from jupyter_gpu_containers.ports import ContainerBackend
@@ -67,6 +67,8 @@ class Gate(ImageGate):
         Names of the data mounts that there are; None = all names are let through.
     is_spare : callable, optional
         Tells of a container whether it only waits for a kernel to come.
+    ram : int, optional
+        Bytes of RAM that the machine has; nobody can ask for more.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Gate(ImageGate):
         known: Callable[[], Iterable[str]] = tuple,
         mounts: Collection[str] | None = None,
         is_spare: Callable[[Container], bool] = lambda container: False,
+        ram: int | None = None,
     ) -> None:
         super().__init__(rules, backend, known=known)
         self._user = user
@@ -87,6 +90,7 @@ class Gate(ImageGate):
         self._network = network
         self._mounts = mounts
         self._is_spare = is_spare
+        self.ram = ram
         # replaced where kernels' containers are removed while nobody waits: they count till then
         self.settled: Callable[[], Awaitable[None]] = _at_once
         self._lock = threading.Lock()
@@ -96,8 +100,9 @@ class Gate(ImageGate):
 
     @property
     def max_memory(self) -> int | None:
-        """The most bytes of memory that a kernel may have."""
-        return model.most_memory(self.rules)
+        """The most bytes of memory that a kernel may have: by the rules, and in this machine."""
+        most = [each for each in (model.most_memory(self.rules), self.ram) if each is not None]
+        return min(most, default=None)
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -121,6 +126,10 @@ class Gate(ImageGate):
         """Raise `DataMountUnknownError` where one of these is no data mount of this server."""
         if self._mounts is not None:
             check_mounts(names, self._mounts)
+
+    def check_room(self, memory: int | None, shm_size: int | None) -> None:
+        """Raise `InvalidRequestError` where a limit is above what this machine has."""
+        check_ram(self.ram, memory, shm_size)
 
     def check_environment(self, environment: Environment, image: Image) -> None:
         """Raise `PolicyError` where kernels of an environment could not be started."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from jupyter_client.session import Session
 
+from jupyter_gpu_containers.model.size import format_bytes
+
 OUTPUT = 32 << 20  # bytes of messages after which no more output is kept
 REST = 8 << 20  # bytes for what follows: states, replies, errors
 SMALL = 16 << 10  # bytes of a message that still has a place among the rest
@@ -65,7 +67,7 @@ class OfflineBuffer(list[tuple[str, Message]]):
     def _tell(self, parent: dict[str, Any]) -> None:
         text = (
             "Output is missing from here on: of what a kernel says while its page is not connected "
-            f"Jupyter Server keeps the first {self._output / (1 << 20):g} MiB.\n"
+            f"Jupyter Server keeps the first {format_bytes(self._output)}.\n"
         )
         content = {"name": "stderr", "text": text}
         said = self._session.msg("stream", content, parent={"header": parent})

@@ -85,6 +85,7 @@ def limits_model(policy: Policy, gate: Gate) -> Json:
             for name, mount in policy.data_mounts.items()
         ],
         "networks": [network.value for network in gate.networks],
+        "ram": gate.ram,
     }
 
 

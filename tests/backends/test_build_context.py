@@ -133,7 +133,7 @@ def test_no_dockerfile(folder: Path) -> None:
 
 def test_too_much_is_refused_with_the_place_and_before_all_is_looked_at(folder: Path) -> None:
     write(folder, "data/one", "data/two", "zzz", text="x" * 3000)
-    with pytest.raises(errors.InvalidRequestError, match=r"“data”, 5\.9 KiB") as caught:
+    with pytest.raises(errors.InvalidRequestError, match=r"“data”, 6 kB") as caught:
         context_of(folder, limit=5000)
     assert caught.value.error_code == "build_context_too_large"
     assert ".dockerignore" in caught.value.hint

@@ -134,7 +134,7 @@ def test_a_machine_on_which_all_is_fine(check: object) -> None:
         (runc("1.1.12"), "runc", "CVE-2025-31133", "--only-upgrade"),
         (runc("1.2.7"), "runc", "CVE-2025-31133", "--only-upgrade"),
         (runc("1.3.2"), "runc", "CVE-2025-31133", "--only-upgrade"),
-        (replace(FINE, disk_free=3 << 30), "disk", "3 GiB are free in /var", "image prune"),
+        (replace(FINE, disk_free=3 * 10**9), "disk", "3 GB are free in /var", "image prune"),
         (replace(FINE, run_root="/" + "x" * 91), "run directory", "108 bytes", "run_dir ="),
         (
             replace(FINE, run_root_problem=Problem("run_dir_not_private", "Not private.", "chmod")),

@@ -29,9 +29,9 @@ def test_gpus(terminal: Terminal) -> None:
     assert ran.status == 0
     holder = f"PyTorch 2.6 · 1 GPU · nb1.ipynb ({getpass.getuser()})"
     assert ran.out.splitlines() == [
-        "GPU  NAME         MEMORY          STATE    HOLDER",
-        "0    NVIDIA H200  0 B of 141 GiB  free",
-        f"1    NVIDIA H200  0 B of 141 GiB  claimed  {holder}",
+        "GPU  NAME         MEMORY         STATE    HOLDER",
+        "0    NVIDIA H200  0 B of 141 GB  free",
+        f"1    NVIDIA H200  0 B of 141 GB  claimed  {holder}",
         "Driver 580.95.05, CUDA up to 13.0",
     ]
     model = terminal("gpus", "--json").json
@@ -49,9 +49,9 @@ def test_gpus_that_are_shared_and_linked(terminal: Terminal) -> None:
     first = terminal("gpus", "--json").json["gpus"][0]["uuid"]
     terminal.container(owner=ALIVE, gpus=[first], slots=[2])
     lines = terminal("gpus").out.splitlines()
-    assert lines[0] == "GPU  NAME         MEMORY         STATE   SLOTS   HOLDER"
-    assert lines[1].startswith("0    NVIDIA A100  0 B of 80 GiB  shared  1 of 2  PyTorch 2.6 ·")
-    assert lines[2] == "1    NVIDIA A100  0 B of 80 GiB  free    0 of 1"
+    assert lines[0] == "GPU  NAME         MEMORY        STATE   SLOTS   HOLDER"
+    assert lines[1].startswith("0    NVIDIA A100  0 B of 80 GB  shared  1 of 2  PyTorch 2.6 ·")
+    assert lines[2] == "1    NVIDIA A100  0 B of 80 GB  free    0 of 1"
     assert "share its memory without limits" in lines[3]
     assert lines[4] == "Links: NV12 between any two of GPU 0, 1"
     model = terminal("gpus", "--json").json
@@ -85,7 +85,7 @@ def test_images(terminal: Terminal) -> None:
     assert title == ["IMAGE", "SIZE", "FRAMEWORK", "CUDA", "PYTHON", "KERNELS", "VERDICT"]
     assert newest == [
         "nvcr.io/nvidia/pytorch:25.08-py3",
-        "12.1 GiB",
+        "13 GB",
         "PyTorch 25.08",
         "13.0.1",
         "3.12.3",
@@ -109,7 +109,7 @@ def test_environments_come_and_go(terminal: Terminal) -> None:
     assert listed == {"environments": [added.json]}
     shown = terminal("environments", "list").out.splitlines()
     assert shown[0].split() == ["NAME", "DISPLAY", "NAME", "IMAGE", "GPUS", "MEMORY", "PROBLEM"]
-    assert shown[1].startswith(f"{name}  PyTorch 2.6 · 1 GPU  {TORCH}  1     8 GiB")
+    assert shown[1].startswith(f"{name}  PyTorch 2.6 · 1 GPU  {TORCH}  1     8 GB")
     removed = terminal("environments", "remove", name)
     assert (removed.status, removed.out) == (0, f"Removed {name}.\n")
     assert terminal("environments", "list", "--json").json == {"environments": []}

@@ -36,11 +36,11 @@ CHANGES = Changes(
 
 def test_what_people_read() -> None:
     text = commits._text(CHANGES, Style())
-    assert text.startswith("3 MiB more than torch:2\n5 files added, 1 changed, 0 removed.")
+    assert text.startswith("3.1 MB more than torch:2\n5 files added, 1 changed, 0 removed.")
     assert "numpy    pip  changed  1.26    2.1" in text
     assert "Whoever gets the image can read these:" in text
     assert "… and 10 more" in text
-    assert "/home/kernel (4 KiB): the kernel's own home; packages: six 1.16" in text
+    assert "/home/kernel (4.1 kB): the kernel's own home; packages: six 1.16" in text
 
 
 def test_what_cannot_be_made_an_image(terminal: Terminal) -> None:

@@ -75,7 +75,7 @@ def test_inspect_here_and_in_a_registry(terminal: Terminal) -> None:
     validate("ImageDetails", model)
     assert not model["on_engine"]
     remote = terminal("inspect", REMOTE).out
-    assert re.search(r"^where +in its registry, [\d.]+ [MG]iB to fetch$", remote, re.MULTILINE)
+    assert re.search(r"^where +in its registry, [\d.]+ [MG]B to fetch$", remote, re.MULTILINE)
     assert re.search(r"^verdict: \w", remote, re.MULTILINE)
     assert "error: " in terminal("inspect", PRIVATE).err
 
@@ -103,7 +103,7 @@ def test_a_verdict_on_a_reference(terminal: Terminal, tmp_path: Path) -> None:
 def test_a_pull_and_a_removal(terminal: Terminal) -> None:
     pulled = terminal("pull", REMOTE)
     assert pulled.status == 0
-    assert re.fullmatch(rf"Pulled {REMOTE} \([0-9a-f]{{12}}\), [\d.]+ [MG]iB\.\n", pulled.out)
+    assert re.fullmatch(rf"Pulled {REMOTE} \([0-9a-f]{{12}}\), [\d.]+ [MG]B\.\n", pulled.out)
     lines = pulled.err.splitlines()  # no terminal, so a line for each thing that is new
     assert lines[0] == f"{REMOTE}: pull queued"
     assert lines[-1] == f"{REMOTE}: pull succeeded"
@@ -221,7 +221,7 @@ def test_on_a_terminal_a_pull_is_a_bar_and_ctrl_c_cancels_it(room: dict[str, str
     child = pexpect.spawn(
         PROGRAM[0], [*PROGRAM[1:], "pull", ENDLESS], env=room, encoding="utf-8", timeout=PATIENCE
     )
-    child.expect(r"\[█*░*\] +\d+ %  [\d.]+ [KMG]?i?B of [\d.]+ GiB")
+    child.expect(r"\[█*░*\] +\d+ %  [\d.]+ [KMG]?i?B of [\d.]+ GB")
     child.sendintr()
     child.expect(pexpect.EOF)
     assert child.before.replace("\r", "").endswith("Cancelled.\n")

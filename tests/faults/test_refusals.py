@@ -265,7 +265,7 @@ async def test_out_of_memory(engine_room: Room) -> None:
         assert error is not None
         assert error.code == OutOfMemoryError.code
         # the peak is read in the milliseconds between the kernel's end and that of its counters
-        said = r"The kernel was killed: out of memory, limit 256 MiB(, peak 25[\d.]+ MiB)?\."
+        said = r"The kernel was killed: out of memory, limit 256 MB(, peak 25[\d.]+ MB)?\."
         assert re.fullmatch(said, error.message), error.message
         assert "--memory" in error.hint
 

@@ -16,7 +16,6 @@ from jupyter_gpu_containers.model.kernel.ending import (
     child_killed,
     culled,
     explain_exit,
-    format_bytes,
     stopped_by,
 )
 from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
@@ -46,28 +45,13 @@ def explained(ending: ContainerExit, known: Circumstances | None = None) -> Prob
     return Problem(**explain_exit(ending, known or Circumstances()).as_dict())
 
 
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 B"),
-        (512, "512 B"),
-        (1536 << 20, "1.5 GiB"),
-        (256 << 20, "256 MiB"),
-        (8 << 30, "8 GiB"),
-        (3 << 50, "3072 TiB"),
-    ],
-)
-def test_format_bytes(count: int, text: str) -> None:
-    assert format_bytes(count) == text
-
-
 CAUSES = {
     "out of memory, counted at the end": (
         ContainerExit(137, oom_killed=True, usage=counters(memory_peak=8 * GIB - 4096)),
         Circumstances(memory=8 * GIB),
         Problem(
             "out_of_memory",
-            "The kernel was killed: out of memory, limit 8 GiB, peak 8 GiB.",
+            "The kernel was killed: out of memory, limit 8 GB, peak 8 GB.",
             MORE_MEMORY,
         ),
     ),
@@ -76,7 +60,7 @@ CAUSES = {
         Circumstances(memory=2 * GIB),
         Problem(
             "out_of_memory",
-            "The kernel was killed: out of memory, limit 2 GiB, peak 2 GiB.",
+            "The kernel was killed: out of memory, limit 2 GB, peak 2 GB.",
             MORE_MEMORY,
         ),
     ),
@@ -87,7 +71,7 @@ CAUSES = {
         ),
         Problem(
             "out_of_memory",
-            "The kernel was killed: out of memory, limit 8 GiB, peak 7 GiB (the engine's last "
+            "The kernel was killed: out of memory, limit 8 GB, peak 7 GB (the engine's last "
             "sample before).",
             MORE_MEMORY,
         ),
@@ -99,7 +83,7 @@ CAUSES = {
         ),
         Problem(
             "out_of_memory",
-            "The kernel was killed: out of memory, limit 8 GiB, peak 7 GiB (read before the end).",
+            "The kernel was killed: out of memory, limit 8 GB, peak 7 GB (read before the end).",
             MORE_MEMORY,
         ),
     ),
@@ -113,8 +97,8 @@ CAUSES = {
         Circumstances(memory=8 * GIB),
         Problem(
             "out_of_memory",
-            "The kernel was killed: this machine ran out of memory (for the kernel, limit 8 GiB, "
-            "peak 1 GiB).",
+            "The kernel was killed: this machine ran out of memory (for the kernel, limit 8 GB, "
+            "peak 1 GB).",
             "End other programs on this machine, or use less memory.",
         ),
     ),
@@ -134,7 +118,7 @@ CAUSES = {
         Problem(
             "kernel_exited",
             "The kernel ended by itself with exit code 1, after a process in its container had "
-            "been killed for memory, limit 1 GiB, peak 1 GiB.",
+            "been killed for memory, limit 1 GB, peak 1 GB.",
             RESTART,
         ),
     ),
@@ -200,7 +184,7 @@ CAUSES = {
         Problem(
             "shared_memory_full",
             "The kernel was ended by signal 7 (SIGBUS), which Linux gives where shared memory is "
-            "full: its /dev/shm has 1 GiB.",
+            "full: its /dev/shm has 1 GB.",
             MORE_SHARED_MEMORY,
         ),
     ),
@@ -210,7 +194,7 @@ CAUSES = {
         Problem(
             "shared_memory_full",
             "The kernel ended by itself with exit code 1 after a bus error, which Linux gives "
-            "where shared memory is full: its /dev/shm has 64 MiB.",
+            "where shared memory is full: its /dev/shm has 64 MB.",
             MORE_SHARED_MEMORY,
             NO_SHARED_MEMORY,
         ),
@@ -220,7 +204,7 @@ CAUSES = {
         Circumstances(full_disks=FULL, log_tail=ENOSPC),
         Problem(
             "disk_full",
-            "The disk is full: /srv/work has 0 B free, /var/lib/docker has 4 KiB free; the kernel "
+            "The disk is full: /srv/work has 0 B free, /var/lib/docker has 4.1 kB free; the kernel "
             "ended by itself with exit code 1.",
             "Delete what you no longer need: `docker system df`, `docker image prune`.",
             ENOSPC,
@@ -373,7 +357,7 @@ def test_of_several_the_best_proven(ending: ContainerExit, known: Circumstances,
 def test_child_that_was_killed() -> None:
     assert child_killed(counters(memory_peak=GIB), GIB) == Problem(
         "child_out_of_memory",
-        "A process in the kernel's container was killed: out of memory, limit 1 GiB, peak 1 GiB. "
+        "A process in the kernel's container was killed: out of memory, limit 1 GB, peak 1 GB. "
         "The kernel itself runs on.",
         "What that process did is lost: a data loader's worker, a program that a cell started. Use "
         "less memory, or an environment with a higher limit (--memory).",

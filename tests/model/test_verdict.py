@@ -24,7 +24,7 @@ from jupyter_gpu_containers.model.image.image import ImageConfig
 from .cases import MACHINES, host, image
 from .verdict_parts import claims, codes, machine, message, only
 
-GIB = 2**30
+GB = 10**9
 H200 = host("h200")
 ROWS = MACHINES["expected"] + MACHINES["expected_too"]
 
@@ -164,17 +164,17 @@ def test_one_gpu_that_fits_is_enough() -> None:
 
 
 def test_disk() -> None:
-    told = replace(claims(CUDA_VERSION="12.4.1"), download=10 * GIB)
-    full = judge(told, replace(H200, disk_free=20 * GIB))
+    told = replace(claims(CUDA_VERSION="12.4.1"), download=10 * GB)
+    full = judge(told, replace(H200, disk_free=20 * GB))
     assert full.rating is Rating.INCOMPATIBLE
     assert [gpu.rating for gpu in full.gpus] == [Rating.LIKELY]  # the GPU is not to blame
     assert full.reasons[0] == Reason(
         "disk_full",
-        "10 GiB are to be fetched, which take about 25 GiB of disk; 20 GiB are free.",
+        "10 GB are to be fetched, which take about 25 GB of disk; 20 GB are free.",
         "sizes of the layers",
         Severity.PROBLEM,
     )
-    enough = judge(told, replace(H200, disk_free=25 * GIB))
+    enough = judge(told, replace(H200, disk_free=25 * GB))
     assert (enough.rating, codes(enough)[-1]) == (Rating.LIKELY, "disk_sufficient")
     assert enough.reasons[-1].severity is Severity.OK
     unknown = judge(told, H200).reasons[-1]

@@ -66,7 +66,7 @@ async def test_shared_memory_is_full(engine_room: Room) -> None:
         assert await end(kernel, fill) == 128 + signal.SIGBUS
         why = reason(engine_room)
         assert why.code == "shared_memory_full"
-        assert "its /dev/shm has 64 MiB" in why.message
+        assert "its /dev/shm has 64 MB" in why.message
         assert "--shm-size" in why.hint
 
 

@@ -175,7 +175,7 @@ async def test_child_out_of_memory_is_a_warning(engine_room: Room) -> None:
             await asyncio.wait_for(warned.wait(), 30)
             [launch] = engine_room.services.launches.list()
             assert [warning.code for warning in launch.warnings] == ["child_out_of_memory"]
-            assert "limit 256 MiB, peak 25" in launch.warnings[0].message
+            assert "limit 256 MB, peak 25" in launch.warnings[0].message
             assert launch.phase is Phase.RUNNING
             await kernel.manager.restart_kernel(now=True)
             await kernel.answers_again()

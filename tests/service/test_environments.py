@@ -6,6 +6,7 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
@@ -120,6 +121,34 @@ def test_another_limit_is_another_environment(
     assert one.name != two.name
     assert one.display_name != two.display_name
     assert environments.add(TORCH, **other).name == two.name  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"memory": 8 << 30}, "8 GB RAM"),
+        ({"shm_size": 2 << 30}, "2 GB shared"),
+        ({"mounts": ["faces", "scratch"]}, "data: faces, scratch"),
+        ({"mounts": []}, "no data"),
+        ({"network": "none"}, "no network"),
+        ({"idle_timeout": 0}, "never idle"),
+        ({"idle_timeout": 90}, "1.5 min idle"),
+        ({"gpu_uuids": ["GPU-0123456789abcdef"]}, "GPU-01234567"),
+        ({"memory": 8 << 30, "network": "none"}, "8 GB RAM · no network"),
+    ],
+)
+def test_a_title_says_what_differs(
+    environments: Environments, other: dict[str, Any], said: str
+) -> None:
+    environments.add(TORCH, gpus=1)
+    assert (
+        environments.add(TORCH, gpus=1, **other).display_name == f"PyTorch 25.08 · 1 GPU · {said}"
+    )
+
+
+def test_what_is_usual_differs_too(environments: Environments) -> None:
+    assert environments.add(TORCH, gpus=1, memory=8 << 30).display_name == "PyTorch 25.08 · 1 GPU"
+    assert environments.add(TORCH, gpus=1).display_name == "PyTorch 25.08 · 1 GPU · usual RAM"
 
 
 def test_a_tag_that_moved_is_another_environment_with_names_of_its_own(

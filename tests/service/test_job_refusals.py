@@ -71,7 +71,7 @@ async def test_a_disk_that_would_not_hold_it(desk: Desk) -> None:
     job = await desk.pulled()
     assert code(job) == "disk_full"
     assert job.error is not None
-    assert "GiB are free at /." in job.error.message
+    assert "GB are free at /." in job.error.message
     assert desk.engine.logins == []
 
 

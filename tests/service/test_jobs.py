@@ -224,7 +224,7 @@ async def test_a_transfer_that_stalls_is_given_up(tmp_path: Path) -> None:
     assert (job.state, code(job)) == (JobState.FAILED, "transfer_stalled")
     assert job.error is not None
     assert re.match(
-        r"Nothing came for \d+ seconds: quay\.io/jupyter/endless:1 stopped at [\d.]+ .iB of \d",
+        r"Nothing came for \d+ seconds: quay\.io/jupyter/endless:1 stopped at [\d.]+ .B of \d",
         job.error.message,
     )
     assert_no_transfer()

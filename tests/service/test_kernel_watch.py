@@ -253,7 +253,7 @@ async def test_the_last_sample_stands_in_the_reason(desk: Desk) -> None:
     await desk.watch.look()
     reason = await death(desk, kernel, ContainerExit(137, oom_killed=True))
     assert reason.message == (
-        "The kernel was killed: out of memory, limit 1 GiB, peak 512 MiB (read before the end)."
+        "The kernel was killed: out of memory, limit 1 GB, peak 512 MB (read before the end)."
     )
 
 

@@ -23,7 +23,7 @@ def test_the_panel_says_what_there_is(demo: OpenNotebook) -> None:
     panel = notebook.panel
     expect(panel.get_by_role("note")).to_contain_text("Demo")
     expect(panel.get_by_label("GPUs")).to_contain_text("2 of 2 free")
-    expect(panel.get_by_label("GPUs")).to_contain_text("0 of 80 GiB")
+    expect(panel.get_by_label("GPUs")).to_contain_text("0 of 80 GB")
     expect(panel.get_by_label("Images")).to_contain_text("PyTorch 25.08")
     expect(panel.get_by_label("Running")).to_contain_text("No kernel runs in a container.")
 

@@ -84,13 +84,13 @@ def test_a_notebook_takes_two_gpus_and_gives_them_back(gpus: OpenNotebook) -> No
     expect(section).to_contain_text("3 of 6 GPUs and 11 of 11 MIG instances free")
     theirs = section.get_by_role("listitem").filter(has_text="other program")
     expect(theirs).to_have_count(1)
-    expect(theirs).to_contain_text("29.3 of 79.4 GiB")
+    expect(theirs).to_contain_text("29.3 of 79.4 GB")
     mine = section.get_by_role("listitem").filter(has_text="train.ipynb")
     expect(mine).to_have_count(2)
     for row in mine.all():
         expect(row).to_have_attribute("title", re.compile("A100-SXM4-80GB"))
         expect(row.get_by_role("meter", name=re.compile("^Memory of GPU"))).to_be_visible()
-        expect(row).to_contain_text("of 79.4 GiB")
+        expect(row).to_contain_text("of 79.4 GB")
     expect(notebook.panel.get_by_label("Running")).to_contain_text("2 GPUs · GPU ")
 
     start(notebook, "debian12 py311", "CPU only", "3 of 6 GPUs free")

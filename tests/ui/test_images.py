@@ -35,7 +35,7 @@ def test_an_image_is_found_pulled_and_removed(demo: OpenNotebook, page: Page) ->
     expect(dialog).to_contain_text("linux/amd64")
     expect(dialog).to_contain_text("This image needs no GPU.")
     page.evaluate(_WATCH)
-    dialog.get_by_role("button", name=re.compile(r"^Pull [\d.]+ [GM]iB$")).click()
+    dialog.get_by_role("button", name=re.compile(r"^Pull [\d.]+ [GM]B$")).click()
 
     expect(notebook.image(R)).to_contain_text("Needs no GPU")
     expect(panel.get_by_label("Jobs")).to_have_count(0)

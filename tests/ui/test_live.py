@@ -106,4 +106,4 @@ def changed_by_others(notebook: NotebookPage) -> None:
     load = {"uuid": gpu["uuid"], "memory_used": 3 * GIB, "utilization": 37, "holders": []}
     told(lab, {"at": "2026-11-22T08:00:00Z", "gpus": [load]})
     gpus = notebook.panel.get_by_label("GPUs", exact=True)
-    expect(gpus).to_contain_text("3 of 80 GiB")
+    expect(gpus).to_contain_text("3 of 80 GB")

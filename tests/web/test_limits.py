@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.model.kernel.launch import Phase
+from jupyter_gpu_containers.policy_config import machine_ram
 
 from .conftest import Api
 
@@ -43,7 +44,30 @@ async def test_limits(api: Api) -> None:
             {"name": "scratch", "path": "/data/scratch", "read_only": False, "default": True},
         ],
         "networks": ["none"],
+        "ram": machine_ram(),
     }
+
+
+@pytest.mark.parametrize("path", ["/environments", "/launches"])
+@pytest.mark.parametrize("limit", ["memory", "shm_size"])
+async def test_more_than_the_machine_has(
+    api: Api, path: str, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.services.gate, "ram", 6 * GIB)
+    told = (await api("GET", "/limits")).json
+    assert (told["ram"], told[limit]["max"]) == (6 * GIB, 6 * GIB)
+    refused = await api("POST", path, {"image": TORCH, limit: 8 * GIB})
+    problem = refused.json
+    if path == "/launches":
+        await api.until(problem["id"], Phase.FAILED)
+        problem = (await api("GET", f"/launches/{problem['id']}")).json["error"]
+    else:
+        assert refused.status == 422
+    assert problem["code"] == "ram_exceeded"
+    assert problem["message"].startswith("This machine has 6 GB RAM; 8 GB ")
+    assert problem["hint"].startswith("Ask for 6 GB or less")
+    fitting = await api("POST", "/environments", {"image": TORCH, limit: 6 * GIB})
+    assert fitting.status == 201
 
 
 async def test_an_environment_with_some_of_the_data_mounts(api: Api) -> None:

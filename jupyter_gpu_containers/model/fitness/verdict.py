@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from jupyter_gpu_containers.model.image.image import ImageConfig
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_bytes
 
 from .arch_fit import arch_fit
 from .cuda import numbers

@@ -19,6 +19,7 @@ from jupyter_gpu_containers.errors import (
 )
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.gpu.health import GpuFailure
+from jupyter_gpu_containers.model.size import format_bytes, format_memory
 
 from .container import ContainerExit
 from .usage import ContainerUsage, UsageSource
@@ -31,20 +32,6 @@ RESTART = "Restart the kernel; its variables are lost."
 _BUS_ERROR = re.compile(r"\bbus error\b|\bSIGBUS\b", re.I)
 _SHARED_MEMORY = re.compile(r"\bshared memory\b|/dev/shm\b", re.I)
 _DISK_FULL = re.compile(r"No space left on device|\bENOSPC\b|Disk quota exceeded|\bEDQUOT\b")
-
-
-def format_bytes(count: int) -> str:
-    """Return a size with a binary unit and at most one decimal.
-
-    >>> format_bytes(8 << 30), format_bytes(1536 << 20), format_bytes(512)
-    ('8 GiB', '1.5 GiB', '512 B')
-    """
-    value, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024 or unit == "TiB":
-            break
-        value /= 1024
-    return f"{value:.1f}".removesuffix(".0") + f" {unit}"
 
 
 @dataclass(frozen=True)
@@ -201,7 +188,7 @@ def _out_of_memory(
 def _memory_words(usage: ContainerUsage | None, memory: int | None) -> str:
     """Say limit and peak, and where the peak is not that of the end, how it was found."""
     limit = memory or (usage.memory_limit if usage else None)
-    words = f", limit {format_bytes(limit)}" if limit else ""
+    words = f", limit {format_memory(limit)}" if limit else ""
     peak = usage.memory_peak if usage else None
     if usage is None or peak is None:
         return words
@@ -209,7 +196,7 @@ def _memory_words(usage: ContainerUsage | None, memory: int | None) -> str:
         when = "" if usage.final else " (read before the end)"
     else:
         when = " (the engine's last sample before)"
-    return f"{words}, peak {format_bytes(peak)}{when}"
+    return f"{words}, peak {format_memory(peak)}{when}"
 
 
 def _gpu_lost(ending: ContainerExit, known: Circumstances) -> GpuContainersError:
@@ -253,7 +240,7 @@ def _out_of_shared_memory(ending: ContainerExit, size: int) -> GpuContainersErro
     after = "" if ending.exit_code == SIGBUS_EXIT else " after a bus error"
     return SharedMemoryFullError(
         f"The kernel {_ending_words(ending)}{after}, which Linux gives where shared memory is "
-        f"full: its /dev/shm has {format_bytes(size)}.",
+        f"full: its /dev/shm has {format_memory(size)}.",
         "Start it with more shared memory (--shm-size), or use less: fewer or smaller batches in "
         "data loaders (num_workers).",
     )

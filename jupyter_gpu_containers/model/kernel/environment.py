@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model.gpu.device import GpuRequest
 from jupyter_gpu_containers.model.image.image import ImageKernel, digest_as
+from jupyter_gpu_containers.model.size import format_memory
 
 from .container import Network
 from .runtime import RuntimeTag
@@ -209,3 +210,38 @@ def environment_title(label: str, gpus: int, profile: str | None = None) -> str:
     if gpus and profile:
         count = profile if gpus == 1 else f"{gpus} × {profile}"
     return f"{label} · {count}"
+
+
+def told_apart(wanted: Environment, others: Iterable[Environment]) -> str:
+    """Return the title, with what differs from others of the same title: "… · 8 GB RAM"."""
+    rivals = [other for other in others if other.display_name == wanted.display_name]
+    known = [_facts(other) for other in rivals]
+    facts = [
+        fact
+        for number, fact in enumerate(_facts(wanted))
+        if any(other[number] != fact for other in known)
+    ]
+    return " · ".join([wanted.display_name, *facts])
+
+
+def _facts(environment: Environment) -> list[str]:
+    """What a title leaves out, a few words each."""
+    memory, shared, mounts = environment.memory, environment.shm_size, environment.mounts
+    network, idle = environment.network, environment.idle_timeout
+    short_ids = ", ".join(uuid[:12] for uuid in sorted(environment.gpu_uuids))
+    return [
+        environment.reference.rpartition("/")[2],
+        short_ids or "any GPU",
+        "usual RAM" if memory is None else f"{format_memory(memory)} RAM",
+        "usual shared memory" if shared is None else f"{format_memory(shared)} shared",
+        "usual data"
+        if mounts is None
+        else f"data: {', '.join(sorted(mounts))}"
+        if mounts
+        else "no data",
+        "usual network" if network is None else _NETWORKS[network],
+        "usual idle time" if idle is None else f"{idle / 60:g} min idle" if idle else "never idle",
+    ]
+
+
+_NETWORKS = {Network.BRIDGE: "with network", Network.NONE: "no network"}

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from jupyter_gpu_containers.errors import DataMountUnknownError
+from jupyter_gpu_containers.errors import DataMountUnknownError, InvalidRequestError
 from jupyter_gpu_containers.model.gpu.device import Gpu, Problem
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.image.user_packages import user_variables
 from jupyter_gpu_containers.model.queue import QueuePlace
+from jupyter_gpu_containers.model.size import format_memory
 
 from . import labels
 from .container import ContainerSpec, Mount, Network
@@ -152,6 +153,19 @@ def check_mounts(names: Iterable[str] | None, known: Collection[str]) -> None:
                 f"Choose from: {', '.join(sorted(known))}."
                 if known
                 else "None is configured (c.GpuContainers.data_mounts).",
+            )
+
+
+def check_ram(ram: int | None, memory: int | None, shm_size: int | None) -> None:
+    """Raise `InvalidRequestError` where a limit is above the machine's RAM; all in bytes."""
+    for asked, what in ((memory, "RAM"), (shm_size, "shared memory")):
+        if ram is not None and asked is not None and asked > ram:
+            raise InvalidRequestError(
+                f"This machine has {format_memory(ram)} RAM; {format_memory(asked)} {what} were "
+                "asked for.",
+                f"Ask for {format_memory(ram)} or less, or name no size: then the usual one is "
+                "taken.",
+                code="ram_exceeded",
             )
 
 

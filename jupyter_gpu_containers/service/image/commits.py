@@ -27,6 +27,7 @@ from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container, ContainerStatus
 from jupyter_gpu_containers.model.kernel.launch import HOME, HOSTS_FILE
 from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER
+from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.ports import ContainerBackend, Progress
 
 from .images import Images
@@ -141,8 +142,8 @@ class Commits:
         free = await asyncio.to_thread(_free, info.root_dir)
         if free is not None and diff.size is not None and diff.size > free:
             raise DiskFullError(
-                f"The image {name} needs {_mib(diff.size)} beyond its base; "
-                f"{_mib(free)} are free at {info.root_dir}.",
+                f"The image {name} needs {format_bytes(diff.size)} beyond its base; "
+                f"{format_bytes(free)} are free at {info.root_dir}.",
                 "Remove images that nobody uses, or files from the kernel's container.",
             )
 
@@ -226,7 +227,3 @@ def _free(folder: str) -> int | None:
         return shutil.disk_usage(folder).free if folder else None
     except OSError:
         return None
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:,.0f} MiB"

@@ -20,7 +20,7 @@ from jupyter_gpu_containers.model import job as model
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.image.image import ImageReference
 from jupyter_gpu_containers.model.job import Job, JobKind, Step
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.ports import Progress
 from jupyter_gpu_containers.service.policy import Gate
 

@@ -16,7 +16,7 @@ from jupyter_gpu_containers.model.image.image import ImageReference
 from jupyter_gpu_containers.model.image.registry import Credential, RemoteImage
 from jupyter_gpu_containers.model.job import Job, planned
 from jupyter_gpu_containers.model.kernel.container import EngineInfo
-from jupyter_gpu_containers.model.kernel.ending import format_bytes
+from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.ports import ContainerBackend, CredentialStore, Progress, Registry
 
 from .images import Images

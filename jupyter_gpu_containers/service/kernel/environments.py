@@ -24,6 +24,7 @@ from jupyter_gpu_containers.model.kernel.environment import (
     Environment,
     environment_name,
     environment_title,
+    told_apart,
 )
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.service.image.images import as_problem, kernel_of
@@ -156,6 +157,7 @@ class Environments:
             idle_timeout=idle_timeout,
             mounts=None if mounts is None else tuple(mounts),
         )
+        self._gate.check_room(memory, shm_size)
         self._gate.check_environment(wanted, image)
         if not KERNEL_NAME.fullmatch(wanted.name):
             raise InvalidRequestError(
@@ -180,7 +182,8 @@ class Environments:
             wanted = replace(wanted, name=_free(wanted.name, self._finder(), "-{}"))
         if display_name is None:
             titles = {environment.display_name for environment in present}
-            wanted = replace(wanted, display_name=_free(wanted.display_name, titles, " ({})"))
+            title = told_apart(wanted, present)
+            wanted = replace(wanted, display_name=_free(title, titles, " ({})"))
         try:
             if wanted.name in self._finder():
                 raise name_taken(wanted.name)

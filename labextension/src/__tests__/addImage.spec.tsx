@@ -40,7 +40,7 @@ const DETAILS: IImageDetails = {
   kernels: null,
   on_engine: false,
   size: null,
-  download: 8.4 * GIB,
+  download: 8.4e9,
   fetch_seconds: null,
   platforms: ['linux/amd64', 'linux/arm64'],
   verdict: TOO_OLD
@@ -129,7 +129,7 @@ describe('AddImage', () => {
       'nvcr.io/nvidia/pytorch:24.01-py3',
       'nvcr.io/nvidia/pytorch:26.07-py3'
     ]);
-    button(node, 'Pull 8.4 GiB').click();
+    button(node, 'Pull 8.4 GB').click();
     expect(onPull).toHaveBeenCalledWith(PYTORCH, DETAILS);
   });
 
@@ -172,8 +172,26 @@ describe('AddImage', () => {
     ]);
     (list.children[1].firstChild as HTMLElement).click();
     await settled();
-    button(node, 'Pull 8.4 GiB').click();
+    button(node, 'Pull 8.4 GB').click();
     expect(onPull.mock.calls[0][0]).toBe('nvcr.io/nvidia/pytorch:24.01-py3');
+  });
+
+  it('says so where the registry has but one version', async () => {
+    const reference = 'quay.io/jupyter/scipy-notebook:latest';
+    const repository = 'quay.io/jupyter/scipy-notebook';
+    server.answers.set(
+      'GET registries/quay.io/tags?repository=jupyter%2Fscipy-notebook',
+      {
+        repository,
+        tags: ['latest'],
+        total: 1
+      }
+    );
+    const node = await dialog(reference);
+    expect(node.textContent).toContain('Its registry names no other version.');
+    expect(() => button(node, 'Which versions run here?')).toThrow();
+    const other = await dialog(PYTORCH);
+    expect(other.textContent).not.toContain('names no other version');
   });
 
   it('asks no more of a registry that has had enough', async () => {
@@ -264,7 +282,7 @@ describe('AddImage', () => {
     });
     expect(node.querySelector('form')).toBeNull();
     expect(node.innerHTML).not.toContain('right');
-    button(node, 'Pull 8.4 GiB');
+    button(node, 'Pull 8.4 GB');
   });
 
   it.each([

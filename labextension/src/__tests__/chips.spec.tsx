@@ -3,7 +3,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { IVerdict, Rating } from '../client/wireImages';
 import { chipsOf } from '../model/chips';
-import { formatDownload } from '../model/format';
+import { formatSize } from '../model/format';
 import { Chips } from '../widgets/chip';
 import { TOO_OLD } from './fakes';
 import { IMAGE, show, trans } from './screen';
@@ -101,7 +101,7 @@ describe('Chips', () => {
   });
 });
 
-describe('formatDownload', () => {
+describe('formatSize', () => {
   it.each([
     [0, '0 B'],
     [999, '999 B'],
@@ -111,6 +111,6 @@ describe('formatDownload', () => {
     [123.4 * GB, '123 GB'],
     [2000 * GB, '2 TB']
   ])('says of %d bytes: %s', (bytes, text) => {
-    expect(formatDownload(bytes)).toBe(text);
+    expect(formatSize(bytes)).toBe(text);
   });
 });

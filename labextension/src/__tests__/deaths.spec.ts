@@ -41,7 +41,7 @@ describe('deathOf', () => {
   it('says why, and offers what fits and a restart', () => {
     expect(said([died('out_of_memory')])).toEqual([
       'error: The kernel died',
-      'Restart with more memory…',
+      'Restart with more RAM…',
       'Restart'
     ]);
     expect(said([died('kernel_signalled')])).toEqual([
@@ -70,7 +70,7 @@ describe('deathOf', () => {
     const phases: Phase[] = ['queued', 'running', 'failed', 'running'];
     expect(said([launch(phases, { warnings })])).toEqual([
       'warning: The kernel died and was restarted',
-      'Restart with more memory…'
+      'Restart with more RAM…'
     ]);
     const crashed = launch(phases, { warnings: [problem('kernel_exited')] });
     expect(said([crashed])).toEqual([

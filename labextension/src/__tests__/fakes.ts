@@ -37,7 +37,8 @@ export const LIMITS: ILimits = {
   shm_size: { default: 4 * GIB, max: null },
   gpus: { max: null },
   mounts: [],
-  networks: ['bridge', 'none']
+  networks: ['bridge', 'none'],
+  ram: null
 };
 
 /** A server that answers by method and path. */

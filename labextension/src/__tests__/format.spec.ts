@@ -1,6 +1,6 @@
 // Values in words.
 import {
-  formatBytes,
+  formatMemory,
   formatDuration,
   formatShare,
   imageTitle,
@@ -13,16 +13,16 @@ describe('format', () => {
   it.each([
     [0, '0 B'],
     [512, '512 B'],
-    [329 * 1024 ** 2, '329 MiB'],
-    [1023.9 * 1024 ** 2, '1 GiB'],
-    [12.14 * GIB, '12.1 GiB'],
-    [141 * GIB, '141 GiB']
+    [329 * 1024 ** 2, '329 MB'],
+    [1023.9 * 1024 ** 2, '1 GB'],
+    [12.14 * GIB, '12.1 GB'],
+    [141 * GIB, '141 GB']
   ])('%d bytes are %s', (bytes, text) => {
-    expect(formatBytes(bytes)).toBe(text);
+    expect(formatMemory(bytes)).toBe(text);
   });
 
   it('gives a share in one unit', () => {
-    expect(formatShare(trans, 512 * 1024 ** 2, 80 * GIB)).toBe('0.5 of 80 GiB');
+    expect(formatShare(trans, 512 * 1024 ** 2, 80 * GIB)).toBe('0.5 of 80 GB');
   });
 
   it.each([

@@ -135,7 +135,7 @@ describe('GPUs of the form', () => {
     ];
     const widget = await form(gpus, { preset: { gpus: 2 } });
     const select = field(widget, 'Which GPU');
-    expect(texts(select)[1]).toBe('GPU 0: H100 80GB HBM3, 67.7 GiB free');
+    expect(texts(select)[1]).toBe('GPU 0: H100 80GB HBM3, 67.7 GB free');
     expect(texts(select)[2]).toContain('GPU 1');
     expect(texts(select)[2]).toContain('(taken)');
     expect(select!.options[3].disabled).toBe(true);

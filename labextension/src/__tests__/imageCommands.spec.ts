@@ -235,7 +235,7 @@ describe('remove', () => {
     server.answers.set(`DELETE ${ADDRESS}`, { removed: [PYTORCH] });
     const done = commands.execute(CommandIDs.removeImage, { image: IMAGE.id });
     await opened();
-    expect(dialog().textContent).toContain('frees up to 12.1 GiB');
+    expect(dialog().textContent).toContain('frees up to 13 GB');
     await dangerDialog();
     expect(await done).toBe(true);
     expect(changes()).toEqual([[`DELETE ${ADDRESS}`, null]]);
@@ -356,7 +356,7 @@ describe('add image', () => {
     const args = { reference: PYTORCH };
     const done = commands.execute(CommandIDs.addImage, args);
     await opened();
-    button(dialog(), 'Pull 1 KiB').click();
+    button(dialog(), 'Pull 1 kB').click();
     await settled();
     await opened();
     expect(dialog().textContent).toContain('will probably not work here');

@@ -1,4 +1,6 @@
 // The dialog of environments: images on this machine, also by keyboard.
+import { IImage } from '../client/wire';
+import { Rating } from '../client/wireImages';
 import { BUSY, TOO_OLD, json } from './fakes';
 import {
   FormScreen,
@@ -72,7 +74,7 @@ describe('LaunchForm', () => {
       expect(widget.getValue()).toEqual({ ...last, ...preset });
       const advanced = widget.node.querySelector('details')!;
       expect(advanced.open).toBe(true);
-      expect(advanced.textContent).toContain('8 GiB shared');
+      expect(advanced.textContent).toContain('8 GB shared');
     });
 
     it('asks for no GPU for an image without CUDA', async () => {
@@ -120,7 +122,20 @@ describe('LaunchForm', () => {
     it('shows only what runs here where that is asked for', async () => {
       const image = { ...IMAGE, verdict: TOO_OLD };
       const entry = { ...ENTRY, verdict: TOO_OLD, runs_here: null };
-      screen.server.answers.set('GET images', { images: [image, CPU] });
+      const verdict = (rating: Rating) => ({
+        ...TOO_OLD,
+        verdict: rating
+      });
+      const doubtful = {
+        ...IMAGE,
+        id: 'sha256:3',
+        verdict: verdict('unverified')
+      };
+      const unjudged = { ...IMAGE, id: 'sha256:4', verdict: null };
+      const cpu = { ...CPU, verdict: verdict('cpu') };
+      screen.server.answers.set('GET images', {
+        images: [image, doubtful, unjudged, cpu]
+      });
       screen.server.answers.set('GET catalogue', { entries: [entry] });
       const widget = await screen.form({ onlyFitting: true });
       expect(groups(widget)).toEqual([['On this machine', ['cpu 1']]]);
@@ -129,6 +144,37 @@ describe('LaunchForm', () => {
         .click();
       await settled();
       expect(groups(widget)).toHaveLength(2);
+    });
+
+    it('says in its row why an image does not run here, or may not', async () => {
+      const doubtful: IImage = {
+        ...IMAGE,
+        verdict: {
+          verdict: 'unverified',
+          gpus: [],
+          reasons: [
+            {
+              code: 'arch_unknown',
+              message: 'It does not tell for which GPUs it was built.',
+              evidence: '',
+              severity: 'warning'
+            }
+          ]
+        }
+      };
+      const old = { ...CPU, verdict: TOO_OLD };
+      screen.server.answers.set('GET images', { images: [doubtful, old] });
+      const widget = await screen.form();
+      const texts = [
+        ...widget.node.querySelectorAll('.jp-GpuContainers-choice label')
+      ].map(label => label.textContent);
+      expect(texts[0]).toContain('May not run here');
+      expect(texts[0]).toContain(
+        'It does not tell for which GPUs it was built.'
+      );
+      expect(texts[1]).toContain(
+        'needs driver >= 570.26; this machine has 535.161'
+      );
     });
 
     it('does not offer what cannot be started', async () => {

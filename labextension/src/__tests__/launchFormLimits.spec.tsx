@@ -66,16 +66,16 @@ describe('LaunchForm', () => {
       const advanced = widget.node.querySelector('details')!;
       expect(advanced.open).toBe(false);
       expect(advanced.querySelector('summary')!.textContent).toBe(
-        'Advanced 16 GiB of memory · 4 GiB shared · data: faces, scratch'
+        'Advanced as usual: 16 GB RAM · 4 GB shared · data: faces, scratch'
       );
       expect(widget.getValue()).toEqual({
         image: IMAGE.references[0],
         gpus: 1
       });
-      const memory = field(widget, 'Memory');
+      const memory = field(widget, 'RAM');
       expect([...memory.options].map(({ text }) => text)).toEqual([
-        'Usual: 16 GiB',
-        ...['2 GiB', '4 GiB', '8 GiB', '16 GiB', '32 GiB']
+        'Usual: 16 GB',
+        ...['2 GB', '4 GB', '8 GB', '16 GB', '32 GB']
       ]);
       await choose(memory, String(8 * GIB));
       await choose(field(widget, 'Shared memory'), String(2 * GIB));
@@ -93,7 +93,7 @@ describe('LaunchForm', () => {
       await settled();
       expect(widget.getValue()?.mounts).toEqual([]);
       expect(advanced.querySelector('summary')!.textContent).toBe(
-        'Advanced 8 GiB of memory · 2 GiB shared · no data'
+        'Advanced · 8 GB RAM · 2 GB shared · no data'
       );
     });
 
@@ -101,8 +101,42 @@ describe('LaunchForm', () => {
       screen.server.answers.delete('GET limits');
       const widget = await screen.form({ preset: { image: 'cpu:1' } });
       expect(widget.node.querySelector('details')!.textContent).not.toContain(
-        'Memory'
+        'RAM'
       );
+    });
+
+    it('tells of what was chosen before, while it is folded away', async () => {
+      const last = { image: 'cpu:1', memory: 8 * GIB };
+      const widget = await screen.form({ last });
+      const advanced = widget.node.querySelector('details')!;
+      expect(advanced.open).toBe(false);
+      const summary = advanced.querySelector('summary')!;
+      expect(summary.textContent).toBe('Advanced · 8 GB RAM');
+      await choose(field(widget, 'RAM'), '');
+      expect(summary.textContent).toContain('as usual: 64 GB RAM');
+      expect(widget.getValue()).not.toHaveProperty('memory');
+    });
+
+    it('says what the machine has, and at once that it has no more', async () => {
+      const most = 24 * GIB;
+      screen.server.answers.set('GET limits', {
+        ...LIMITS,
+        memory: { default: 16 * GIB, max: most },
+        ram: most
+      });
+      const last = { image: 'cpu:1', memory: 512 * GIB };
+      const widget = await screen.form({ last });
+      const alert = () => widget.node.querySelector('details [role=alert]');
+      expect(alert()?.textContent).toBe(
+        'more than this machine has: 24 GB RAM'
+      );
+      await choose(field(widget, 'RAM'), String(16 * GIB));
+      expect(alert()).toBeNull();
+      expect(widget.node.querySelector('details')!.textContent).toContain(
+        'of 24 GB in this machine; a kernel that wants more is stopped'
+      );
+      const sizes = [...field(widget, 'RAM').options].map(({ text }) => text);
+      expect(sizes.slice(1)).toEqual(['2 GB', '4 GB', '8 GB', '16 GB']);
     });
 
     it('asks for no data mount that there is not any more', async () => {
@@ -144,7 +178,7 @@ describe('LaunchForm', () => {
         'The variables of the present kernel (PyTorch 25.08 · 1 GPU) will be lost.'
       );
       expect(loss(widget)).toContain(
-        'So will what was added to its container: 4 packages (einops, timm, trl and 1 more), 214 files (1.2 GiB).'
+        'So will what was added to its container: 4 packages (einops, timm, trl and 1 more), 214 files (1.3 GB).'
       );
       button(widget.node, 'Save as image first…').click();
       expect(onSave).toHaveBeenCalledWith(widget.getValue());

@@ -56,13 +56,13 @@ describe('the GPUs section', () => {
     ]);
     const section = screen.section('GPUs')!;
     expect(section.textContent).toContain('1 of 4 free');
-    expect(section.textContent).toContain('12.3 of 80 GiB64 % busy');
+    expect(section.textContent).toContain('12.3 of 80 GB64 % busy');
     const rows = section.querySelectorAll('li');
     expect(meters(rows[0])).toEqual([
-      ['Memory of GPU 0', '12.3 of 80 GiB'],
+      ['Memory of GPU 0', '12.3 of 80 GB'],
       ['Load of GPU 0', '64 % busy']
     ]);
-    expect(meters(rows[3])).toEqual([['Memory of GPU 3', '12.3 of 80 GiB']]);
+    expect(meters(rows[3])).toEqual([['Memory of GPU 3', '12.3 of 80 GB']]);
     expect(widths(rows[0])).toEqual([15, 64]);
   });
 
@@ -114,11 +114,7 @@ describe('the GPUs section', () => {
     const [, ...holders] = [...section.querySelectorAll('li')].map(
       ({ textContent }) => textContent
     );
-    expect(holders).toEqual([
-      'train.ipynb20 GiB',
-      'user ada16 GiB',
-      'other4 GiB'
-    ]);
+    expect(holders).toEqual(['train.ipynb20 GB', 'user ada16 GB', 'other4 GB']);
     expect(widths(section).slice(0, 3)).toEqual([24, 19, 5]); // less the gaps
     expect(section.textContent).toContain('1 of 3 slots free');
   });
@@ -153,8 +149,8 @@ describe('the GPUs section', () => {
     expect(
       [...list.querySelectorAll('li')].map(({ textContent }) => textContent)
     ).toEqual([
-      expect.stringContaining('1g.10gbfree1 of 10 GiB'),
-      expect.stringContaining('2g.20gbother program1 of 10 GiB')
+      expect.stringContaining('1g.10gbfree1 of 10 GB'),
+      expect.stringContaining('2g.20gbother program1 of 10 GB')
     ]);
   });
 
@@ -169,7 +165,7 @@ describe('the GPUs section', () => {
       'L40S'
     ]);
     const row = section('GPUs')!.querySelector('li')!;
-    expect(row.textContent).toContain('0free0 % · 12.3 of 80 GiB');
+    expect(row.textContent).toContain('0free0 % · 12.3 of 80 GB');
     expect(row.title).toContain('H100');
   });
 
@@ -240,7 +236,7 @@ describe('the GPUs section', () => {
         meter.getAttribute('aria-valuetext')
       );
     expect(loads()).toEqual(
-      Array(2).fill(['12.3 of 80 GiB', '0 % busy']).flat()
+      Array(2).fill(['12.3 of 80 GB', '0 % busy']).flat()
     );
     const busy = [GPU, { ...gpus[1], utilization: 50 }];
     server.answers.set('GET gpus', { driver: null, problem: null, gpus: busy });

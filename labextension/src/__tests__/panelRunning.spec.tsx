@@ -2,7 +2,7 @@
 import { Session } from '@jupyterlab/services';
 import { formatTime } from '../model/clock';
 import { CommandIDs } from '../commands/commandIds';
-import { formatBytes } from '../model/format';
+import { formatMemory } from '../model/format';
 import { ILaunch } from '../client/wire';
 import { BUSY, FakeServer, makeLaunch } from './fakes';
 import { IPanelScreen, clickTitle, menuLabels, showPanel } from './panelScreen';
@@ -87,7 +87,7 @@ describe('the Running section', () => {
     const line = () =>
       screen.section('Running')!.querySelector('.jp-GpuContainers-spares');
     expect(line()!.textContent).toContain(
-      `2 containers wait for the next kernels · ${formatBytes(spares.memory)} of RAM`
+      `2 containers wait for the next kernels · ${formatMemory(spares.memory)} of RAM`
     );
     line()!.querySelector('button')!.click();
     expect(screen.executed).toEqual([[CommandIDs.giveUpSpares, {}]]);

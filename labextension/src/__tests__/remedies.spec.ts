@@ -30,7 +30,8 @@ const FACTS: IRemedyFacts = {
     shm_size: { default: 4 * GIB, max: null },
     gpus: { max: null },
     mounts: [],
-    networks: []
+    networks: [],
+    ram: null
   }
 };
 
@@ -48,7 +49,7 @@ function said(code: string, launch = FAILED, facts = FACTS) {
 describe('remedyFor', () => {
   it('offers more memory, as much again', () => {
     expect(said('out_of_memory', RAN)).toEqual({
-      label: 'Restart with 16 GiB memory',
+      label: 'Restart with 16 GB RAM',
       command: 'gpu-containers:launch',
       args: {
         path: 'work/train.ipynb',
@@ -63,7 +64,7 @@ describe('remedyFor', () => {
   it('offers no more than there may be', () => {
     const most = [{ ...ENVIRONMENT, memory: 40 * GIB }];
     const label = said('out_of_memory', RAN, { ...FACTS, environments: most });
-    expect(label?.label).toBe('Restart with 64 GiB memory');
+    expect(label?.label).toBe('Restart with 64 GB RAM');
     const all = [{ ...ENVIRONMENT, memory: 64 * GIB }];
     expect(
       said('out_of_memory', RAN, { ...FACTS, environments: all })
@@ -83,7 +84,7 @@ describe('remedyFor', () => {
     expect(
       said('shared_memory_full', RAN, { ...FACTS, environments: [chosen] })
     ).toEqual({
-      label: 'Restart with 8 GiB shared memory',
+      label: 'Restart with 8 GB shared memory',
       command: 'gpu-containers:launch',
       args: {
         path: 'work/train.ipynb',
@@ -115,7 +116,7 @@ describe('remedyFor', () => {
     }
     const nothing = { environments: null, limits: null };
     expect(said('out_of_memory', RAN, nothing)).toMatchObject({
-      label: 'Restart with more memory…',
+      label: 'Restart with more RAM…',
       args: { memory: 16 * GIB }
     });
   });

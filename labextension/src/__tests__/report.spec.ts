@@ -125,7 +125,7 @@ describe('redacted', () => {
     ['(/tmp/jupyter-gpu-1000/k/run)', '(…/run)'],
     ['file:///home/ada/x', 'file://…'],
     // what a report is for stays
-    ['/dev/shm has 64 MiB; /dev/nvidia0', '/dev/shm has 64 MiB; /dev/nvidia0'],
+    ['/dev/shm has 64 MB; /dev/nvidia0', '/dev/shm has 64 MB; /dev/nvidia0'],
     [
       'nvcr.io/nvidia/pytorch:25.08-py3 at sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
       'nvcr.io/nvidia/pytorch:25.08-py3 at sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'

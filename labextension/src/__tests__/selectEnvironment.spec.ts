@@ -129,7 +129,7 @@ describe('select environment', () => {
 
     await page(); // another page, another day
     await open();
-    expect(dialog().textContent).toContain('8 GiB of memory');
+    expect(dialog().textContent).toContain('Advanced · 8 GB RAM');
     expect(chosen()).toBe('cpu 1');
     await dismissDialog();
   });

@@ -44,6 +44,8 @@ export interface ILimits {
   mounts: IDataMount[];
   /** That an environment may choose. */
   networks: ('bridge' | 'none')[];
+  /** Bytes that the machine has; null where it is not known. */
+  ram: number | null;
 }
 
 /** What waits for kernels to come. */
@@ -68,7 +70,7 @@ export interface ISpare {
 export interface ILimit {
   /** In bytes; null = no limit. */
   default: number | null;
-  /** In bytes; null where no rule limits them. */
+  /** In bytes, by rules and the machine's RAM; null where neither limits them. */
   max: number | null;
 }
 

@@ -4,7 +4,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { IImageDetails } from '../client/wireImages';
-import { formatDownload, formatDuration } from '../model/format';
+import { formatSize, formatDuration } from '../model/format';
 import { allReasons, needsWarning } from '../model/verdicts';
 import { VerdictReasons } from '../widgets/verdict';
 
@@ -56,10 +56,10 @@ function promise(
     return trans.__('How much there is to download is not known.');
   }
   return fetch_seconds === null
-    ? trans.__('%1 are downloaded.', formatDownload(download))
+    ? trans.__('%1 are downloaded.', formatSize(download))
     : trans.__(
         '%1 are downloaded, which takes about %2.',
-        formatDownload(download),
+        formatSize(download),
         formatDuration(trans, fetch_seconds)
       );
 }

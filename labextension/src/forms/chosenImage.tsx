@@ -2,7 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { IVerdict } from '../client/wireImages';
-import { formatDownload, formatDuration, imageTitle } from '../model/format';
+import { formatSize, formatDuration, imageTitle } from '../model/format';
 import { needsWarning } from '../model/verdicts';
 import { IGpuContainersModel, IRegistriesModel } from '../tokens';
 import { Chips } from '../widgets/chip';
@@ -92,11 +92,11 @@ function downloadPromise(
       : fetch_seconds === null
         ? trans.__(
             '%1 are downloaded first, then the kernel starts.',
-            formatDownload(download)
+            formatSize(download)
           )
         : trans.__(
             '%1 are downloaded first, which takes about %2; then the kernel starts.',
-            formatDownload(download),
+            formatSize(download),
             formatDuration(trans, fetch_seconds)
           );
   return [what, wait].join(' ');

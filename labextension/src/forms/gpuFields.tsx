@@ -2,7 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { formatBytes, gpuCount } from '../model/format';
+import { formatMemory, gpuCount } from '../model/format';
 import {
   IGpuKind,
   availableTo,
@@ -208,7 +208,7 @@ function Caveat(props: {
 
 function gpuTitle(trans: TranslationBundle, gpu: IGpu): string {
   const name = gpu.mig_profile ?? gpu.name.replace(/^NVIDIA /, '');
-  const free = trans.__('%1 free', formatBytes(gpu.memory_free));
+  const free = trans.__('%1 free', formatMemory(gpu.memory_free));
   const title = trans.__('GPU %1: %2, %3', gpu.index, name, free);
   return canBeHad(gpu) ? title : trans.__('%1 (taken)', title);
 }

@@ -1,7 +1,7 @@
 // One image that may be fetched: its versions, whether it runs here, how much there is to fetch.
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { formatBytes } from '../model/format';
+import { formatSize } from '../model/format';
 import { IGpuContainersModel, IRegistriesModel } from '../tokens';
 import { ICatalogueEntry, IImageDetails } from '../client/wireImages';
 import { ImageFacts } from '../widgets/imageFacts';
@@ -65,6 +65,6 @@ function pullLabel(
     return trans.__('Pull Again');
   }
   return details?.download
-    ? trans.__('Pull %1', formatBytes(details.download))
+    ? trans.__('Pull %1', formatSize(details.download))
     : trans.__('Pull');
 }

@@ -3,9 +3,9 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { ChipSubject } from '../model/chips';
 import { IImageOption, IOptionGroup } from '../model/imageOptions';
-import { needsWarning } from '../model/verdicts';
+import { needsWarning, versionOf, whyNot } from '../model/verdicts';
 import { Chips } from '../widgets/chip';
-import { formatBytes } from '../model/format';
+import { formatSize } from '../model/format';
 
 interface ISearchProps {
   groups: readonly IOptionGroup[];
@@ -132,6 +132,8 @@ function Row(props: {
   const { title, subtitle, image, entry } = option;
   const problem = image?.problem ?? null;
   const subject: ChipSubject | undefined = image ?? entry;
+  const isOlder = entry && versionOf(entry) !== entry.reference; // which does run here
+  const why = problem || isOlder ? null : whyNot(trans, subject?.verdict);
   return (
     <div
       className="jp-GpuContainers-choice"
@@ -150,7 +152,7 @@ function Row(props: {
             <span className="jp-GpuContainers-title">{title}</span>
             {image && (
               <span className="jp-GpuContainers-detail">
-                {formatBytes(image.size)}
+                {formatSize(image.size)}
               </span>
             )}
           </span>
@@ -162,6 +164,7 @@ function Row(props: {
               <Chips image={subject} trans={trans} without={['here']} />
             )
           )}
+          {why && <span className="jp-GpuContainers-why">{why}</span>}
         </span>
       </label>
       {canStartAtOnce(option) && (

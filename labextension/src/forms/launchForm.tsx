@@ -9,10 +9,10 @@ import { IPreset } from '../model/preset';
 import { IGpuContainersModel, IJobsModel, IRegistriesModel } from '../tokens';
 import { Problem } from '../widgets/problem';
 import { ChosenImage, confirmation } from './chosenImage';
-import { GpuFields, WhichGpu } from './gpuFields';
+import { GpuFields, WhichGpu, particularOf } from './gpuFields';
 import { ImageSearch } from './imageSearch';
 import { KernelField } from './launchFields';
-import { LimitFields, limitSummary } from './limitFields';
+import { LimitFields, LimitSummary } from './limitFields';
 import { IPresentKernel, LossNotice } from './lossNotice';
 import { SearchState } from './searchState';
 import { useLaunchChoice } from './useLaunchChoice';
@@ -78,7 +78,7 @@ export namespace LaunchForm {
     preset?: IPreset;
     /** What was started last; it counts where the preset names no image. */
     last?: IPreset | null;
-    /** Leave out what is known not to run here. */
+    /** Only what is known to run here. */
     onlyFitting?: boolean;
     /** The notebook's present kernel, whose GPUs can be handed over. */
     kernelId?: string;
@@ -200,9 +200,12 @@ function Form(
                   <summary>
                     {trans.__('Advanced')}{' '}
                     {model.limits && (
-                      <span className="jp-GpuContainers-detail">
-                        {limitSummary(trans, model.limits, limitChoice)}
-                      </span>
+                      <LimitSummary
+                        limits={model.limits}
+                        choice={limitChoice}
+                        gpu={particularOf(kind, gpuChoice)?.index ?? null}
+                        trans={trans}
+                      />
                     )}
                   </summary>
                   {model.limits && (

@@ -1,9 +1,9 @@
-// The part of the form that is folded away: memory, shared memory, data.
+// The part of the form that is folded away: RAM, shared memory, data.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { ILimit, ILimits } from '../client/wire';
-import { formatBytes } from '../model/format';
+import { formatMemory } from '../model/format';
 
 /** What the fields ask for; null = what is usual on this server. */
 export interface ILimitChoice {
@@ -31,18 +31,25 @@ export function LimitFields(props: {
   return (
     <>
       <SizeField
-        label={trans.__('Memory')}
+        label={trans.__('RAM')}
         limit={limits.memory}
+        ram={limits.ram}
         sizes={MEMORY}
         value={choice.memory}
         trans={trans}
         onChange={memory => onChange({ ...choice, memory })}
       >
-        {trans.__('a kernel that wants more is stopped')}
+        {limits.ram
+          ? trans.__(
+              'of %1 in this machine; a kernel that wants more is stopped',
+              formatMemory(limits.ram)
+            )
+          : trans.__('a kernel that wants more is stopped')}
       </SizeField>
       <SizeField
         label={trans.__('Shared memory')}
         limit={limits.shm_size}
+        ram={limits.ram}
         sizes={SHARED}
         value={choice.shmSize}
         trans={trans}
@@ -86,6 +93,8 @@ export function LimitFields(props: {
 function SizeField(props: {
   label: string;
   limit: ILimit;
+  /** Bytes that the machine has; null where it is not known. */
+  ram: number | null;
   /** In GiB. */
   sizes: readonly number[];
   value: number | null;
@@ -93,7 +102,7 @@ function SizeField(props: {
   children: React.ReactNode;
   onChange: (value: number | null) => void;
 }): React.JSX.Element {
-  const { label, limit, value, trans, onChange } = props;
+  const { label, limit, ram, value, trans, onChange } = props;
   const most = limit.max ?? Infinity;
   const sizes = new Set(
     props.sizes.map(size => size * GIB).filter(size => size <= most)
@@ -113,17 +122,23 @@ function SizeField(props: {
         <option value="">
           {limit.default === null
             ? trans.__('No limit')
-            : trans.__('Usual: %1', formatBytes(limit.default))}
+            : trans.__('Usual: %1', formatMemory(limit.default))}
         </option>
         {[...sizes]
           .sort((a, b) => a - b)
           .map(size => (
             <option key={size} value={size}>
-              {formatBytes(size)}
+              {formatMemory(size)}
             </option>
           ))}
       </HTMLSelect>
-      <span className="jp-GpuContainers-detail">{props.children}</span>
+      {ram && value !== null && value > ram ? (
+        <span className="jp-GpuContainers-warning" role="alert">
+          {trans.__('more than this machine has: %1 RAM', formatMemory(ram))}
+        </span>
+      ) : (
+        <span className="jp-GpuContainers-detail">{props.children}</span>
+      )}
     </label>
   );
 }
@@ -137,26 +152,57 @@ function mountsOf(limits: ILimits, { mounts }: ILimitChoice): string[] {
     .map(({ name }) => name);
 }
 
-/** What a kernel gets, in one line: "64 GiB of memory · 4 GiB shared · data: faces". */
-export function limitSummary(
+/** What a kernel gets, in one line; what was chosen is told even while the fields are folded away. */
+export function LimitSummary(props: {
+  limits: ILimits;
+  choice: ILimitChoice;
+  /** Index of the particular GPU that is asked for. */
+  gpu: number | null;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { limits, choice, gpu, trans } = props;
+  const all = [
+    memoryText(trans, choice.memory ?? limits.memory.default),
+    sharedText(trans, choice.shmSize ?? limits.shm_size.default),
+    mountsText(trans, limits, choice),
+    gpu === null ? '' : trans.__('GPU %1', gpu)
+  ];
+  const chosen = [
+    choice.memory !== null,
+    choice.shmSize !== null,
+    choice.mounts !== null,
+    gpu !== null
+  ];
+  const text = (texts: string[]) => texts.filter(Boolean).join(' · ');
+  return chosen.includes(true) ? (
+    <strong>· {text(all.filter((_, index) => chosen[index]))}</strong>
+  ) : (
+    <span className="jp-GpuContainers-detail">
+      {trans.__('as usual: %1', text(all))}
+    </span>
+  );
+}
+
+function memoryText(trans: TranslationBundle, memory: number | null): string {
+  return memory === null
+    ? trans.__('RAM without limit')
+    : trans.__('%1 RAM', formatMemory(memory));
+}
+
+function sharedText(trans: TranslationBundle, shared: number | null): string {
+  return shared === null ? '' : trans.__('%1 shared', formatMemory(shared));
+}
+
+function mountsText(
   trans: TranslationBundle,
   limits: ILimits,
   choice: ILimitChoice
 ): string {
-  const memory = choice.memory ?? limits.memory.default;
-  const shared = choice.shmSize ?? limits.shm_size.default;
+  if (limits.mounts.length === 0) {
+    return '';
+  }
   const mounts = mountsOf(limits, choice);
-  return [
-    memory === null
-      ? trans.__('memory without limit')
-      : trans.__('%1 of memory', formatBytes(memory)),
-    shared === null ? '' : trans.__('%1 shared', formatBytes(shared)),
-    limits.mounts.length === 0
-      ? ''
-      : mounts.length === 0
-        ? trans.__('no data')
-        : trans.__('data: %1', mounts.join(', '))
-  ]
-    .filter(Boolean)
-    .join(' · ');
+  return mounts.length === 0
+    ? trans.__('no data')
+    : trans.__('data: %1', mounts.join(', '));
 }

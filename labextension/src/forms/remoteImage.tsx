@@ -25,6 +25,8 @@ export interface IRemoteImage {
   wanted: string;
   /** References, newest first. */
   versions: readonly string[];
+  /** Whether the registry told them. */
+  areKnown: boolean;
   details: IImageDetails | null;
   problem: IProblem | null;
   isLoading: boolean;
@@ -72,6 +74,7 @@ export function useRemoteImage(
   return {
     wanted,
     versions,
+    areKnown: tags.value !== null,
     details: value,
     problem,
     isLoading: reference !== '' && (answer.isLoading || wanted === ''),
@@ -93,7 +96,7 @@ export function VersionFields(props: {
   trans: TranslationBundle;
 }): React.JSX.Element {
   const { remote, reference, model, trans } = props;
-  const { wanted, versions, attempt, choose } = remote;
+  const { wanted, versions, areKnown, attempt, choose } = remote;
   return (
     <>
       <label className="jp-GpuContainers-versions">
@@ -113,6 +116,11 @@ export function VersionFields(props: {
           <code>{wanted || reference}</code>
         )}
       </label>
+      {areKnown && versions.length < 2 && (
+        <p className="jp-GpuContainers-detail">
+          {trans.__('Its registry names no other version.')}
+        </p>
+      )}
       {versions.length > 1 && (
         <Versions
           key={`${reference} ${attempt}`}

@@ -2,7 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { formatBytes, imageKey } from '../model/format';
+import { formatSize, imageKey } from '../model/format';
 import { IImage } from '../client/wire';
 
 /** Body of the dialog that removes an image. */
@@ -49,7 +49,7 @@ export class RemoveForm extends ReactWidget {
           {isLast
             ? this._trans.__(
                 'The image is deleted from this machine. That frees up to %1.',
-                formatBytes(size)
+                formatSize(size)
               )
             : this._trans.__('The image stays, under its other names.')}
         </p>

@@ -2,7 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { formatBytes } from '../model/format';
+import { formatSize } from '../model/format';
 import { IChanges, IPackageChange } from '../client/wireImages';
 import { NameField } from './nameForm';
 
@@ -53,7 +53,7 @@ function Preview({ trans, changes }: IProps): React.JSX.Element {
   const { added, changed, credentials, folders, image, packages, removed } =
     changes;
   const facts = [
-    changes.size !== null && trans.__('%1 more', formatBytes(changes.size)),
+    changes.size !== null && trans.__('%1 more', formatSize(changes.size)),
     trans.__('%1 files added', added),
     trans.__('%1 changed', changed),
     trans.__('%1 removed', removed)
@@ -83,7 +83,7 @@ function Preview({ trans, changes }: IProps): React.JSX.Element {
           trans={trans}
           rows={folders.map(({ folder, files, size }) => [
             folder,
-            trans.__('%1 files, %2', files, formatBytes(size))
+            trans.__('%1 files, %2', files, formatSize(size))
           ])}
         />
       </Part>
@@ -96,7 +96,7 @@ function Preview({ trans, changes }: IProps): React.JSX.Element {
           trans={trans}
           rows={changes.left_out.map(({ path, packages, reason, size }) => [
             path,
-            [reason, size ? formatBytes(size) : '', ...packages]
+            [reason, size ? formatSize(size) : '', ...packages]
               .filter(Boolean)
               .join(', ')
           ])}

@@ -23,13 +23,15 @@ export function SearchState(props: {
       {search.problem && <Problem problem={search.problem} isFact />}
       {!isBusy && groups.length === 0 && (
         <p className="jp-GpuContainers-empty">
-          {query
-            ? trans.__(
-                'Nothing of this name. Type the whole name of an image, such as nvcr.io/nvidia/pytorch.'
-              )
-            : onlyFitting
-              ? trans.__('No image is known to run here.')
-              : trans.__('There is no image on this machine yet.')}
+          {query && onlyFitting
+            ? trans.__('Nothing of this name is known to run here.')
+            : query
+              ? trans.__(
+                  'Nothing of this name. Type the whole name of an image, such as nvcr.io/nvidia/pytorch.'
+                )
+              : onlyFitting
+                ? trans.__('No image is known to run here.')
+                : trans.__('There is no image on this machine yet.')}
         </p>
       )}
     </div>

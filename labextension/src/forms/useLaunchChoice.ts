@@ -238,6 +238,7 @@ export function useLaunchChoice(options: IChoiceOptions): ILaunchChoice {
 const NOT_ASKED = {
   wanted: '',
   versions: [],
+  areKnown: false,
   details: null,
   problem: null,
   isLoading: true,

@@ -7,7 +7,7 @@ import {
   IVerdict,
   Rating
 } from '../client/wireImages';
-import { formatDownload, formatDuration } from './format';
+import { formatSize, formatDuration } from './format';
 import { splitReference } from './references';
 import { allReasons, verdictTip, versionOf } from './verdicts';
 
@@ -152,7 +152,7 @@ function downloadOf(
   bytes: number,
   seconds: number | null
 ): IChip {
-  const size = formatDownload(bytes);
+  const size = formatSize(bytes);
   return {
     kind: 'download',
     text:

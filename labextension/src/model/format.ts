@@ -2,8 +2,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IGpu, IImage, Phase } from '../client/wire';
 
-/** Binary multiples of a byte. */
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+/** Multiples of a byte: of RAM and GPU memory by 1024, of downloads, images and files by 1000. */
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 /** The largest unit of which there is one at least, as a power of 1024. */
 function power(bytes: number): number {
@@ -20,11 +20,11 @@ function round(value: number): number {
 }
 
 /**
- * A size with its unit.
+ * An amount of RAM or of a GPU's memory, as `--memory 8g` counts: 8 GB are 8 · 1024³ bytes.
  *
  * @param bytes - a number of bytes
  */
-export function formatBytes(bytes: number): string {
+export function formatMemory(bytes: number): string {
   const exponent = power(bytes);
   return `${round(bytes / 1024 ** exponent)} ${UNITS[exponent]}`;
 }
@@ -41,36 +41,30 @@ export function formatTransfer(
   total: number
 ): string {
   const share = round(current / 1000 ** decimalPower(total));
-  return trans.__('%1 of %2', share, formatDownload(total));
+  return trans.__('%1 of %2', share, formatSize(total));
 }
 
-/** Decimal multiples of a byte, as registries count. */
-const DECIMAL_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
-
 /**
- * The size of a download: "8.9 GB", as registries and networks count.
+ * The size of a download, an image or files: "8.9 GB", as registries and `docker images` count.
  *
  * @param bytes - a number of bytes
  */
-export function formatDownload(bytes: number): string {
+export function formatSize(bytes: number): string {
   const exponent = decimalPower(bytes);
-  return `${round(bytes / 1000 ** exponent)} ${DECIMAL_UNITS[exponent]}`;
+  return `${round(bytes / 1000 ** exponent)} ${UNITS[exponent]}`;
 }
 
 /** The largest unit of which there is one at least, as a power of 1000. */
 function decimalPower(bytes: number): number {
   let exponent = 0;
-  while (
-    bytes >= 999.5 * 1000 ** exponent &&
-    exponent < DECIMAL_UNITS.length - 1
-  ) {
+  while (bytes >= 999.5 * 1000 ** exponent && exponent < UNITS.length - 1) {
     exponent += 1;
   }
   return exponent;
 }
 
 /**
- * A share of memory, in one unit: "12.3 of 80 GiB".
+ * A share of memory, in one unit: "12.3 of 80 GB".
  *
  * @param used - a number of bytes
  * @param total - a number of bytes
@@ -81,7 +75,7 @@ export function formatShare(
   total: number
 ): string {
   const share = round(used / 1024 ** power(total));
-  return trans.__('%1 of %2', share, formatBytes(total));
+  return trans.__('%1 of %2', share, formatMemory(total));
 }
 
 /**

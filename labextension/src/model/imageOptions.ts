@@ -4,7 +4,7 @@ import { IImage } from '../client/wire';
 import { ICatalogueEntry, ISearchResult, ITags } from '../client/wireImages';
 import { imageTitle, shortVersion } from './format';
 import { looksLikeReference, splitReference, withTag } from './references';
-import { needsWarning, versionOf } from './verdicts';
+import { isKnownToRun, versionOf } from './verdicts';
 
 /** Where an image is: on this machine, in the catalogue, named by the user, or on Docker Hub. */
 export type Place = 'here' | 'catalogue' | 'named' | 'hub';
@@ -41,7 +41,7 @@ export interface IOffer {
   tags: ITags | null;
   /** What Docker Hub found. */
   found: readonly ISearchResult[];
-  /** Leave out what is known not to run here. */
+  /** Only what is known to run here; an image that is called by its whole name stays. */
   onlyFitting: boolean;
 }
 
@@ -80,7 +80,7 @@ export function optionGroups(
 
 function imagesHere(trans: TranslationBundle, offer: IOffer): IImageOption[] {
   return offer.images
-    .filter(image => !offer.onlyFitting || !needsWarning(image.verdict))
+    .filter(image => !offer.onlyFitting || isKnownToRun(image.verdict))
     .map(image => ({
       key: image.id,
       place: 'here' as const,
@@ -106,7 +106,7 @@ function recommended(offer: IOffer): IImageOption[] {
       entry =>
         !offer.onlyFitting ||
         Boolean(entry.runs_here) ||
-        (entry.verdict !== null && !needsWarning(entry.verdict))
+        isKnownToRun(entry.verdict)
     )
     .map(entry => ({
       key: `catalogue:${entry.name}`,
@@ -173,8 +173,8 @@ export function repositoryOf(reference: string): string {
 }
 
 function onHub(trans: TranslationBundle, offer: IOffer): IImageOption[] {
-  if (looksLikeReference(offer.query)) {
-    return [];
+  if (offer.onlyFitting || looksLikeReference(offer.query)) {
+    return []; // of what is found there, nothing is known yet
   }
   return offer.found.map(({ name, description, official, stars }) => ({
     key: `hub:${name}`,

@@ -1,6 +1,6 @@
 // Pure questions about jobs.
 import { TranslationBundle } from '@jupyterlab/translation';
-import { formatDownload, formatDuration, formatTransfer } from './format';
+import { formatSize, formatDuration, formatTransfer } from './format';
 import { IProblem } from '../client/wire';
 import { IJob } from '../client/wireImages';
 
@@ -81,9 +81,9 @@ export function progressText(trans: TranslationBundle, job: IJob): string {
   }
   const facts = [
     total === null
-      ? formatDownload(current)
+      ? formatSize(current)
       : formatTransfer(trans, current, total),
-    speed ? trans.__('%1/s', formatDownload(speed)) : '',
+    speed ? trans.__('%1/s', formatSize(speed)) : '',
     eta === null ? '' : trans.__('%1 left', formatDuration(trans, eta))
   ];
   return facts.filter(Boolean).join(' · ');

@@ -1,7 +1,7 @@
 // What is lost when a notebook gets another kernel, in words with numbers.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IChanges } from '../client/wireImages';
-import { formatBytes } from './format';
+import { formatSize } from './format';
 
 /** How many packages are named. */
 const NAMED = 3;
@@ -11,7 +11,7 @@ export function isChanged(changes: IChanges): boolean {
   return changes.packages.length + fileCount(changes) > 0;
 }
 
-/** Packages and files that go with a container: "3 packages (einops, timm, trl), 214 files (1.2 GiB)". */
+/** Packages and files that go with a container: "3 packages (einops, timm, trl), 214 files (1.2 GB)". */
 export function lossText(trans: TranslationBundle, changes: IChanges): string {
   const packages = changes.packages.filter(({ kind }) => kind !== 'removed');
   const files = fileCount(changes);
@@ -36,7 +36,7 @@ export function lossText(trans: TranslationBundle, changes: IChanges): string {
             '%1 file (%2)',
             '%1 files (%2)',
             files,
-            formatBytes(changes.size)
+            formatSize(changes.size)
           )
         : trans._n('%1 file', '%1 files', files)
     );

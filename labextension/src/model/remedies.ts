@@ -2,7 +2,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { CommandIDs } from '../commands/commandIds';
-import { formatBytes } from './format';
+import { formatMemory } from './format';
 import { hasRun } from './launches';
 import { registryHost } from './references';
 import { IEnvironment, ILaunch, ILimits, IProblem } from '../client/wire';
@@ -111,6 +111,7 @@ export const REMEDIES: Readonly<Record<string, RemedyKind>> = {
   policy_image: 'another-environment',
   policy_kernels: 'another-environment',
   policy_memory: 'another-environment',
+  ram_exceeded: 'another-environment',
   policy_network: 'another-environment',
   policy_registry: 'another-environment',
   data_mount_unknown: 'another-environment',
@@ -195,8 +196,8 @@ export function remedyFor(
             known,
             { memory },
             {
-              now: trans.__('Restart with %1 memory', formatBytes(memory)),
-              ask: trans.__('Restart with more memory…')
+              now: trans.__('Restart with %1 RAM', formatMemory(memory)),
+              ask: trans.__('Restart with more RAM…')
             }
           );
     }
@@ -214,7 +215,7 @@ export function remedyFor(
             {
               now: trans.__(
                 'Restart with %1 shared memory',
-                formatBytes(shm_size)
+                formatMemory(shm_size)
               ),
               ask: trans.__('Restart with more shared memory…')
             }

@@ -114,6 +114,28 @@ export function needsWarning(
   return verdict.verdict === 'incompatible' || verdict.verdict === 'gpu-broken';
 }
 
+/** Whether an image is known to run here: without doubt, and not merely not judged yet. */
+export function isKnownToRun(verdict: IVerdict | null | undefined): boolean {
+  const known: Rating[] = ['compatible', 'likely', 'cpu'];
+  return verdict ? known.includes(verdict.verdict) : false;
+}
+
+/** Why an image may not run here, or does not, in a sentence; null where it does. */
+export function whyNot(
+  trans: TranslationBundle,
+  verdict: IVerdict | null | undefined
+): string | null {
+  if (!verdict || isKnownToRun(verdict)) {
+    return null;
+  }
+  const reasons = allReasons(verdict);
+  const telling =
+    reasons.find(({ severity }) => severity === 'problem') ??
+    reasons.find(({ severity }) => severity === 'warning') ??
+    reasons[0];
+  return telling?.message ?? ratingSentence(trans, verdict.verdict);
+}
+
 /**
  * The version of a recommended image that is offered first: the newest, unless only an older one
  * runs here.

@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
-import { formatBytes, formatShare } from '../model/format';
+import { formatMemory, formatShare } from '../model/format';
 import {
   IShare,
   holderName,
@@ -162,7 +162,7 @@ function Holders(props: {
             {holder ? holderName(trans, holder) : trans.__('other')}
           </span>
           <span className="jp-GpuContainers-detail">
-            {memory === null ? trans.__('not known') : formatBytes(memory)}
+            {memory === null ? trans.__('not known') : formatMemory(memory)}
           </span>
         </li>
       ))}

@@ -6,8 +6,7 @@ import { JSONExt, PartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
 import {
-  formatBytes,
-  formatDownload,
+  formatSize,
   imageKey,
   imageTitle,
   shortVersion
@@ -55,7 +54,7 @@ export const ImageRow = React.memo(
                 {imageTitle(image)}
               </span>
               <span className="jp-GpuContainers-detail">
-                {formatBytes(image.size)}
+                {formatSize(image.size)}
               </span>
             </span>
             <span className="jp-GpuContainers-subtitle">
@@ -107,11 +106,7 @@ export const EntryRow = React.memo(
               icon={downloadIcon}
               label={
                 entry.download
-                  ? trans.__(
-                      'Pull %1: %2',
-                      title,
-                      formatDownload(entry.download)
-                    )
+                  ? trans.__('Pull %1: %2', title, formatSize(entry.download))
                   : trans.__('Pull %1', title)
               }
               onClick={() => {

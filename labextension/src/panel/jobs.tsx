@@ -4,7 +4,7 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
-import { formatDownload, formatTransfer } from '../model/format';
+import { formatSize, formatTransfer } from '../model/format';
 import {
   fraction,
   hasEnded,
@@ -135,7 +135,7 @@ function Layer(props: {
   const isMoving = current > 0 && current !== total && !step.done;
   const bytes =
     total === null
-      ? formatDownload(current)
+      ? formatSize(current)
       : formatTransfer(trans, current, total);
   return (
     <li className="jp-GpuContainers-row" data-done={step.done || undefined}>

@@ -1,7 +1,7 @@
 // What is known of one image, on this machine or in its registry: facts, and the verdict.
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { formatBytes } from '../model/format';
+import { formatSize } from '../model/format';
 import { IImageDetails } from '../client/wireImages';
 import { Problem } from './problem';
 import { VerdictReasons } from './verdict';
@@ -36,7 +36,7 @@ function facts(
   const { framework, kernels, references } = details;
   const all: [string, string | null | undefined][] = [
     [trans.__('Download'), downloadText(trans, details)],
-    [trans.__('On disk'), details.size ? formatBytes(details.size) : null],
+    [trans.__('On disk'), details.size ? formatSize(details.size) : null],
     [
       trans.__('Framework'),
       framework && [framework.name, framework.version].filter(Boolean).join(' ')
@@ -66,7 +66,7 @@ export function downloadText(
   if (on_engine) {
     return trans.__('none: it is on this machine');
   }
-  return download === null ? trans.__('not known') : formatBytes(download);
+  return download === null ? trans.__('not known') : formatSize(download);
 }
 
 function dateText(created: string): string {

@@ -79,7 +79,7 @@ def play(page: Page, lab: LabServer, driver: FakeDriver) -> None:
     expect(kernels).not_to_contain_text("Starting", timeout=START_TIMEOUT)
     driver.edit("gpu0", used_mib="17510")
     driver.edit("gpu1", used_mib="6250")
-    expect(notebook.panel).to_contain_text("17.1 of 44.4 GiB", timeout=20_000)
+    expect(notebook.panel).to_contain_text("17.1 of 44.4 GB", timeout=20_000)
     plot = page.locator(".jp-Notebook .jp-OutputArea-output img")
     plot.wait_for()
     notebook.wait_for_kernel()

@@ -106,7 +106,7 @@ def kill(stage: Stage) -> s.Sample:
     """Have the notebook's kernel die; returns its launch."""
     error = problem(
         "shared_memory_full",
-        "The kernel was killed: its shared memory (2 GiB) was full.",
+        "The kernel was killed: its shared memory (2 GB) was full.",
         "Data loaders with several workers need more of it.",
         log=TRACEBACK,
     )

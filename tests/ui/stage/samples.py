@@ -47,6 +47,7 @@ LIMITS: Sample = {
         {"name": "scratch", "path": "/data/scratch", "read_only": False, "default": False},
     ],
     "networks": ["bridge", "none"],
+    "ram": 128 * GIB,
 }
 
 
