@@ -221,7 +221,7 @@ def test_a_kernel_out_of_memory_says_so(engine: OpenNotebook, engine_lab: LabSer
     expect(notebook.cell(1).locator(".jp-OutputArea-output").first).to_have_text("again")
     notebook.reload()
     expect(notebook.banner).to_contain_text("The kernel died and was restarted")
-    notebook.banner.get_by_role("button", name="Restart with 512 MB memory").click()
+    notebook.banner.get_by_role("button", name="Restart with 512 MB RAM").click()
     expect(notebook.banner).to_have_count(0, timeout=START_TIMEOUT)
     notebook.wait_for_kernel()
     expect(notebook.button).to_contain_text("debian12 py311 · CPU")  # (2), where it has another
