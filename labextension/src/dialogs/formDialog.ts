@@ -12,6 +12,13 @@ import { keepFocus } from './keepFocus';
  * it, whatever its body replaces.
  */
 export class FormDialog<T> extends Dialog<T> {
+  constructor(options: Partial<Dialog.IOptions<T>> = {}) {
+    super({
+      ...options,
+      focusNodeSelector: keptFocus(options.focusNodeSelector)
+    });
+  }
+
   override resolve(index?: number): void {
     this.node.dispatchEvent(new Event('input')); // has the fields checked
     super.resolve(index);
@@ -46,4 +53,14 @@ export class FormDialog<T> extends Dialog<T> {
   }
 
   private _focus: IDisposable | null = null;
+}
+
+/**
+ * The selector of what JupyterLab gives the focus to once the body is there, which is a while after
+ * the body can be used: where the keyboard is in the body by then, it stays.
+ */
+function keptFocus(first: string | undefined): string {
+  return first
+    ? `:focus, .jp-Dialog-body:not(:focus-within) ${first}`
+    : ':focus';
 }
