@@ -2,6 +2,7 @@
 import { Dialog } from '@jupyterlab/apputils';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import { PromiseDelegate } from '@lumino/coreutils';
+import { Message } from '@lumino/messaging';
 import * as React from 'react';
 import { FormDialog } from '../dialogs/formDialog';
 import { settled } from './screen';
@@ -19,8 +20,8 @@ class Body extends ReactWidget {
     );
   }
 
-  protected override onUpdateRequest(): void {
-    void this.renderDOM();
+  protected override onUpdateRequest(msg: Message): void {
+    super.onUpdateRequest(msg);
     this.renderPromise = this.rendered.promise;
   }
 }
