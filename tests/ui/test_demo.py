@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Request, expect
 
 from .conftest import OpenNotebook
 from .page import OLD_OR_NEW
@@ -134,14 +134,35 @@ def test_the_stock_picker_and_the_launcher_show_environments(demo: OpenNotebook)
     expect(card.first).to_be_visible()
 
 
-def test_a_kernel_is_shut_down_from_the_panel(demo: OpenNotebook) -> None:
+def test_a_double_click_on_the_panel_shuts_one_kernel_down(demo: OpenNotebook) -> None:
     notebook = demo()
     notebook.choose("PyTorch 25.08")
     notebook.wait_for_kernel(PYTORCH)
-    notebook.page.get_by_role("tab", name="GPUs and containers").click()
-    notebook.panel.get_by_role("button", name="Shut down the kernel of train.ipynb").click()
-    expect(notebook.panel.get_by_label("GPUs", exact=True)).to_contain_text("2 of 2 free")
-    expect(notebook.panel.get_by_label("Running")).to_contain_text("No kernel runs")
+    other = demo(name="other")
+    other.choose("PyTorch 25.08")
+    other.wait_for_kernel(PYTORCH)
+    panel, mouse = other.open_panel(), other.page.mouse
+    rows = panel.get_by_role("button", name=re.compile("^Shut down the kernel of"))
+    expect(rows).to_have_count(2)
+    ended: list[str] = []
+    other.page.on("request", lambda sent: ended.append(sent.url) if is_end(sent) else None)
+    place = rows.first.bounding_box()
+    assert place is not None
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    mouse.click(x, y)
+    expect(rows).to_have_count(1)  # the second row is under the pointer now
+    mouse.move(x, y)
+    mouse.down(click_count=2)
+    mouse.up(click_count=2)
+    rows.click(click_count=1)  # and is meant now
+    expect(panel.get_by_label("GPUs", exact=True)).to_contain_text("2 of 2 free")
+    expect(panel.get_by_label("Running")).to_contain_text("No kernel runs")
+    assert len(ended) == len(set(ended)) == 2
+
+
+def is_end(sent: Request) -> bool:
+    """Whether a request of the page ends a kernel."""
+    return sent.method == "DELETE" and "/launches/" in sent.url
 
 
 def test_a_page_reloaded_after_the_click_has_one_kernel(demo: OpenNotebook) -> None:

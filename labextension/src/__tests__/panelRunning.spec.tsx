@@ -143,6 +143,15 @@ describe('the Running section', () => {
     expect(screen.executed).toEqual([[CommandIDs.stop, { id: 'l1' }]]);
   });
 
+  it('leaves the row alone that a double click finds in the place of the first', async () => {
+    const screen = await withLaunches([makeLaunch('running')]);
+    const title = 'Shut down the kernel of train.ipynb';
+    const close = row(screen).querySelector(`[title="${title}"]`)!;
+    const second = { bubbles: true, detail: 2 };
+    close.dispatchEvent(new MouseEvent('click', second));
+    expect(screen.executed).toEqual([]);
+  });
+
   it('warns of a kernel that will be stopped for idleness, and keeps it', async () => {
     const since = '2020-03-01T14:50:00.000Z';
     const stop_at = '2020-03-01T15:40:00.000Z';

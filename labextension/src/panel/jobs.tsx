@@ -61,6 +61,7 @@ function Job(props: IJobProps & { job: IJob }): React.JSX.Element {
           {shortName(reference)}
         </span>
         <IconButton
+          removes
           icon={closeIcon}
           label={
             isOver

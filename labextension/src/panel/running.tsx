@@ -99,6 +99,7 @@ function Kernel(props: IRunningProps & { launch: ILaunch }): React.JSX.Element {
           </span>
         </button>
         <IconButton
+          removes
           icon={closeIcon}
           label={
             isStarting

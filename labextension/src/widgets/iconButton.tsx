@@ -11,11 +11,16 @@ export interface IIconButtonProps {
   /** Whether it opens a menu. */
   hasMenu?: boolean;
   disabled?: boolean;
+  /**
+   * Whether what it stands at goes away with it. Another row has come under the pointer by a double
+   * click's second click, which is not meant for that one.
+   */
+  removes?: boolean;
 }
 
 /** An icon to click. */
 export function IconButton(props: IIconButtonProps): React.JSX.Element {
-  const { icon, label, onClick, hasMenu, disabled } = props;
+  const { icon, label, onClick, hasMenu, disabled, removes } = props;
   return (
     <button
       type="button"
@@ -24,7 +29,11 @@ export function IconButton(props: IIconButtonProps): React.JSX.Element {
       aria-label={label}
       aria-haspopup={hasMenu ? 'menu' : undefined}
       disabled={disabled}
-      onClick={onClick}
+      onClick={event => {
+        if (!removes || event.detail < 2) {
+          onClick(event);
+        }
+      }}
     >
       <icon.react tag="span" width="16px" height="16px" aria-hidden="true" />
     </button>
