@@ -62,11 +62,14 @@ def test_a_new_notebook_in_an_image(demo: OpenNotebook) -> None:
     expect(notebook.dialog).to_have_count(0)
     assert len([phase for phase in phases(notebook) if phase == "running"]) == 1
 
-    refused = "() => void window.jupyterapp.commands.execute('gpu-containers:new-notebook', {})"
-    notebook.page.evaluate(refused.replace("{}", "{environment: 'gone'}"))
+    notebook.page.evaluate(
+        """() => void (window.made = window.jupyterapp.commands.execute(
+          'gpu-containers:new-notebook', {environment: 'gone'}))"""
+    )
     expect(notebook.dialog).to_contain_text("gone")
     notebook.dialog.get_by_role("button", name="Close").click()
     expect(notebook.dialog).to_have_count(0)
+    assert notebook.page.evaluate("window.made") is None  # awaited
     assert not (notebook.folder / "Untitled1.ipynb").exists()
 
 
