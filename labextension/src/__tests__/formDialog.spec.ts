@@ -68,3 +68,21 @@ it.each(['input', undefined])(
     expect(document.activeElement).toBe(row);
   }
 );
+
+it('hears Escape, but no Enter, before there is something to see', async () => {
+  const button = document.createElement('button');
+  document.body.append(button);
+  button.focus();
+  const { dialog } = await opened();
+  const press = (key: string, keyCode: number) =>
+    document.activeElement!.dispatchEvent(
+      new KeyboardEvent('keydown', { bubbles: true, key, keyCode })
+    );
+  press('Enter', 13);
+  await settled();
+  expect(dialog.isAttached).toBe(true);
+  press('Escape', 27);
+  await settled();
+  expect(dialog.isAttached).toBe(false);
+  button.remove();
+});

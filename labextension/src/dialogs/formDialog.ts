@@ -17,6 +17,7 @@ export class FormDialog<T> extends Dialog<T> {
       ...options,
       focusNodeSelector: keptFocus(options.focusNodeSelector)
     });
+    this.addClass('jp-GpuContainers-formDialog');
   }
 
   override resolve(index?: number): void {
@@ -27,6 +28,12 @@ export class FormDialog<T> extends Dialog<T> {
   protected override onAfterAttach(msg: Message): void {
     super.onAfterAttach(msg);
     this._focus = keepFocus(this.node);
+    // JupyterLab gives the first focus when the body is rendered and the page at rest: a key that is
+    // pressed before is not for the notebook below
+    if (!this.node.contains(document.activeElement)) {
+      this._content.tabIndex = -1;
+      this._content.focus();
+    }
   }
 
   protected override onAfterDetach(msg: Message): void {
@@ -46,10 +53,14 @@ export class FormDialog<T> extends Dialog<T> {
       target instanceof Element &&
       target.closest('.jp-Dialog-body') !== null &&
       target.matches('button, summary, a, [data-keeps-enter]');
-    if (event.key === 'Enter' && isOfBody) {
-      return;
+    if (event.key === 'Enter' && (isOfBody || target === this._content)) {
+      return; // of a button, or of somebody who cannot have seen yet what is asked
     }
     super._evtKeydown(event);
+  }
+
+  private get _content(): HTMLElement {
+    return this.node.querySelector<HTMLElement>('.jp-Dialog-content')!;
   }
 
   private _focus: IDisposable | null = null;

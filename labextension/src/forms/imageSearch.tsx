@@ -30,7 +30,7 @@ export function ImageSearch(props: ISearchProps): React.JSX.Element {
   const { groups, chosen, query, trans, onQuery } = props;
   const field = React.useRef<HTMLInputElement>(null);
   const list = React.useRef<HTMLDivElement>(null);
-  React.useEffect(() => field.current?.focus(), []);
+  React.useLayoutEffect(() => field.current?.focus(), []); // no key finds it elsewhere
   React.useEffect(() => {
     const row = list.current?.querySelector('[data-chosen]');
     row?.scrollIntoView?.({ block: 'nearest' });
