@@ -30,14 +30,18 @@ class Pace:
             self._taken = True
             loop.call_soon(self._go_on, loop)
 
-    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _go_on(self, loop: asyncio.AbstractEventLoop, is_used: bool = False) -> None:
+        # is_used: whoever was let in by the last turn has worked in this one
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():  # who was cancelled takes nobody's turn
                 turn.set_result(None)
-                loop.call_soon(self._go_on, loop)
+                loop.call_soon(self._go_on, loop, True)
                 return
-        self._taken = False
+        if is_used:
+            loop.call_soon(self._go_on, loop)
+        else:
+            self._taken = False
 
 
 _paces: WeakKeyDictionary[asyncio.AbstractEventLoop, Pace] = WeakKeyDictionary()

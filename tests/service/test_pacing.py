@@ -60,6 +60,24 @@ async def test_who_comes_alone_does_not_wait() -> None:
     turns.stop()
 
 
+async def test_who_comes_in_the_turn_of_the_last_of_those_who_waited_works_in_a_later_one() -> None:
+    turns = Turns()
+    worked: list[int] = []
+
+    async def work() -> None:
+        await next_turn()
+        worked.append(turns.number)
+
+    async def come_late() -> None:
+        for _ in range(2):  # turns, in the second of which the second one works
+            await asyncio.sleep(0)
+        await work()
+
+    await asyncio.gather(work(), work(), come_late())
+    turns.stop()
+    assert len(set(worked)) == len(worked) == 3
+
+
 async def test_who_asks_again_is_behind_those_who_wait_already() -> None:
     asked: list[str] = []
     worked: list[str] = []

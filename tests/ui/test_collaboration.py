@@ -34,6 +34,11 @@ _WATCH = """key => {
 }"""
 _REMEMBERS = """([key, image]) =>
   window.jupyterapp.shell.currentWidget.context.model.getMetadata(key)?.image === image"""
+_ONE_KERNEL = """async () => {
+  const { kernels } = window.jupyterapp.serviceManager;
+  await kernels.refreshRunning();
+  return kernels.runningCount === 1;
+}"""
 # beside the environment that tests run in: its packages change every JupyterLab that sees them
 PREFIX = Path(sys.prefix) / "collaboration"
 
@@ -168,6 +173,6 @@ def test_two_people_and_a_notebook_from_elsewhere(
     for each in both:
         expected = {"image": RAPIDS, "digest": digests[RAPIDS], **rest}
         assert each.page.evaluate("written") == [expected]
-    assert len(lab.request("api/kernels")) == 1
+    page.wait_for_function(_ONE_KERNEL)  # the one before ends behind the switch
     assert len({session["kernel"]["id"] for session in lab.request("api/sessions")}) == 1
     assert [launch["phase"] for launch in lab.launches()].count("running") == 1
