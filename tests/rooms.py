@@ -135,6 +135,10 @@ class Room:
 
     # --- what is left behind ------------------------------------------------------------------
 
+    def records(self) -> list[Path]:
+        """Return the files in which the room's servers remember kernels."""
+        return list((self.data / "gpu_containers" / "kernels").glob("*"))
+
     def containers(self) -> list[str]:
         """Return the names of the engine's containers that mount a folder of this room."""
         if self.backend != "docker":

@@ -68,11 +68,6 @@ def recovered(server: Server, kernel_id: str) -> Any:
     return server.get_launch(kernel_id)
 
 
-def records(room: Room) -> list[Path]:
-    """The files in which the room's servers remember kernels."""
-    return list((room.data / "gpu_containers" / "kernels").glob("*"))
-
-
 def test_killed_and_back(
     room: Room, servers: list[Server], first: Server, client: docker.APIClient
 ) -> None:
@@ -110,7 +105,7 @@ def test_killed_and_back(
     assert room.containers() == [container]
     assert second.terminate() == 0
     assert room.settled() == []
-    assert records(room) == []
+    assert room.records() == []
 
 
 def test_twice(room: Room, servers: list[Server], first: Server) -> None:
@@ -129,7 +124,7 @@ def test_twice(room: Room, servers: list[Server], first: Server) -> None:
     server.request("DELETE", f"/api/kernels/{kernel_id}")
     assert server.terminate() == 0
     assert room.containers() == []
-    assert records(room) == []
+    assert room.records() == []
 
 
 def test_in_the_middle_of_a_cell(room: Room, servers: list[Server], first: Server) -> None:
@@ -166,7 +161,7 @@ def test_sessions_as_they_were_last(room: Room, servers: list[Server], first: Se
     body = {"path": "b.ipynb", "name": "b.ipynb", "type": "notebook", "kernel": {"id": kernel_id}}
     other = first.ask("POST", "/api/sessions", body)
     first.request("DELETE", f"/api/sessions/{closed['id']}")
-    first.until(lambda: len(records(room)) == 1)  # the other one's container is being removed
+    first.until(lambda: len(room.records()) == 1)  # the other one's container is being removed
     first.kill()
     servers.append(server := Server(room))
     found = {row["id"]: row["path"] for row in server.ask("GET", "/api/sessions")}
@@ -202,7 +197,7 @@ def test_ended_meanwhile(
     assert server.ask("GET", "/api/sessions") == []
     assert server.terminate() == 0
     assert room.settled() == []
-    assert records(room) == []
+    assert room.records() == []
 
 
 def test_gpus_stay_claimed(room: Room, servers: list[Server], first: Server) -> None:
@@ -247,7 +242,7 @@ def test_a_record_is_lost(room: Room, servers: list[Server], first: Server) -> N
     """Nobody can take the kernel over: it is stopped when the grace is over, and reported."""
     kernel_id = started(first)["kernel"]["id"]
     first.kill()
-    [record] = records(room)
+    [record] = room.records()
     record.write_bytes(record.read_bytes()[:100])
     room.configure(reattach_grace=0.0)
     servers.append(server := Server(room))
@@ -299,7 +294,7 @@ def test_secrets_stay_in_files(
     first.kill()
     servers.append(server := Server(room))
     recovered(server, kernel_id)
-    [record] = records(room)
+    [record] = room.records()
     assert record.stat().st_mode & 0o777 == 0o600
     assert record.stat().st_uid == os.getuid()
     keys = [

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.canaries import SUITE, write_down_events
+from tests.servers import ask_to_end
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "jupyter_gpu_containers" / "labextension"
@@ -144,9 +145,9 @@ def lab_server(
         # waits for the thread for ever (anyio; seen with jupyter_server 2.21).
         lab.request("api/nbconvert")
     finally:
-        process.terminate()
+        ask_to_end(process, log, STOP_TIMEOUT / 2)
         try:
-            process.wait(STOP_TIMEOUT)
+            process.wait(STOP_TIMEOUT / 2)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
