@@ -11,9 +11,11 @@ from typing import Any
 from jupyter_gpu_containers.errors import KernelNotRunningError, LaunchNotFoundError
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.job import Job
+from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.idle import Idleness
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase, PullProgress
 from jupyter_gpu_containers.model.queue import QueuePlace
+from jupyter_gpu_containers.service.operations.launch_log import current
 
 KEPT = 200  # finished launches that are remembered
 
@@ -25,6 +27,7 @@ class LaunchBook:
         self._launches: OrderedDict[str, Launch] = OrderedDict()
         self._finished: dict[str, None] = {}  # in the order of their ends, which is another one
         self._listeners: list[Callable[[Launch], None]] = []
+        self._environments: dict[str, Environment] = {}
 
     def on_change(self, listener: Callable[[Launch], None]) -> None:
         """Call the listener with every new state of every launch."""
@@ -42,6 +45,10 @@ class LaunchBook:
             raise LaunchNotFoundError(
                 f"There is no launch {launch_id}.", "It may be long over; list the launches."
             ) from None
+
+    def environment(self, launch_id: str) -> Environment | None:
+        """Return what a kernel is, or was, started in; None where it has not come so far."""
+        return self._environments.get(launch_id)
 
     def running(self, launch_id: str) -> str:
         """Return the id of a launch's kernel, which runs.
@@ -82,6 +89,23 @@ class LaunchBook:
             self.advance(launch_id, Phase.PULLING, pull=pull)
         elif launch.pull != pull:
             self._change(launch_id, pull=pull)
+
+    def begin(self, kernel_id: str, environment: Environment, path: str) -> None:
+        """Note that Jupyter starts a kernel of an environment, by `submit` or of its own accord."""
+        current.set(kernel_id)  # in the task of who starts it, to which begins all that follows
+        self._environments[kernel_id] = environment
+        launch = self._launches.get(kernel_id)
+        if launch is None:
+            launch = Launch(kernel_id, image=environment.reference, path=path)
+            launch = launch.advance(Phase.QUEUED, time.time())
+        self._put(
+            replace(
+                launch,
+                kernel_id=kernel_id,
+                environment=environment.name,
+                display_name=environment.display_name,
+            )
+        )
 
     def advance(self, launch_id: str, phase: Phase, /, **changes: Any) -> None:
         """Note the next phase of a kernel's start."""
@@ -144,6 +168,7 @@ class LaunchBook:
             while len(self._finished) > KEPT:
                 oldest = next(iter(self._finished))
                 del self._finished[oldest], self._launches[oldest]
+                self._environments.pop(oldest, None)
                 self._forget(oldest)
         for listener in self._listeners:
             listener(launch)

@@ -24,6 +24,7 @@ from jupyter_gpu_containers.model.gpu.device import GpuRequest, Problem, asked_g
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Launch, LaunchRequest, Phase
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
+from jupyter_gpu_containers.service.operations.launch_log import current
 from jupyter_gpu_containers.service.pacing import next_turn
 from jupyter_gpu_containers.service.policy import Gate
 from jupyter_gpu_containers.service.queue.file import QueueFile, WaitingLaunch
@@ -167,21 +168,6 @@ class Launches(LaunchBook):
 
     # --- what the provisioner tells -----------------------------------------------------------
 
-    def begin(self, kernel_id: str, environment: Environment, path: str) -> None:
-        """Note that Jupyter starts a kernel of an environment, by `submit` or of its own accord."""
-        launch = self._launches.get(kernel_id)
-        if launch is None:
-            launch = Launch(kernel_id, image=environment.reference, path=path)
-            launch = launch.advance(Phase.QUEUED, time.time())
-        self._put(
-            replace(
-                launch,
-                kernel_id=kernel_id,
-                environment=environment.name,
-                display_name=environment.display_name,
-            )
-        )
-
     def advance(self, launch_id: str, phase: Phase, /, **changes: Any) -> None:
         """Note the next phase of a kernel's start."""
         if phase.final or phase in (Phase.STARTING, Phase.RUNNING):
@@ -209,6 +195,8 @@ class Launches(LaunchBook):
 
     def recover(self, launch: Launch) -> None:
         """List a launch of this server's former life again; its kernel runs on."""
+        if (kernel := self._kernels.get(launch.id)) is not None:
+            self._environments[launch.id] = kernel.environment
         self._put(replace(launch, recovered=True))
         if launch.path:
             self._spawn(launch.id, self._reap(launch.id))
@@ -327,6 +315,7 @@ class Launches(LaunchBook):
         self, launch_id: str, request: LaunchRequest, waited_for: str | None = None
     ) -> None:
         assert self.door is not None
+        current.set(launch_id)
         if request.gpu_uuids:
             self._gpus[launch_id] = GpuRequest(uuids=request.gpu_uuids)
         try:

@@ -1,0 +1,1 @@
+"""What people who run a machine want to know: metrics, the audit trail, the lines of the log."""
