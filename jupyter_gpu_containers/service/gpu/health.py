@@ -69,6 +69,7 @@ class GpuHealth(GpuInventory):
         self._last = GpuSnapshot()
         self._events: list[GpuEvent] = []
         self._listeners: list[Callable[[], None]] = []
+        self._look_listeners: list[Callable[[GpuSnapshot], None]] = []
 
     @property
     def quarantine(self) -> Quarantine:
@@ -79,6 +80,10 @@ class GpuHealth(GpuInventory):
         """Call the listener, from a foreign thread, when a GPU has failed."""
         self._listeners.append(listener)
 
+    def on_look(self, listener: Callable[[GpuSnapshot], None]) -> None:
+        """Call the listener with what each look at the GPUs found, whoever it was for."""
+        self._look_listeners.append(listener)
+
     async def snapshot(self) -> GpuSnapshot:
         """Read all GPUs; those that must not be given out have a problem."""
         found = await self._inventory.snapshot()
@@ -87,6 +92,8 @@ class GpuHealth(GpuInventory):
             self._last = found
             self._put(self._quarantine.reviewed(found, self._clock()))
             marked = self._quarantine.mark(found)
+        for listener in self._look_listeners:
+            listener(found)
         problem = self._driver() if found.gpus else None
         if problem is None:
             return marked

@@ -96,6 +96,7 @@ class Spares:
         self._promised: dict[str, Spare] = {}  # to a launch that has its id
         self._taken: dict[str, Spare] = {}  # by a kernel whose start has not come so far yet
         self._going: set[asyncio.Task[None]] = set()
+        self.handed_over = 0  # how many have become kernels
 
     @property
     def free(self) -> list[Spare]:
@@ -239,6 +240,7 @@ class Spares:
             self._ring(self._pipe(seat))
         except OSError as exc:
             raise KernelExitedError(f"The container that waited cannot be used: {exc}.") from exc
+        self.handed_over += 1
         reached("spare.handed_over")
 
     def undo(self, seat: Seat) -> None:
