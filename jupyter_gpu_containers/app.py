@@ -46,6 +46,7 @@ class GpuContainersApp(ExtensionApp):
     _watching: asyncio.Task[None] | None = None
     _culling: asyncio.Task[None] | None = None
     _pooling: asyncio.Task[None] | None = None
+    _looking: asyncio.Task[None] | None = None
     _server_id: ServerId | None = None  # None where no kernel outlives this server
     services: Services | None = None  # also stays None where the configuration cannot be used
 
@@ -92,6 +93,7 @@ class GpuContainersApp(ExtensionApp):
         self.services = services
         self._server_id = self._take_name(services)
         self.settings["gpu_containers"] = services
+        services.operations.metrics.register()
         self._restore_queue(services)
 
     def _restore_queue(self, services: Services) -> None:
@@ -136,6 +138,7 @@ class GpuContainersApp(ExtensionApp):
         self.services.kernels.removals.background = True
         self._watching = asyncio.ensure_future(self.services.kernel_watch.run())
         self._culling = asyncio.ensure_future(self.services.idle.run())
+        self._looking = asyncio.ensure_future(self.services.operations.held.run())
         if self._server_id is not None:  # else nobody could tell them from kernels
             self._pooling = asyncio.ensure_future(self.services.pool.run())
         self._reconciling = asyncio.ensure_future(
@@ -147,13 +150,14 @@ class GpuContainersApp(ExtensionApp):
         if self.services is None:
             return
         self.services.changes.close()
+        self.services.operations.metrics.unregister()
         await self.services.loads.close()
         await self.services.jobs.close()  # and with them the engine's transfers
         await self.services.inspection.close()
         await self.services.launches.close()
         await self.services.kernels.cancel_all()  # starts that pages asked Jupyter for
         await self.services.kernels.removals.close()  # those of Jupyter's own shutdown it awaits
-        tasks = (self._reconciling, self._watching, self._culling, self._pooling)
+        tasks = (self._reconciling, self._watching, self._culling, self._pooling, self._looking)
         background = {task for task in tasks if task is not None}
         for task in background:
             task.cancel()

@@ -21,7 +21,6 @@ from jupyter_core.paths import (
 from traitlets.config import Config
 from traitlets.config.application import Application
 
-from jupyter_gpu_containers.model.kernel.idle import IdleRules
 from jupyter_gpu_containers.model.kernel.launch import Caller
 from jupyter_gpu_containers.service.changes import Changes
 from jupyter_gpu_containers.service.gpu.health import GpuHealth, boot_id
@@ -50,7 +49,8 @@ from jupyter_gpu_containers.service.launch.idle import Idle
 from jupyter_gpu_containers.service.launch.launches import Launches
 from jupyter_gpu_containers.service.launch.preparation import Preparation
 from jupyter_gpu_containers.service.launch.run_time import RunTimes
-from jupyter_gpu_containers.service.pool.pool import Pool, SpareRules
+from jupyter_gpu_containers.service.operations.operations import Operations
+from jupyter_gpu_containers.service.pool.pool import Pool
 from jupyter_gpu_containers.service.queue.forecast import Forecast
 from jupyter_gpu_containers.service.queue.queue import Queue
 from jupyter_gpu_containers.service.recovery.reattach import Reattach
@@ -62,9 +62,15 @@ from jupyter_gpu_containers.service.recovery.signing import Signer, load_key
 from .catalogue import curated_entries, nvidia_matrix, own_entries
 from .errors import InvalidRequestError
 from .model import policy as rules_model
-from .model.policy import Rules
 from .model.size import parse_size
-from .policy_config import all_rules, container_policy, machine_ram, system_settings
+from .policy_config import (
+    all_rules,
+    container_policy,
+    idle_rules,
+    machine_ram,
+    spare_rules,
+    system_settings,
+)
 from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
 from .registries.credentials import DockerCredentials
 from .runtime import carried
@@ -217,24 +223,12 @@ def build_services(
         KernelWatch(
             backend, kernels, launches, inventory, sources=_gpu_events(traits, inventory), log=log
         ),
-        Idle(_idle_rules(traits, rules), kernels, launches, inventory, log=log),
+        Idle(idle_rules(traits, rules), kernels, launches, inventory, log=log),
         GpuLoads(inventory, log=log),
         Changes(),
         Shells(backend, signer),
-        Pool(_spare_rules(traits), kernels, launches, log=log),
-    )
-
-
-def _spare_rules(traits: GpuContainers) -> SpareRules:
-    return SpareRules(traits.spare_kernels, traits.max_spare_kernels, traits.spare_timeout)
-
-
-def _idle_rules(traits: GpuContainers, rules: tuple[Rules, ...]) -> IdleRules:
-    return IdleRules(
-        traits.idle_timeout,
-        rules_model.idle_limits(rules),
-        traits.idle_warning,
-        traits.idle_gpu_utilization,
+        Pool(spare_rules(traits), kernels, launches, log=log),
+        Operations(kernels, launches, jobs, inventory, traits, data, log=log),
     )
 
 
@@ -272,6 +266,8 @@ def _remove_all() -> None:
             asyncio.run(_shared.kernels.remove_all())
         except KeyboardInterrupt:  # who is in a hurry; a handler of atexit has nobody to tell
             logging.getLogger(__name__).warning("containers will be removed later: interrupted")
+        finally:
+            _shared.operations.close()
 
 
 _shared: Services | None = None

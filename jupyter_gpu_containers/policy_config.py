@@ -15,8 +15,9 @@ from traitlets.config.application import Application
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.image.pattern import ImagePattern
 from jupyter_gpu_containers.model.kernel.container import Mount, Network
-from jupyter_gpu_containers.model.kernel.idle import IdleLimit
+from jupyter_gpu_containers.model.kernel.idle import IdleLimit, IdleRules
 from jupyter_gpu_containers.model.kernel.launch import Policy
+from jupyter_gpu_containers.service.pool.pool import SpareRules
 
 from .errors import InvalidRequestError
 from .model import policy as model
@@ -161,6 +162,21 @@ def container_policy(
         environment_variables=dict(traits.environment_variables),
         gpu_slots=GpuSlots.parse(traits.gpu_slots),
     )
+
+
+def idle_rules(traits: GpuContainers, rules: tuple[Rules, ...]) -> IdleRules:
+    """Return when kernels are stopped as idle."""
+    return IdleRules(
+        traits.idle_timeout,
+        model.idle_limits(rules),
+        traits.idle_warning,
+        traits.idle_gpu_utilization,
+    )
+
+
+def spare_rules(traits: GpuContainers) -> SpareRules:
+    """Return how many containers wait for kernels."""
+    return SpareRules(traits.spare_kernels, traits.max_spare_kernels, traits.spare_timeout)
 
 
 def _least(wanted: int, most: int | None) -> int:

@@ -141,6 +141,24 @@ class GpuContainers(PolicySettings):
     idle_gpu_utilization = Int(
         5, min=0, max=100, help="Percent of utilisation up to which a GPU counts as idle."
     ).tag(config=True)
+    gpu_look_interval = Float(
+        30.0,
+        min=0.0,
+        help="""Seconds between two looks at the GPUs while kernels hold some, for the metric of
+        those that are used; 0 = look only when a page or a rule does.""",
+    ).tag(config=True)
+    audit_file = Unicode(
+        "",
+        allow_none=True,
+        help="""File of the audit trail; None = there is none. Default:
+        gpu_containers/audit.jsonl in Jupyter's data directory.""",
+    ).tag(config=True)
+    audit_file_size = Unicode(
+        "10m", help="Size after which a new file of the audit trail is begun."
+    ).tag(config=True)
+    audit_files_kept = Int(9, min=1, help="How many older files of the audit trail are kept.").tag(
+        config=True
+    )
     registry_mirrors = Dict(
         value_trait=List(Unicode()),
         key_trait=Unicode(),

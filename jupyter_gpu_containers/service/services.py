@@ -26,6 +26,7 @@ from jupyter_gpu_containers.service.kernel.shells import Shells
 from jupyter_gpu_containers.service.kernel.watch import KernelWatch
 from jupyter_gpu_containers.service.launch.idle import Idle
 from jupyter_gpu_containers.service.launch.launches import Launches
+from jupyter_gpu_containers.service.operations.operations import Operations
 from jupyter_gpu_containers.service.pool.pool import Pool
 from jupyter_gpu_containers.service.recovery.reattach import Reattach
 from jupyter_gpu_containers.service.recovery.records import Records
@@ -63,6 +64,7 @@ class Services:
     changes: Changes
     shells: Shells
     pool: Pool
+    operations: Operations
 
     async def gpu_usage(self) -> GpuUsage:
         """Return all GPUs and who holds them, as this process may tell it."""
