@@ -283,12 +283,17 @@ class Kernels:
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.Event().wait()
 
-config.share_services(SimpleNamespace(kernels=Kernels()))
+class Operations:
+    def close(self):
+        print("the ends are written down")
+
+config.share_services(SimpleNamespace(kernels=Kernels(), operations=Operations()))
 """
     ran = subprocess.run(
         [sys.executable, "-c", code], env=room, capture_output=True, text=True, timeout=PATIENCE
     )
     assert ran.stderr == "containers will be removed later: interrupted\n"
+    assert ran.stdout == "the ends are written down\n"
 
 
 def test_ctrl_c_does_not_wait_for_a_silent_registry(room: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sys
 import time
@@ -114,6 +115,9 @@ def test_jupyter_console(engine_room: Room, environment: str) -> None:
     finally:
         terminal.close(force=True)
     assert terminal.exitstatus == 0
+    trail = engine_room.data / "gpu_containers" / "audit.jsonl"
+    audited = [json.loads(line)["event"] for line in trail.read_text("utf-8").splitlines()]
+    assert audited == ["started", "ended"]  # the console itself only asks its kernel to exit
 
 
 def test_a_script_that_is_interrupted(engine_room: Room, environment: str) -> None:

@@ -68,6 +68,13 @@ def recovered(server: Server, kernel_id: str) -> Any:
     return server.get_launch(kernel_id)
 
 
+def audited(room: Room, kernel_id: str) -> list[str]:
+    """Return what the audit trail has of a kernel, over all servers."""
+    trail = room.data / "gpu_containers" / "audit.jsonl"
+    found = map(json.loads, trail.read_text("utf-8").splitlines())
+    return [each["event"] for each in found if each["launch"] == kernel_id]
+
+
 def test_killed_and_back(
     room: Room, servers: list[Server], first: Server, client: docker.APIClient
 ) -> None:
@@ -106,6 +113,7 @@ def test_killed_and_back(
     assert second.terminate() == 0
     assert room.settled() == []
     assert room.records() == []
+    assert audited(room, kernel_id) == ["started", "recovered", "restarted", "ended"]
 
 
 def test_twice(room: Room, servers: list[Server], first: Server) -> None:
