@@ -15,7 +15,7 @@ stamped() { [ "$(cat "$VENV/.stamp-$1" 2>/dev/null)" = "$2" ]; }
 
 stamp() { printf '%s\n' "$2" >"$VENV/.stamp-$1"; }
 
-# install_package lab|test: everything that `./run lab` or `./run test` needs in .venv.
+# install_package lab|test|docs: everything that this command of `./run` needs in .venv.
 install_package() {
   need_venv
   PATH=$VENV/bin:$PATH
@@ -104,6 +104,9 @@ install_editable() {
   if [ "$1" = test ]; then
     extras="[test,ui,lint]"
     what="the package and the tools of its tests"
+  elif [ "$1" = docs ]; then
+    extras="[docs]"
+    what="the package and the tools of its documentation"
   fi
   if stamped "$1" "$key"; then
     return

@@ -24,7 +24,7 @@ def sourced(script: str, *, path: str = "/usr/bin:/bin") -> subprocess.Completed
 def test_help_names_every_command_from_any_folder(tmp_path: Path) -> None:
     shown = run("help", cwd=tmp_path)
     assert shown.returncode == 0
-    for command in ("lab", "test", "lint", "bench", "build", "help"):
+    for command in ("lab", "test", "lint", "bench", "docs", "build", "help"):
         assert f"./run {command}" in shown.stdout
 
 
