@@ -108,6 +108,12 @@ class InvalidRequestError(GpuContainersError):
     code = "invalid_request"
 
 
+class CellFailedError(GpuContainersError):
+    """A cell of a notebook that was run has raised an exception."""
+
+    code = "cell_failed"
+
+
 class InvalidImageReferenceError(InvalidRequestError):
     """The text is not an image reference (grammar of ``distribution/reference``)."""
 

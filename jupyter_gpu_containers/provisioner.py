@@ -23,6 +23,7 @@ from traitlets import Int, List, Unicode
 from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE, Phase, Seat
+from jupyter_gpu_containers.model.kernel.per_run import PerRun
 from jupyter_gpu_containers.model.kernel.record import KernelRecord
 from jupyter_gpu_containers.model.kernel.restarts import was_restarted
 from jupyter_gpu_containers.service.kernel.kernels import KernelContainer
@@ -70,6 +71,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         self._reported = False
         self._death: Problem | None = None
         self._unwanted = False  # somebody has asked for its end
+        self._per_run = PerRun()
 
     @property
     def _services(self) -> Services:
@@ -89,6 +91,8 @@ class ContainerProvisioner(KernelProvisionerBase):
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Make the run directory and lead the kernel's channels into it; before each (re)start."""
+        if self._services.launches.door is None:  # in a server each launch says what it wants
+            self._per_run = PerRun.read(kwargs.get("env") or os.environ)
         environment = self._environment()
         await self._services.kernels.removals.settled(self.kernel_id)  # of its former life
         session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
@@ -340,7 +344,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         name = self._manager.kernel_name
         environment = Environment.from_kernelspec(name, self.kernel_spec.to_dict())
         assert environment is not None, "jupyter_client chose us by the kernelspec's metadata"
-        return environment
+        return self._per_run.of(environment)
 
     def _notebook(self, session: str) -> str:
         """Return the notebook's path below the workspace, where the client tells it.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from jupyter_gpu_containers.errors import GpuContainersError
 
-from .outcome import INTERRUPTED, Outcome, end_at_next_interrupt
+from .outcome import INTERRUPTED, Outcome, end_at_next_interrupt, status_of
 from .parser import Arguments, parse
 from .tables import Style
 
@@ -18,8 +18,8 @@ from .tables import Style
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0: done; 1: failed, or `doctor` found a problem; 2: the command cannot be understood; 130: it
-    was interrupted.
+    0: done; 1: failed, or `doctor` found a problem; 2: the command cannot be understood; 3: a cell
+    of `run` failed; 4: its GPUs are busy; 130: it was interrupted; 143: it was terminated.
     Failures are two lines on standard error, ``error: …`` and ``hint: …``; with ``--json`` they are
     an object ``{code, message, hint}`` on standard output.
     """
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         outcome = asyncio.run(_run(arguments))
     except GpuContainersError as exc:
         _complain(exc, as_json=arguments.json)
-        return 1
+        return status_of(exc)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -7,9 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_gpu_containers.errors import (
+    CellFailedError,
+    GpuContainersError,
+    GpusBusyError,
+    QueueFullError,
+)
+
 from .tables import Style
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
+FAILED, CELL_FAILED, GPUS_BUSY = 1, 3, 4  # 2 is a command line that cannot be understood
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,13 @@ class Outcome:
     json: Any  # what --json prints
     text: Callable[[Style], str]  # what people read
     status: int = 0
+
+
+def status_of(error: GpuContainersError) -> int:
+    """Return the exit status of a failure; scripts may want to repeat what found no free GPU."""
+    if isinstance(error, CellFailedError):
+        return CELL_FAILED
+    return GPUS_BUSY if isinstance(error, GpusBusyError | QueueFullError) else FAILED
 
 
 def end_at_next_interrupt() -> None:

@@ -14,6 +14,7 @@ from . import commands
 from .commits import add_commit_arguments, commit
 from .gpus import gpus
 from .image_parser import add_image_words
+from .notebooks import add_run_arguments, run
 from .outcome import Outcome
 from .runtime import add_runtime_words
 from .shells import add_exec_arguments, add_logs_arguments, execute, logs
@@ -77,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         help="id of a kernel or container, or the beginning of one; or a container's name",
     )
     which.add_argument("--all", action="store_true", help="all that are yours")
+    text = "Run a notebook to its end in a container of an environment; Ctrl-C cancels."
+    add_run_arguments(word("run", run, text))
     text = "Run a program in a running kernel's container; by default a shell."
     add_exec_arguments(word("exec", execute, text))
     text = "Show what a kernel's container has written."

@@ -1,0 +1,93 @@
+"""What one run of a program wants other than its environment says, told by variables.
+
+``JUPYTER_GPU_CONTAINERS_GPUS=2 papermill -k torch in.ipynb out.ipynb``: no second kernelspec is
+needed. The rules of the administrator hold for what comes out, as for any environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from jupyter_gpu_containers.errors import InvalidRequestError
+from jupyter_gpu_containers.model.size import format_memory, parse_size
+
+from .environment import Environment
+
+PREFIX = "JUPYTER_GPU_CONTAINERS_"
+GPUS, MEMORY, SHM_SIZE = (PREFIX + name for name in ("GPUS", "MEMORY", "SHM_SIZE"))
+
+
+@dataclass(frozen=True)
+class PerRun:
+    """Limits of one run; None = as the environment says."""
+
+    gpus: int | None = None
+    memory: int | None = None  # bytes
+    shm_size: int | None = None  # bytes
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> PerRun:
+        """Read the variables; an empty one counts as none.
+
+        Raises
+        ------
+        InvalidRequestError
+            One of them cannot be understood.
+
+        >>> PerRun.read({"JUPYTER_GPU_CONTAINERS_GPUS": "2"})
+        PerRun(gpus=2, memory=None, shm_size=None)
+        """
+        return cls(
+            _count(variables.get(GPUS, "")),
+            _size(MEMORY, variables.get(MEMORY, "")),
+            _size(SHM_SIZE, variables.get(SHM_SIZE, "")),
+        )
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables that say the same."""
+        values = {GPUS: self.gpus, MEMORY: self.memory, SHM_SIZE: self.shm_size}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    def of(self, environment: Environment) -> Environment:
+        """Return the environment of this run, whose title says what is other than usual.
+
+        Another number of GPUs than that of an environment of particular GPUs means any GPUs.
+        """
+        changed, words = environment, []
+        if self.gpus is not None and self.gpus != environment.gpus:
+            profile = environment.gpu_profile if self.gpus else None
+            changed = replace(changed, gpus=self.gpus, gpu_uuids=(), gpu_profile=profile)
+            words.append("1 GPU" if self.gpus == 1 else f"{self.gpus} GPUs")
+        if self.memory is not None and self.memory != environment.memory:
+            changed = replace(changed, memory=self.memory)
+            words.append(f"{format_memory(self.memory)} RAM")
+        if self.shm_size is not None and self.shm_size != environment.shm_size:
+            changed = replace(changed, shm_size=self.shm_size)
+            words.append(f"{format_memory(self.shm_size)} shared")
+        if not words:
+            return environment
+        return replace(changed, display_name=f"{environment.display_name} ({', '.join(words)})")
+
+
+def _count(text: str) -> int | None:
+    text = text.strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 5):
+        raise InvalidRequestError(
+            f"{GPUS} is “{text[:40]}”, which is no number of GPUs.", "Write 0, 1, 2, …"
+        )
+    return int(text)
+
+
+def _size(name: str, text: str) -> int | None:
+    if not text.strip():
+        return None
+    try:
+        size = parse_size(text)
+    except InvalidRequestError as exc:
+        raise InvalidRequestError(f"{name}: {exc.message}", exc.hint) from exc
+    if size == 0:  # an engine would take it as no limit
+        raise InvalidRequestError(f"{name}: 0 is no limit.", "Write a size such as 8g.")
+    return size
