@@ -20,6 +20,11 @@ from .tables import Style, table
 from .waiting import TITLES as WAITING_TITLES
 from .waiting import split_targets, waiting_rows
 
+KERNEL_TITLES = (
+    *("CONTAINER", "KERNEL", "ENVIRONMENT", "STATUS"),
+    *("GPUS", "SINCE", "USER", "NOTEBOOK"),
+)
+
 
 async def environments_list(services: Services, arguments: Any) -> Outcome:
     """``environments list``: schema ``Environment`` of the contract."""
@@ -99,14 +104,26 @@ async def environments_remove(services: Services, arguments: Any) -> Outcome:
 async def ps(services: Services, arguments: Any) -> Outcome:
     """``ps``: containers of ours, whoever drives them, and who waits for GPUs."""
     rows = await kernel_rows(services, services.claims.sight)
+    if arguments.gpus:
+        rows = [row for row in rows if row.gpus]
     waiting = await asyncio.to_thread(waiting_rows)
 
     def text(style: Style) -> str:
-        titles = ("CONTAINER", "KERNEL", "ENVIRONMENT", "STATUS", "GPUS", "USER", "NOTEBOOK")
+        titles = (
+            "CONTAINER",
+            "KERNEL",
+            "ENVIRONMENT",
+            "STATUS",
+            "GPUS",
+            "SINCE",
+            "USER",
+            "NOTEBOOK",
+        )
         parts = [table(titles, [_kernel_cells(row) for row in rows], style)] if rows else []
         if waiting:
             parts.append(table(WAITING_TITLES, [row.cells() for row in waiting], style))
-        return "\n\n".join(parts) or "No kernel runs in a container."
+        nobody = "No kernel holds a GPU." if arguments.gpus else "No kernel runs in a container."
+        return "\n\n".join(parts) or nobody
 
     return Outcome(
         {
@@ -124,9 +141,22 @@ def _kernel_cells(row: KernelRow) -> tuple[str, ...]:
         row.display_name or row.purpose,
         row.status + (", left behind" if row.left_behind else ", foreign" if row.foreign else ""),
         row.gpu_names,
+        row.created,
         row.user or "another user",
         row.notebook,
     )
+
+
+async def queue(services: Services, arguments: Any) -> Outcome:
+    """``queue``: who waits for GPUs in the servers of this user, in order."""
+    waiting = await asyncio.to_thread(waiting_rows)
+
+    def text(style: Style) -> str:
+        if not waiting:
+            return "Nobody waits for a GPU."
+        return table(WAITING_TITLES, [row.cells() for row in waiting], style)
+
+    return Outcome({"waiting": [row.as_dict() for row in waiting]}, text)
 
 
 async def stop(services: Services, arguments: Any) -> Outcome:

@@ -21,6 +21,25 @@ from .shells import add_exec_arguments, add_logs_arguments, execute, logs
 from .verdict import add_verdict_arguments, verdict
 
 PROGRAM = "jupyter gpu-containers"
+EPILOG = """\
+examples:
+  jupyter gpu-containers pull nvcr.io/nvidia/pytorch:25.08-py3
+  jupyter gpu-containers environments add nvcr.io/nvidia/pytorch:25.08-py3 --name torch --gpus 1
+  jupyter gpu-containers run train.ipynb -o result.ipynb -e torch --gpus 2 --memory 16g
+  jupyter gpu-containers ps --gpus
+  eval "$(jupyter gpu-containers completion bash)"
+
+exit codes:
+  0    done
+  1    failed: two lines on standard error say why and what to do; with --json an object
+       {code, message, hint} on standard output
+  2    the command line cannot be understood
+  3    run: a cell failed
+  4    run: as many GPUs are not free, within the time of the setting wait_for_gpus
+  130  interrupted by Ctrl-C
+  143  run: ended by SIGTERM
+  exec ends with the code of its program.
+"""
 Command = Callable[[Services, Any], Awaitable[Outcome]]
 
 
@@ -30,6 +49,8 @@ class Arguments(argparse.Namespace):
     command: Command
     json: bool
     config: str | None
+    print_completion: bool = False
+    shell: str
     engine: str | None = None  # counts before the configuration's
 
 
@@ -41,7 +62,15 @@ async def _doctor(services: Services, arguments: Any) -> Outcome:
 
 def parse(argv: Sequence[str] | None = None) -> Arguments:
     """Read the command line; leaves the program with status 2 when it cannot be understood."""
-    return _parser().parse_args(argv, namespace=Arguments())
+    parser = _parser()
+    arguments = parser.parse_args(argv, namespace=Arguments())
+    if arguments.print_completion:
+        import shtab  # no other command needs it
+
+        parser.prog = parser.prog.replace(" ", "-")  # shells know the first word alone
+        print(shtab.complete(parser, arguments.shell))
+        raise SystemExit(0)
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,7 +80,10 @@ def _parser() -> argparse.ArgumentParser:
         "--config", metavar="FILE", help="configuration file; default: Jupyter's search path"
     )
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Jupyter kernels in containers on GPUs of their own."
+        prog=PROGRAM,
+        description="Jupyter kernels in containers on GPUs of their own.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
     words = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -67,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     add_verdict_arguments(word("verdict", verdict, text))
     _environments(words, common)
     add_runtime_words(words, common)
-    word("ps", commands.ps, "Show the containers of kernels.")
+    ps = word("ps", commands.ps, "Show the containers of kernels, and who waits for GPUs.")
+    ps.add_argument("--gpus", action="store_true", help="only those that hold GPUs")
+    word("queue", commands.queue, "Show who waits for GPUs, in order.")
     stop = word("stop", commands.stop, "End kernels and remove their containers.")
     which = stop.add_mutually_exclusive_group(required=True)
     which.add_argument(
@@ -86,6 +120,10 @@ def _parser() -> argparse.ArgumentParser:
     add_logs_arguments(word("logs", logs, text))
     text = "Make an image of a running kernel's container, with what was installed in it."
     add_commit_arguments(word("commit", commit, text))
+    text = "Print what makes a shell complete `jupyter-gpu-containers`: eval it in its start file."
+    completion = words.add_parser("completion", parents=[common], help=text, description=text)
+    completion.add_argument("shell", choices=["bash", "zsh"])
+    completion.set_defaults(print_completion=True)
     word("doctor", _doctor, "Check everything that kernels in containers need.")
     return parser
 

@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_gpu_containers import __version__
 from jupyter_gpu_containers.backends.memory import MemoryBackend
+from jupyter_gpu_containers.cli.outcome import CELL_FAILED, GPUS_BUSY, INTERRUPTED
 from jupyter_gpu_containers.errors import EngineUnreachableError
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.web.contract import validate
@@ -241,6 +242,7 @@ def test_ps(terminal: Terminal) -> None:
     _, second = terminal.uuids()
     alive = terminal.container(owner=ALIVE, gpus=[second])
     dead = terminal.container()
+    model = {row["container_id"]: row for row in terminal("ps", "--json").json["kernels"]}
     ran = terminal("ps")
     rows = {line.split()[0]: line for line in ran.out.splitlines()[1:]}
     assert set(rows) == {alive[:12], dead[:12]}
@@ -248,15 +250,19 @@ def test_ps(terminal: Terminal) -> None:
         "PyTorch 2.6 · 1 GPU",
         "created",
         "1",
+        model[alive]["created"],
         getpass.getuser(),
         "nb1.ipynb",
     ]
     assert "left behind" not in rows[alive[:12]]
     assert "left behind" in rows[dead[:12]]
-    model = {row["container_id"]: row for row in terminal("ps", "--json").json["kernels"]}
     assert model[alive]["gpus"] == [second]
     assert model[alive]["notebook"] == "nb1.ipynb"
     assert (model[alive]["left_behind"], model[dead]["left_behind"]) == (False, True)
+    held = terminal("ps", "--gpus", "--json").json["kernels"]
+    assert [row["container_id"] for row in held] == [alive]
+    assert terminal("stop", alive[:12]).status == 0
+    assert terminal("ps", "--gpus").out == "No kernel holds a GPU.\n"
 
 
 @pytest.mark.parametrize("how", ["container id", "short id", "kernel id", "short kernel", "name"])
@@ -326,6 +332,33 @@ def test_usage(terminal: Terminal, words: list[str]) -> None:
     ran = terminal(*words)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("usage: jupyter gpu-containers")
+
+
+def test_help_has_examples_and_exit_codes(terminal: Terminal) -> None:
+    text = terminal("--help").out
+    assert "examples:\n" in text
+    for status in (0, 1, 2, CELL_FAILED, GPUS_BUSY, INTERRUPTED):
+        assert re.search(rf"^  {status} ", text, re.MULTILINE), status
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_knows_every_command(terminal: Terminal, shell: str) -> None:
+    ran = terminal("completion", shell)
+    assert (ran.status, ran.err) == (0, "")
+    for word in ("environments", "verdict", "logs", "run", "--follow"):
+        assert word in ran.out
+    assert terminal("completion", "cobol").status == 2
+
+
+def test_bash_completes(terminal: Terminal, tmp_path: Path) -> None:
+    """The script as a shell reads it: words, then options."""
+    script = tmp_path / "complete.bash"
+    script.write_text(terminal("completion", "bash").out)
+    line = "COMP_WORDS=(jupyter-gpu-containers env); COMP_CWORD=1"
+    call = "f=$(complete -p jupyter-gpu-containers | grep -o '_shtab[a-z_]*' | head -1); $f"
+    code = f'. {script}; {line}; {call}; echo "${{COMPREPLY[@]}}"'
+    ran = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.stdout.strip() == "environments", ran.stderr
 
 
 def test_a_configuration_file_that_is_not_there(terminal: Terminal) -> None:

@@ -57,6 +57,12 @@ def test_ps_shows_the_places(terminal: Terminal, folder: Path) -> None:
         ("aaaa-1", 1, False),
         ("bbbb-2", 2, False),
     ]
+    assert terminal("queue").out == ran.out
+    assert terminal("queue", "--json").json == {"waiting": waiting}
+
+
+def test_a_queue_in_which_nobody_waits(terminal: Terminal) -> None:
+    assert terminal("queue").out == "Nobody waits for a GPU.\n"
 
 
 def test_stop_leaves_the_queue_of_a_server_that_is_gone(terminal: Terminal, folder: Path) -> None:
