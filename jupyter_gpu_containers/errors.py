@@ -7,6 +7,7 @@
     │   ├── InvalidImageReferenceError
     │   ├── DataMountUnknownError      the configuration has no data mount of this name
     │   └── WorkspaceError             the folder is outside the workspace, or cannot be mounted
+    ├── CellFailedError                a cell of a notebook that was run raised an exception
     ├── NotFoundError                  what was named does not exist
     │   ├── ImageNotFoundError
     │   ├── KernelNotInImageError
