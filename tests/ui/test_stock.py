@@ -54,6 +54,25 @@ def test_launcher_cards_appear_with_the_environment_and_start_it(demo: OpenNoteb
     notebook.lab.request(f"gpu-containers/environments/{name}", "DELETE")
 
 
+def test_the_launcher_leads_to_containers_before_there_is_an_environment(
+    demo: OpenNotebook,
+) -> None:
+    notebook = demo()
+    page = notebook.page
+    page.keyboard.press("Control+Shift+L")
+    launcher = page.locator(".jp-Launcher")
+    card = launcher.get_by_role("button", name="Notebook in Container…")
+    icon = card.locator("img")
+    assert icon.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    card.click()
+    expect(notebook.dialog).to_contain_text("Environment for Untitled.ipynb")
+    choice = notebook.dialog.locator(".jp-GpuContainers-choice").filter(has_text="PyTorch 25.08")
+    choice.get_by_role("button").click()
+    notebook.wait_for_kernel(PYTORCH)
+    expect(launcher).to_have_count(0)  # the notebook has its place
+    assert (notebook.folder / "Untitled.ipynb").exists()
+
+
 def test_a_new_notebook_in_an_image(demo: OpenNotebook) -> None:
     notebook = demo()
     path = execute(notebook, "gpu-containers:new-notebook", image=TORCH, gpus=1)

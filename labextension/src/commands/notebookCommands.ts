@@ -62,6 +62,12 @@ export function addNotebookCommands(
             description: trans.__(
               'Folder; by default that of the current notebook'
             )
+          },
+          isLauncher: {
+            type: 'boolean',
+            description: trans.__(
+              'Whether the notebook takes the place of the launcher'
+            )
           }
         }
       }
@@ -109,7 +115,8 @@ export function addNotebookCommands(
           shouldStart
         };
       }
-      return path;
+      // JupyterLab's launcher gives way to the widget that it gets
+      return args.isLauncher ? panel : path;
     }
   });
 }

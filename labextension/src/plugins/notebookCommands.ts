@@ -6,10 +6,12 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
+import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CHANGED_SCHEMA } from '../client/events';
 import { CommandIDs } from '../commands/commandIds';
+import { addLauncherCard } from '../commands/launcherCard';
 import { addNotebookCommands } from '../commands/notebookCommands';
 import { DOMAIN, IGpuContainersModel } from '../tokens';
 
@@ -19,13 +21,14 @@ export const notebooks: JupyterFrontEndPlugin<void> = {
   description: 'Makes notebooks that run in a container; keeps launcher fresh.',
   autoStart: true,
   requires: [IGpuContainersModel],
-  optional: [ITranslator, INotebookTracker, ICommandPalette],
+  optional: [ITranslator, INotebookTracker, ICommandPalette, ILauncher],
   activate: (
     app: JupyterFrontEnd,
     model: IGpuContainersModel,
     translator: ITranslator | null,
     tracker: INotebookTracker | null,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    launcher: ILauncher | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { commands } = app;
@@ -48,6 +51,10 @@ export const notebooks: JupyterFrontEndPlugin<void> = {
       category: trans.__('GPU Containers'),
       args: { isPalette: true }
     });
+    if (launcher) {
+      const stock = (translator ?? nullTranslator).load('jupyterlab');
+      addLauncherCard(launcher, model, stock.__('Notebook'));
+    }
     // JupyterLab looks once a minute; its launcher has a card for each kernelspec
     events.stream.connect((_, { schema_id, resource }) => {
       if (schema_id === CHANGED_SCHEMA && resource === 'environments') {
