@@ -16,11 +16,13 @@ expect.set_options(timeout=20_000)  # likewise; the stock 5 s are for quick page
 OLD_OR_NEW = "print('old' if 'x' in dir() else 'new')"  # after `x = 1` in the old kernel
 
 # The status of the toolbar's indicator is "idle" before there is any kernel; this is not.
+# The title is that of the kernel that is there: Jupyter already shows that of one on its way.
 _READY = """name => {
   const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
   const kernel = context?.session?.kernel;
+  const title = () => context.specsManager.specs?.kernelspecs[kernel.name]?.display_name;
   return kernel?.status === 'idle' && kernel.connectionStatus === 'connected'
-    && (name === null || context.kernelDisplayName === name);
+    && (name === null || title() === name);
 }"""
 
 
