@@ -40,7 +40,7 @@ from .errors import (
 from .service.futures import from_thread
 from .service.services import Services
 
-LOOK = 0.1  # seconds; jupyter_client's own time between two looks at a kernel that is to end
+LOOK = 1.0  # seconds; how long a look at a kernel that is to end waits for its end
 KILLED = 1.0  # seconds; a process that was killed has ended, and the engine has told so
 
 
@@ -245,7 +245,7 @@ class ContainerProvisioner(KernelProvisionerBase):
 
         Called many times a second while a kernel is stopping: it asks the engine nothing, but
         once, for the reason, when a kernel has died that nobody stopped. While one is stopping it
-        waits a moment for the end: jupyter_client looks every 0.1 seconds only.
+        waits for the end, since jupyter_client sleeps 0.1 seconds after each look that saw none.
         """
         if self._container is None:
             return 0
