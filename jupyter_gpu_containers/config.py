@@ -22,6 +22,7 @@ from traitlets.config import Config
 from traitlets.config.application import Application
 
 from jupyter_gpu_containers.model.kernel.launch import Caller
+from jupyter_gpu_containers.model.kernel.spare import modules_for
 from jupyter_gpu_containers.service.changes import Changes
 from jupyter_gpu_containers.service.gpu.health import GpuHealth, boot_id
 from jupyter_gpu_containers.service.gpu.loads import GpuLoads
@@ -51,6 +52,7 @@ from jupyter_gpu_containers.service.launch.preparation import Preparation
 from jupyter_gpu_containers.service.launch.run_time import RunTimes
 from jupyter_gpu_containers.service.operations.operations import Operations
 from jupyter_gpu_containers.service.pool.pool import Pool
+from jupyter_gpu_containers.service.queue.demand import Demand
 from jupyter_gpu_containers.service.queue.forecast import Forecast
 from jupyter_gpu_containers.service.queue.queue import Queue
 from jupyter_gpu_containers.service.recovery.reattach import Reattach
@@ -181,15 +183,28 @@ def build_services(
         forecast = Forecast(
             run_time[0], traits.start_timeout, owner, signer, server=lambda: seats.server
         )
+    queue = Queue(claims, limit=traits.max_queue, forecast=forecast, log=log)
     launches = Launches(
         Preparation(environments, images, jobs),
         kernels,
-        Queue(claims, limit=traits.max_queue, forecast=forecast, log=log),
+        queue,
         attach_timeout=traits.attach_timeout,
         wait_for_gpus=traits.wait_for_gpus,
         gate=gate,
         log=log,
     )
+    kernels.spares.modules_of = lambda environment: modules_for(
+        environment.reference, traits.spare_modules
+    )
+    queue.reclaim = kernels.spares.give_up_gpus
+    pool = Pool(
+        spare_rules(traits),
+        kernels,
+        launches,
+        demand=Demand(queue, data / "gpu_containers").is_there,
+        log=log,
+    )
+    claims.on_release(pool.look_again)
     if run_time is not None:
         RunTimes(*run_time, kernels, launches, log=log)  # which tell it of every kernel
     return Services(
@@ -227,7 +242,7 @@ def build_services(
         GpuLoads(inventory, log=log),
         Changes(),
         Shells(backend, signer),
-        Pool(spare_rules(traits), kernels, launches, log=log),
+        pool,
         Operations(kernels, launches, jobs, inventory, traits, data, log=log),
     )
 

@@ -176,7 +176,9 @@ def idle_rules(traits: GpuContainers, rules: tuple[Rules, ...]) -> IdleRules:
 
 def spare_rules(traits: GpuContainers) -> SpareRules:
     """Return how many containers wait for kernels."""
-    return SpareRules(traits.spare_kernels, traits.max_spare_kernels, traits.spare_timeout)
+    return SpareRules(
+        traits.spare_kernels, traits.max_spare_kernels, traits.spare_timeout, traits.spare_gpus
+    )
 
 
 def _least(wanted: int, most: int | None) -> int:

@@ -119,7 +119,20 @@ class GpuContainers(PolicySettings):
         0,
         min=0,
         help="""How many containers wait, with the interpreter up, for the next kernel of each
-        environment without GPUs that was started lately; 0 = none. Each takes some 40 MB.""",
+        environment that was started lately; 0 = none. Each takes some 40 MB. For environments
+        with GPUs see spare_gpus.""",
+    ).tag(config=True)
+    spare_gpus = Int(
+        0,
+        min=0,
+        help="""Most GPUs that containers which wait may hold, in all; only while nobody waits for
+        GPUs. 0 = none: then only environments without GPUs have containers that wait.""",
+    ).tag(config=True)
+    spare_modules = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help="""Modules that containers which wait have imported already, by pattern of image
+        references: {"nvcr.io/nvidia/pytorch:*": ["torch"]}. They take memory while they wait.""",
     ).tag(config=True)
     max_spare_kernels = Int(2, min=0, help="Most containers of a server that wait in all.").tag(
         config=True

@@ -33,6 +33,7 @@ import typing
 CONNECTION_FILE = "connection.json"
 PIPE_FILE = "wait"
 HANDOVER_FILE = "handover.json"
+MODULES_FILE = "modules.json"
 DEBUGGER = "ipykernel.debugger"
 QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 SESSION_NAME = "JPY_SESSION_NAME"
@@ -194,11 +195,13 @@ def wait_to_be_taken(arguments: "list[str]") -> "Ahead | None":
 def _be_told(folder: str) -> None:
     """Wait for the file that tells whom the kernel is for, and do what it says."""
     handover = os.path.join(folder, HANDOVER_FILE)
+    if not os.path.exists(handover):  # it is there when a kernel is restarted
+        _import_ahead(os.path.join(folder, MODULES_FILE))
     # For both directions, so that it is open at once, and is never at its end. Who takes the kernel
     # first writes the file: it is seen here, or its byte is.
     descriptor = os.open(os.path.join(folder, PIPE_FILE), os.O_RDWR | os.O_CLOEXEC)
     try:
-        while not os.path.exists(handover):  # it is there when a kernel is restarted
+        while not os.path.exists(handover):
             os.read(descriptor, 1)
     finally:
         os.close(descriptor)
@@ -207,6 +210,20 @@ def _be_told(folder: str) -> None:
     os.environ.update(told["env"])
     time.tzset()
     _move(told["cwd"])
+
+
+def _import_ahead(names: str) -> None:
+    """Import the modules that a file names; one that cannot be is the affair of who wants it."""
+    try:
+        with open(names, encoding="utf-8") as file:
+            modules = json.load(file)
+    except FileNotFoundError:
+        return
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as exc:  # noqa: BLE001  whatever it does, the kernel can be used without
+            print("not imported ahead: %s: %r" % (module, exc), file=sys.__stderr__)  # noqa: UP031
 
 
 def _move(folder: str) -> None:

@@ -75,6 +75,7 @@ class Services:
             self.policy.gpu_slots,
             server=self.kernels.seats.server,
             sight=self.claims.sight,
+            is_spare=self.claims.reconciler.is_spare,
         )
 
     def watch_changes(self) -> None:
@@ -87,6 +88,8 @@ class Services:
         self.loads.on_state(lambda: note(Resource.GPUS))
         self.inventory.on_failure(lambda: note(Resource.GPUS))
         self.pool.on_change(lambda: note(Resource.STATUS))
+        if self.pool.rules.gpus:
+            self.pool.on_change(lambda: note(Resource.GPUS))
         self.inspection.before_removal = self.pool.leave_image
         self.changes.begin(self.backend)
 

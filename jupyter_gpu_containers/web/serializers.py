@@ -55,7 +55,11 @@ def status_model(status: Status, standing: Sequence[Standing] = ()) -> Json:
             "api_version": engine.api_version,
         },
         "problem": problem_model(status.problem),
-        "spares": {"count": len(standing), "memory": sum(memory) if memory else None},
+        "spares": {
+            "count": len(standing),
+            "memory": sum(memory) if memory else None,
+            "gpus": sum(len(one.spare.gpus) for one in standing),
+        },
     }
 
 
@@ -100,6 +104,7 @@ def spares_model(standing: Iterable[Standing], rules: SpareRules) -> Json:
                 "container_id": one.spare.container_id,
                 "ready": one.ready,
                 "memory": one.memory,
+                "gpus": [gpu.uuid for gpu in one.spare.gpus],
             }
             for one in standing
         ],

@@ -103,7 +103,10 @@ def pipes(room: Room) -> list[Path]:
 @pytest.mark.engine
 @pytest.mark.parametrize(
     "point",
-    ["spare.created", "spare.started", "spare.taken", "spare.handover", "spare.handed_over", ""],
+    [
+        *("spare.created", "spare.started", "spare.taken", "spare.handover", "spare.handed_over"),
+        *("spare.removed", ""),
+    ],
 )
 def test_with_a_container_that_waits(room: Room, servers: list[Server], point: str) -> None:
     """Nothing of it is left, and the kernel that runs already is taken over."""
@@ -115,7 +118,10 @@ def test_with_a_container_that_waits(room: Room, servers: list[Server], point: s
     first.reached(runs, "running")
     if point not in ("spare.created", "spare.started"):
         first.until(lambda: pipes(room))
-        if point:
+        if point == "spare.removed":
+            with contextlib.suppress(requests.ConnectionError):
+                first.ask("DELETE", "/gpu-containers/spares")
+        elif point:
             with contextlib.suppress(requests.ConnectionError, AssertionError):
                 second_id = first.session(name, "m.ipynb")["kernel"]["id"]
                 first.reached(second_id, "running")

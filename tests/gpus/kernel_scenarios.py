@@ -78,6 +78,29 @@ async def one_after_the_other(driver: FakeDriver, reference: str) -> tuple[dict[
     return refusal, sight
 
 
+async def taken(
+    driver: FakeDriver, reference: str, gpus: int
+) -> tuple[str, Sight, Sight, list[GpuState], list[GpuState]]:
+    """Have a container wait with GPUs, start a kernel in it, look, restart, look.
+
+    The container, what the kernel saw, and the GPUs' states while it waited and in the end.
+    """
+    services = shared_services()
+    name = await make_environment(reference, gpus=gpus)
+    environment = services.environments.get(name)
+    spare = await services.kernels.spares.make(environment, {})
+    assert spare is not None
+    waited = await states()
+    async with running(name, kernel_id=services.launches.new_id(name)) as kernel:
+        first = await Sight.of(kernel)
+        await kernel.manager.restart_kernel()
+        await kernel.answers_again()
+        second = await Sight.of(kernel)
+    freed = await states()
+    services.close()
+    return spare.container_id, first, second, waited, freed
+
+
 VARIABLE = "import os; print(os.environ.get('NVIDIA_DISABLE_REQUIRE'))"
 
 

@@ -58,6 +58,19 @@ def test_kernel_has_its_gpus_until_it_is_shut_down(
     assert len(freed) == len(held) == 6 + 7 + 4
 
 
+def test_a_kernel_takes_a_container_that_waits_with_gpus(
+    run_here: Callable[..., Any], images: SimpleNamespace
+) -> None:
+    """The devices in the container are those that were claimed when it was made."""
+    container, first, second, waited, freed = run_here(kernel_scenarios.taken, images.debian12, 2)
+    assert first.container == container
+    assert len(first.nodes) == 2
+    assert first.listing.count("GPU-") == 2
+    assert second == first
+    assert waited.count(CLAIMED) == 2
+    assert freed.count(CLAIMED) == 0
+
+
 def test_mig_instance(
     run_here: Callable[..., Any], hook_engine: HookEngine, images: SimpleNamespace
 ) -> None:

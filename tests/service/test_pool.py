@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from jupyter_gpu_containers.errors import EngineUnreachableError
+from jupyter_gpu_containers.errors import EngineUnreachableError, GpusBusyError
 from jupyter_gpu_containers.model.image.image import ImageKernel
 from jupyter_gpu_containers.model.kernel.container import ContainerExit
 from jupyter_gpu_containers.model.kernel.environment import Environment
@@ -19,14 +19,14 @@ from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
 from jupyter_gpu_containers.service.launch.book import LaunchBook
 from jupyter_gpu_containers.service.launch.launches import Launches
-from jupyter_gpu_containers.service.pool.pool import INTERVAL, Pool, SpareRules
+from jupyter_gpu_containers.service.pool.pool import DEMAND, INTERVAL, Pool, SpareRules
 from jupyter_gpu_containers.service.pool.pressure import is_short_of_memory
 
 KERNEL = ImageKernel("python3", "Python 3", "python", ("python3", "-m", "ipykernel_launcher"))
 
 
-def environment(name: str) -> Environment:
-    return Environment(name, name.upper(), "image", f"sha256:{'0' * 64}", KERNEL)
+def environment(name: str, gpus: int = 0) -> Environment:
+    return Environment(name, name.upper(), "image", f"sha256:{'0' * 64}", KERNEL, gpus=gpus)
 
 
 @dataclass
@@ -43,6 +43,10 @@ class Waiting:
     def waits(self) -> bool:
         return not self.ended.done()
 
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        return ("gpu",) * self.environment.gpus
+
 
 @dataclass
 class Shelf:
@@ -54,6 +58,7 @@ class Shelf:
     own: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     refusing: Exception | None = None
+    gpus: int = 8  # of the machine, free for what waits
     cannot_wait: bool = False
     made: int = 0
     told: asyncio.Event = field(default_factory=asyncio.Event)
@@ -64,6 +69,8 @@ class Shelf:
             raise self.refusing
         if self.cannot_wait:
             return None
+        if environment.gpus > self.gpus - sum(len(spare.gpus) for spare in self.free):
+            raise GpusBusyError("None is free.")
         self.own = own_env
         spare = Waiting(f"s{self.made}", environment)
         self.free.append(spare)
@@ -95,6 +102,7 @@ class House:
     book: LaunchBook = field(default_factory=LaunchBook)
     now: float = 1000.0
     short: bool = False
+    somebody_waits: bool = False  # for GPUs
     running: dict[str, Any] = field(default_factory=dict)
     kernels: Any = None
 
@@ -107,17 +115,21 @@ class House:
             cast(Kernels, self.kernels),
             self.book,
             short_of_memory=lambda: self.short,
+            demand=self._demand,
             quiet=1.0,
             clock=lambda: self.now,
         )
         self.book.on_change(self.pool._follow)
 
+    async def _demand(self) -> bool:
+        return self.somebody_waits
+
     def begin(self, kernel_id: str, name: str, *, gpus: int = 0) -> None:
         """Begin to start a kernel."""
-        Launches.begin(cast(Launches, self.book), kernel_id, environment(name), "")
+        Launches.begin(cast(Launches, self.book), kernel_id, environment(name, gpus), "")
         seat = SimpleNamespace(env={"JPY_SESSION_NAME": "n", "OWN": "1"})
         self.running[kernel_id] = SimpleNamespace(
-            environment=environment(name), seat=seat, gpus=("gpu",) * gpus
+            environment=environment(name, gpus), seat=seat, gpus=("gpu",) * gpus
         )
 
     def start(self, kernel_id: str, name: str, *, gpus: int = 0) -> None:
@@ -172,6 +184,42 @@ async def test_several_where_it_is_so_configured() -> None:
 async def test_none_for_what_has_gpus(house: House) -> None:
     house.start("k1", "a", gpus=1)
     assert await house.settle() == []
+
+
+async def test_so_many_gpus_are_held_as_may_be() -> None:
+    house = House(SpareRules(each=1, total=3, gpus=2))
+    house.start("k1", "a", gpus=1)
+    assert await house.settle() == ["a"]
+    assert await house.pool.look() == DEMAND  # who waits elsewhere shall not wait for long
+    house.start("k2", "b", gpus=2)
+    assert await house.settle() == ["b"]  # the one started last
+    house.start("k3", "c", gpus=3)
+    house.start("k4", "d")
+    assert await house.settle() == ["b", "d"]
+
+
+async def test_gpus_are_held_only_while_nobody_waits_for_any() -> None:
+    house = House(SpareRules(each=1, total=3, gpus=2))
+    house.start("k1", "a", gpus=1)
+    house.start("k2", "b")
+    assert sorted(await house.settle()) == ["a", "b"]
+    house.somebody_waits = True
+    assert await house.settle() == ["b"]
+    assert await house.pool.look() == INTERVAL
+    house.somebody_waits = False
+    assert sorted(await house.settle()) == ["a", "b"]
+
+
+async def test_gpus_that_are_not_free_are_held_later() -> None:
+    """The kernel that was started has the only one; others need none."""
+    house = House(SpareRules(each=1, total=3, gpus=1))
+    house.shelf.gpus = 0
+    house.start("k1", "b")
+    house.start("k2", "a", gpus=1)
+    assert await house.settle() == ["b"]
+    assert await house.pool.look() == INTERVAL
+    house.shelf.gpus = 1  # that kernel has ended
+    assert await house.settle() == ["b", "a"]
 
 
 async def test_it_waits_until_no_start_is_in_progress(house: House) -> None:

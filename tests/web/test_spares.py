@@ -44,16 +44,25 @@ async def test_what_waits_is_listed_and_given_up(api: Api, monkeypatch: pytest.M
         "container_id": spare.container_id,
         "ready": True,
         "memory": 40 << 20,
+        "gpus": [],
     }
 
-    assert (await api("GET", "/status")).json["spares"] == {"count": 1, "memory": 40 << 20}
+    assert (await api("GET", "/status")).json["spares"] == {
+        "count": 1,
+        "memory": 40 << 20,
+        "gpus": 0,
+    }
 
     async def away(self: MemoryBackend, container_id: str) -> ContainerUsage:
         raise EngineUnreachableError("The engine does not answer.")
 
     monkeypatch.setattr(MemoryBackend, "usage", away)
     assert (await api("GET", "/spares")).json["spares"] == [{**one, "memory": None}]
-    assert (await api("GET", "/status")).json["spares"] == {"count": 1, "memory": None}
+    assert (await api("GET", "/status")).json["spares"] == {
+        "count": 1,
+        "memory": None,
+        "gpus": 0,
+    }
     assert (await api("DELETE", "/spares")).status == 204
     assert spare.ended.done()
     assert (await api("GET", "/spares")).json["spares"] == []

@@ -7,17 +7,19 @@ the whole `ContainerSpec` is compared, but for what is named here.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from . import labels
 from .container import ContainerSpec
 
 SPARE = "spare"  # the purpose, in the labels, of one that waits, and of the kernel it becomes
-# In the run directory, both known to runtime/quick_start.py: a named pipe at which the interpreter
-# waits for a byte, and what it is told by then.
+# In the run directory, all known to runtime/quick_start.py: a named pipe at which the interpreter
+# waits for a byte, and what it is told by then. The third names the modules that it imports before.
 PIPE_FILE = "wait"
 HANDOVER_FILE = "handover.json"
+MODULES_FILE = "modules.json"
 
 # Fields of `ContainerSpec` that differ between the spare and the kernel that takes it. The name is
 # the engine's affair, the folder is changed into.
@@ -43,6 +45,19 @@ class Handover:
     def to_json(self) -> bytes:
         """Return the content of `HANDOVER_FILE`."""
         return json.dumps({"cwd": self.working_dir, "env": dict(self.env)}).encode()
+
+
+def modules_for(reference: str, modules: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return what the containers of an image import while they wait.
+
+    Parameters
+    ----------
+    reference : str
+    modules : mapping
+        Names of modules by pattern of references, as in `fnmatch`.
+    """
+    found = (names for pattern, names in modules.items() if fnmatchcase(reference, pattern))
+    return tuple(dict.fromkeys(name for names in found for name in names))
 
 
 def handed_over(names: Collection[str]) -> frozenset[str]:

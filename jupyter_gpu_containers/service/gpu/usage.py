@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from jupyter_gpu_containers.errors import UnavailableError
@@ -75,6 +75,7 @@ async def gpu_usage(
     *,
     server: str | None = None,
     sight: Sight | None = None,
+    is_spare: Callable[[Container], bool] = lambda container: False,
 ) -> GpuUsage:
     """Look at the GPUs and at all containers of ours.
 
@@ -93,6 +94,8 @@ async def gpu_usage(
         Name of this process's server, whose former life's kernels are its own, too.
     sight : Sight, optional
         What may be told of containers; by default everything.
+    is_spare : callable, optional
+        Tells of a container whether it only waits for a kernel to come.
     """
     slots = slots or GpuSlots()
     snapshot, containers = await asyncio.gather(inventory.snapshot(), _containers(backend))
@@ -101,7 +104,21 @@ async def gpu_usage(
     holders, me = holders_of(containers), {owner, server or owner}
     seen = sight or Sight()
     uses = (_use(gpu, holders.get(gpu.uuid, []), slots, me, seen) for gpu in snapshot.gpus)
-    return GpuUsage(snapshot, tuple(uses))
+    spares = {container.id for container in containers if is_spare(container)}
+    return GpuUsage(snapshot, tuple(_with_spares(use, spares) for use in uses))
+
+
+def _with_spares(use: GpuUse, spares: set[str]) -> GpuUse:
+    """Say of containers that wait for a kernel that they have none yet."""
+    if not spares.intersection(holder.container_id for holder in use.holders):
+        return use
+    holders = (
+        replace(holder, kernel_id="", display_name=f"{holder.display_name} (waits for a kernel)")
+        if holder.container_id in spares
+        else holder
+        for holder in use.holders
+    )
+    return replace(use, holders=tuple(holders))
 
 
 async def _containers(backend: ContainerBackend) -> list[Container] | Problem:

@@ -115,6 +115,11 @@ class Claims:
         )
         return Scene(holders, await self._inventory.snapshot(), counted)
 
+    async def are_sound(self, gpus: Collection[Gpu]) -> bool:
+        """Tell whether GPUs that are claimed are still there, and well."""
+        known = {gpu.uuid: gpu for gpu in (await self._inventory.snapshot()).gpus}
+        return all(gpu.uuid in known and known[gpu.uuid].problem is None for gpu in gpus)
+
     async def claim(
         self, request: GpuRequest, make_spec: MakeSpec, *, handover: str | None = None
     ) -> Claim:

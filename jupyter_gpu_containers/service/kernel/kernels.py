@@ -278,7 +278,7 @@ class Kernels:
             ended=concurrent.futures.Future(),
         )
         if (spare := self.spares.claim(seat)) is not None:
-            warm = replace(kernel, container_id=spare.container_id)
+            warm = replace(kernel, container_id=spare.container_id, gpus=spare.gpus)
 
             async def begin(hand_over: Begin) -> KernelContainer:
                 return await self._begin(warm, progress, admission, hand_over, SPARE_TIMEOUT)

@@ -231,6 +231,9 @@ class Launches(LaunchBook):
             request,
             replaced=self._container_of(replaces) if replaces else None,
         )
+        kept = self._kernels.spares.kept(kernel_id, request)
+        if kept:  # with a container that waits: there is none while anybody else waits for GPUs
+            return GpuRequest(uuids=kept)
         return await self._room.turn(
             kernel_id,
             request,
@@ -240,7 +243,7 @@ class Launches(LaunchBook):
 
     def overtaken(self, kernel_id: str) -> bool:
         """Note that somebody else claimed what was kept; tells whether to take another `turn`."""
-        return self._room.lost(kernel_id)
+        return self._room.lost(kernel_id) or self._kernels.spares.lost(kernel_id)
 
     def leave(self, kernel_id: str) -> bool:
         """End a kernel's `turn` with `LaunchCancelledError`; False where it is not in one."""

@@ -2,7 +2,8 @@
 
 A container is made ready for each of the environments that were started last, when no start is in
 progress; it is given up when its environment was not started for a while, and at once when memory
-is short. Environments with GPUs have none: a GPU that waits is a GPU that nobody can use.
+is short. A GPU that waits is a GPU that nobody can use: containers hold some only where the rules
+say so, and give them up as soon as anybody waits for GPUs.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from jupyter_gpu_containers.errors import GpuContainersError
+from jupyter_gpu_containers.errors import GpuContainersError, GpusBusyError, NotEnoughGpusError
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.service.futures import set_within
@@ -25,6 +26,7 @@ from .pressure import is_short_of_memory
 from .spares import Spare
 
 INTERVAL = 30.0  # seconds between two looks at the memory and at what is not used
+DEMAND = 2.0  # seconds between two looks at who waits for GPUs, while containers hold some
 QUIET = 1.0  # seconds without a start before a container is made ready: starts come together
 
 
@@ -35,6 +37,7 @@ class SpareRules:
     each: int = 0  # containers for an environment
     total: int = 2  # containers in all
     unused: float = 1800.0  # seconds after an environment's last start
+    gpus: int = 0  # GPUs that they hold in all
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class _Use:
     at: float  # seconds, monotonic
 
 
+async def _nobody() -> bool:
+    return False
+
+
 class Pool:
     """Keeps spares for the kernels of a server.
 
@@ -64,6 +71,8 @@ class Pool:
     kernels : Kernels
     launches : LaunchBook
     short_of_memory : callable, optional
+    demand : callable, optional
+        Tells whether anybody waits for GPUs.
     quiet : float
         Seconds.
     clock : callable
@@ -77,6 +86,7 @@ class Pool:
         launches: LaunchBook,
         *,
         short_of_memory: Callable[[], bool] = is_short_of_memory,
+        demand: Callable[[], Awaitable[bool]] = _nobody,
         quiet: float = QUIET,
         clock: Callable[[], float] = time.monotonic,
         log: logging.Logger | None = None,
@@ -86,6 +96,7 @@ class Pool:
         self._spares = kernels.spares
         self._launches = launches
         self._short_of_memory = short_of_memory
+        self._demand = demand
         self._quiet = quiet
         self._clock = clock
         self._log = log or logging.getLogger(__name__)
@@ -125,7 +136,8 @@ class Pool:
             launch = self._launches.find(kernel_id)
             if launch is None or launch.phase.final:
                 self._spares.give_up_promised(kernel_id)
-        wanted = {} if self._short_of_memory() else self._wanted()
+        gpus = 0 if self.rules.gpus < 1 or await self._demand() else self.rules.gpus
+        wanted = {} if self._short_of_memory() else self._wanted(gpus)
         kept: dict[str, int] = {}
         for spare in self._spares.free:
             name = spare.environment.name
@@ -137,14 +149,17 @@ class Pool:
             if not spare.waits or kept[name] > wanted.get(name, 0):
                 kept[name] -= 1
                 self._spares.give_up(spare)
+        rest = DEMAND if any(spare.gpus for spare in self._spares.free) else INTERVAL
         lacking = [name for name, number in wanted.items() if kept.get(name, 0) < number]
         if not lacking:
-            return INTERVAL
+            return rest
         calm = self._changed + self._quiet - self._clock()
         if self._kernels.starting or calm > 0:
             return max(calm, self._quiet)
-        await self._make(self._recent[lacking[0]])
-        return 0.0
+        for name in lacking:
+            if await self._make(self._recent[name]):
+                return 0.0
+        return rest
 
     async def standing(self) -> list[Standing]:
         """Return what waits, and what it costs; an engine that does not answer tells no memory."""
@@ -185,8 +200,11 @@ class Pool:
             for listener in self._listeners:
                 listener()
 
-    def _wanted(self) -> dict[str, int]:
-        """Return how many containers shall wait for each environment, the last one used first."""
+    def _wanted(self, gpus: int) -> dict[str, int]:
+        """Return how many containers shall wait for each environment, the last one used first.
+
+        They may hold that many GPUs.
+        """
         old = self._clock() - self.rules.unused
         self._recent = {name: use for name, use in self._recent.items() if use.at > old}
         wanted: dict[str, int] = {}
@@ -194,14 +212,22 @@ class Pool:
         for name in reversed(self._recent):
             if room < 1:
                 break
-            wanted[name] = min(self.rules.each, room)
-            room -= wanted[name]
+            number = min(self.rules.each, room)
+            if each := self._recent[name].environment.gpu_request.count:
+                number = min(number, gpus // each)
+                gpus -= number * each
+            wanted[name] = number
+            room -= number
         return wanted
 
-    async def _make(self, use: _Use) -> None:
+    async def _make(self, use: _Use) -> bool:
+        """Make one; False where there are no GPUs for it now."""
         environment = use.environment
         try:
             spare = await self._spares.make(environment, use.own_env)
+        except (GpusBusyError, NotEnoughGpusError) as exc:
+            self._log.debug("none can wait for %s: %s", environment.display_name, exc)
+            return False
         except GpuContainersError as exc:
             self._log.info("none can wait for %s: %s", environment.display_name, exc)
             spare = None
@@ -209,13 +235,14 @@ class Pool:
             self._recent.pop(environment.name, None)
         else:
             self._look_at_end(spare)
+        return True
 
     def _look_at_end(self, spare: Spare) -> None:
         loop = asyncio.get_running_loop()
 
         def ended(_: object) -> None:  # in whichever thread
             with contextlib.suppress(RuntimeError):  # the server has ended before
-                loop.call_soon_threadsafe(self._look_again)
+                loop.call_soon_threadsafe(self.look_again)
 
         spare.ended.add_done_callback(ended)
 
@@ -224,13 +251,15 @@ class Pool:
         if launch.phase is Phase.RUNNING or not launch.phase.final:
             self._changed = self._clock()
         kernel = self._kernels.get(launch.id)
-        if launch.phase is Phase.RUNNING and kernel is not None and not kernel.gpus:
+        has_room = kernel is not None and len(kernel.gpus) <= self.rules.gpus
+        if launch.phase is Phase.RUNNING and kernel is not None and has_room:
             environment = kernel.environment
             self._recent.pop(environment.name, None)
             own = {k: v for k, v in kernel.seat.env.items() if k not in self._spares.variables}
             self._recent[environment.name] = _Use(environment, own, self._clock())
-        self._look_again()
+        self.look_again()
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
+        """Look at what is wanted, since something has changed; on the event loop."""
         if self._wake is not None:
             self._wake.set()

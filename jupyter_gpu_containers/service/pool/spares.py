@@ -13,38 +13,29 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
-import errno
-import json
 import logging
 import os
-import secrets
-import stat
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from jupyter_client.connect import KernelConnectionInfo
 
-from jupyter_gpu_containers.errors import (
-    GpuContainersError,
-    KernelExitedError,
-    UnavailableError,
-)
+from jupyter_gpu_containers.errors import GpuContainersError, UnavailableError
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
 from jupyter_gpu_containers.model.kernel import spare as model
 from jupyter_gpu_containers.model.kernel.container import ContainerExit, ContainerSpec
 from jupyter_gpu_containers.model.kernel.environment import Environment
-from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE, Seat
+from jupyter_gpu_containers.model.kernel.launch import Seat
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.runtime.threads import in_thread
 from jupyter_gpu_containers.service.kernel.blueprints import Blueprints
 from jupyter_gpu_containers.service.kernel.claims import Claims
-from jupyter_gpu_containers.service.kernel.seats import SOCKET_NAME, Seats, write_anew
+from jupyter_gpu_containers.service.kernel.seats import Seats
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
 
-NO_GPUS: tuple[Gpu, ...] = ()
+from . import handover
 
 
 @dataclass(frozen=True)
@@ -58,6 +49,8 @@ class Spare:
     key: ContainerSpec  # see `model.kernel.spare.key`
     ended: concurrent.futures.Future[ContainerExit]
     connection: KernelConnectionInfo = field(repr=False)  # its own, then its kernel's; with the key
+    gpus: tuple[Gpu, ...] = ()  # claimed, by the container's being there
+    modules: tuple[str, ...] = ()  # what its interpreter imports before it waits
     since: float = field(default_factory=time.monotonic)  # seconds
 
     @property
@@ -95,8 +88,11 @@ class Spares:
         self._free: dict[str, Spare] = {}
         self._promised: dict[str, Spare] = {}  # to a launch that has its id
         self._taken: dict[str, Spare] = {}  # by a kernel whose start has not come so far yet
+        self._kept: set[str] = set()  # kernels that were told which GPUs are theirs
         self._going: set[asyncio.Task[None]] = set()
         self.handed_over = 0  # how many have become kernels
+        # what those of an environment import before they wait
+        self.modules_of: Callable[[Environment], tuple[str, ...]] = lambda environment: ()
 
     @property
     def free(self) -> list[Spare]:
@@ -105,18 +101,38 @@ class Spares:
 
     def is_ready(self, spare: Spare) -> bool:
         """Tell whether its interpreter has come to where it waits; it goes on waiting."""
-        try:
-            return spare.waits and self._ring(self._pipe(spare.seat), ring=False)
-        except OSError:
-            return False
+        return spare.waits and handover.is_waiting(spare.seat)
 
     def promise(self, environment_name: str) -> str | None:
         """Return the id for a new kernel of an environment, for which a container waits."""
         for spare in self._free.values():
-            if spare.environment.name == environment_name and spare.waits:
+            if spare.environment.name != environment_name or not spare.waits:
+                continue
+            # what is still importing a framework is no faster than a cold start
+            if not spare.modules or self.is_ready(spare):
                 self._promised[spare.kernel_id] = self._free.pop(spare.kernel_id)
                 return spare.kernel_id
         return None
+
+    def kept(self, kernel_id: str, request: GpuRequest) -> tuple[str, ...]:
+        """Return the UUIDs of the GPUs that wait for a kernel together with a container.
+
+        Empty where there are none. A container that was promised with others is given up.
+        """
+        spare = self._promised.get(kernel_id) or self._taken.get(kernel_id)
+        if spare is None or not spare.gpus:
+            return ()
+        if spare.environment.gpu_request != request:
+            self.give_up_promised(kernel_id)
+            return ()
+        self._kept.add(kernel_id)
+        return tuple(gpu.uuid for gpu in spare.gpus)
+
+    def lost(self, kernel_id: str) -> bool:
+        """Note that somebody else has what was kept for a kernel; False where nothing was."""
+        had = kernel_id in self._kept
+        self._kept.discard(kernel_id)
+        return had
 
     @property
     def promised(self) -> list[str]:
@@ -135,7 +151,7 @@ class Spares:
         Raises
         ------
         GpuContainersError
-            Nothing of it is left.
+            Nothing of it is left; `GpusBusyError`: there are no GPUs for it.
         """
         kernel_id = str(uuid.uuid4())
         seat = await in_thread(
@@ -150,10 +166,10 @@ class Spares:
             if not blueprint.can_wait:
                 await self._clear("", seat)
                 return None
-            self._make_pipe(seat)
-            connection = self._make_connection(seat)
+            modules = self.modules_of(environment)
+            connection = handover.prepare(seat, modules)
             claim = await self._claims.claim(
-                GpuRequest(0),
+                environment.gpu_request,
                 lambda gpus, name: model.waiting(
                     blueprint.make_spec(gpus, name), self.variables, seat.workspace.target
                 ),
@@ -166,8 +182,10 @@ class Spares:
         except BaseException:
             await asyncio.shield(self._clear(container_id, seat))
             raise
-        key = model.key(blueprint.make_spec(NO_GPUS, ""), self.variables)
-        spare = Spare(kernel_id, container_id, environment, seat, key, ended, connection)
+        key = model.key(blueprint.make_spec(claim.gpus, ""), self.variables)
+        spare = Spare(
+            kernel_id, container_id, environment, seat, key, ended, connection, claim.gpus, modules
+        )
         self._free[kernel_id] = spare
         return spare
 
@@ -194,8 +212,9 @@ class Spares:
                 spare.seat, working_dir=working_dir, env=env, own_env=own_env, notebook=notebook
             )
             blueprint = await self._blueprints.of(environment, seat)
-            fits = model.key(blueprint.make_spec(NO_GPUS, ""), self.variables) == spare.key
-            fits = fits and request.count == 0
+            fits = model.key(blueprint.make_spec(spare.gpus, ""), self.variables) == spare.key
+            fits = fits and request == spare.environment.gpu_request
+            fits = fits and (not spare.gpus or await self._claims.are_sound(spare.gpus))
         except GpuContainersError as exc:  # told by the start without it, if it is still so
             self._log.debug("%s: %s", spare.container_id, exc)
             fits = False
@@ -227,27 +246,13 @@ class Spares:
         KernelExitedError, WorkspaceError
             It does not wait.
         """
-        env = {name: value for name, value in seat.env.items() if name in self.variables}
-        content = model.Handover(seat.working_dir, env).to_json()
-        user = (seat.caller.uid, seat.caller.gid)
-        draft = f"{model.HANDOVER_FILE}.new"
-        write_anew(seat.run_dir, draft, content, user=user)
-        reached("spare.handover")
-        try:
-            os.rename(
-                os.path.join(seat.run_dir, draft), os.path.join(seat.run_dir, model.HANDOVER_FILE)
-            )
-            self._ring(self._pipe(seat))
-        except OSError as exc:
-            raise KernelExitedError(f"The container that waited cannot be used: {exc}.") from exc
+        handover.tell(seat, {k: v for k, v in seat.env.items() if k in self.variables})
         self.handed_over += 1
         reached("spare.handed_over")
 
     def undo(self, seat: Seat) -> None:
         """Have the next container of a seat start as others do."""
-        for name in (model.PIPE_FILE, model.HANDOVER_FILE):
-            with contextlib.suppress(OSError):  # the kernel may have put a folder in its place
-                os.unlink(os.path.join(seat.run_dir, name))
+        handover.undo(seat)
 
     def give_up(self, spare: Spare) -> None:
         """Remove a spare in the background; nobody can take it from now on."""
@@ -256,6 +261,18 @@ class Spares:
         task = asyncio.ensure_future(self._clear(spare.container_id, spare.seat))
         self._going.add(task)
         task.add_done_callback(self._going.discard)
+
+    async def give_up_gpus(self) -> bool:
+        """Remove those that hold GPUs, and wait for it; False where none does.
+
+        For those who would have to wait for GPUs.
+        """
+        holding = [spare for spare in self._free.values() if spare.gpus]
+        for spare in holding:
+            self.give_up(spare)
+        if holding:
+            await self.given_up()
+        return bool(holding)
 
     def give_up_promised(self, kernel_id: str) -> None:
         """Remove the spare of a launch that ended without taking it."""
@@ -266,6 +283,7 @@ class Spares:
     async def leave(self, seat: Seat) -> None:
         """Remove the place of a kernel that was not started, and what waited there for it."""
         spare = self._taken.pop(seat.kernel_id, None)
+        self._kept.discard(seat.kernel_id)
         await self._clear(spare.container_id if spare is not None else "", seat)
 
     async def given_up(self) -> None:
@@ -288,54 +306,3 @@ class Spares:
                 self._log.warning("container %s will be removed later: %s", container_id, exc)
         reached("spare.removed")
         await in_thread(None, lambda: self._seats.leave(seat))
-
-    @staticmethod
-    def _pipe(seat: Seat) -> str:
-        return os.path.join(seat.run_dir, model.PIPE_FILE)
-
-    @staticmethod
-    def _make_pipe(seat: Seat) -> None:
-        pipe = Spares._pipe(seat)
-        os.mkfifo(pipe, 0o600)
-        os.chown(pipe, seat.caller.uid, seat.caller.gid)
-
-    @staticmethod
-    def _make_connection(seat: Seat) -> KernelConnectionInfo:
-        """Write the connection file with which the interpreter makes its sockets."""
-        connection: KernelConnectionInfo = {
-            "transport": "ipc",
-            "ip": os.path.join(seat.run_dir, SOCKET_NAME),
-            "shell_port": 1,
-            "iopub_port": 2,
-            "stdin_port": 3,
-            "control_port": 4,
-            "hb_port": 5,
-            "key": secrets.token_hex(32),
-            "signature_scheme": "hmac-sha256",
-        }
-        content = json.dumps(connection).encode()
-        user = (seat.caller.uid, seat.caller.gid)
-        write_anew(seat.run_dir, CONNECTION_FILE, content, user=user)
-        return connection
-
-    @staticmethod
-    def _ring(pipe: str, *, ring: bool = True) -> bool:
-        """Wake who waits, if it is to be woken; one that has not come so far yet finds the file.
-
-        Returns whether somebody waits.
-        """
-        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            descriptor = os.open(pipe, flags)
-        except OSError as exc:
-            if exc.errno == errno.ENXIO:
-                return False
-            raise
-        try:
-            if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "not a pipe", pipe)
-            if ring:
-                os.write(descriptor, b"\n")
-            return True
-        finally:
-            os.close(descriptor)

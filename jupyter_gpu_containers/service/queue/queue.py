@@ -14,7 +14,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -75,6 +75,8 @@ class Queue:
         self._alarm: Future[None] = Future()
         self._look = Gathering(self._look_and_grant)
         self._listeners: list[Callable[[], None]] = []
+        # gives up what only might be used by somebody; tells whether there was anything
+        self.reclaim: Callable[[], Awaitable[bool]] | None = None
         claims.on_release(self.stir)
 
     # --- what others see ----------------------------------------------------------------------
@@ -87,6 +89,12 @@ class Queue:
     def full(self) -> bool:
         """Whether as many wait as may."""
         return len(self._told()) >= self._limit
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody waits, or was let in and has not claimed yet."""
+        with self._lock:
+            return bool(self._waiting or self._granted)
 
     def waiting(self) -> list[Ticket]:
         """Return those who wait, the next one first."""
@@ -274,6 +282,8 @@ class Queue:
         alarm = self._alarm  # what changes from now on is not missed
         try:
             await self._look()
+            if not waiter.turn.done() and self.reclaim is not None and await self.reclaim():
+                await self._look()
         except UnavailableError as exc:
             if waiter.joined or not waiter.told:
                 raise

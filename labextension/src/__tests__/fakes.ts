@@ -57,7 +57,7 @@ export class FakeServer {
           api_version: '1.41'
         },
         problem: null,
-        spares: { count: 0, memory: null }
+        spares: { count: 0, memory: null, gpus: 0 }
       }
     ],
     [

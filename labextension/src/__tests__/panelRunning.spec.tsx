@@ -81,19 +81,19 @@ describe('the Running section', () => {
   it('says what waits for kernels and what it takes, and lets it go', async () => {
     const server = new FakeServer();
     const status = server.answers.get('GET status') as object;
-    const spares = { count: 2, memory: 124 * 1024 ** 2 };
+    const spares = { count: 2, memory: 124 * 1024 ** 2, gpus: 1 };
     server.answers.set('GET status', { ...status, spares });
     const screen = await showPanel(server);
     const line = () =>
       screen.section('Running')!.querySelector('.jp-GpuContainers-spares');
     expect(line()!.textContent).toContain(
-      `2 containers wait for the next kernels · ${formatMemory(spares.memory)} of RAM`
+      `2 containers wait for the next kernels · ${formatMemory(spares.memory)} of RAM · 1 GPU`
     );
     line()!.querySelector('button')!.click();
     expect(screen.executed).toEqual([[CommandIDs.giveUpSpares, {}]]);
     server.answers.set('GET status', {
       ...status,
-      spares: { count: 0, memory: null }
+      spares: { count: 0, memory: null, gpus: 0 }
     });
     await screen.model.refresh();
     await rendered(screen.widget);

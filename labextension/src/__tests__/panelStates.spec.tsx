@@ -18,7 +18,7 @@ function withoutEngine(): FakeServer {
     demo: false,
     engine: null,
     problem: NO_ENGINE,
-    spares: { count: 0, memory: null }
+    spares: { count: 0, memory: null, gpus: 0 }
   });
   for (const what of ['images', 'environments']) {
     server.answers.set(`GET ${what}`, json(NO_ENGINE, 503));
@@ -100,7 +100,7 @@ it('says that it is a demonstration', async () => {
     demo: true,
     engine: null,
     problem: null,
-    spares: { count: 0, memory: null }
+    spares: { count: 0, memory: null, gpus: 0 }
   });
   const { node } = await showPanel(server);
   expect(node.querySelector('[role=note]')!.textContent).toMatch(/^Demo/);

@@ -12,7 +12,7 @@ async function withSpares(count: number) {
   const answer = (count: number) =>
     server.answers.set('GET status', {
       ...status,
-      spares: { count, memory: null }
+      spares: { count, memory: null, gpus: 0 }
     });
   answer(count);
   const { model } = await makeModel(server);

@@ -22,7 +22,7 @@ export interface IStatus {
   engine: { name: string; version: string; api_version: string } | null;
   problem: IProblem | null;
   /** Containers that wait for the next kernels; bytes of all, null where nobody can say. */
-  spares: { count: number; memory: number | null };
+  spares: { count: number; memory: number | null; gpus: number };
 }
 
 /** GPUs of the machine. No driver and no GPU are answers too. */
@@ -64,6 +64,8 @@ export interface ISpare {
   ready: boolean;
   /** In bytes; null where nobody can say. */
   memory: number | null;
+  /** UUIDs of those that it holds. */
+  gpus: string[];
 }
 
 /** A size's default and maximum. */

@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
-import { formatMemory } from '../model/format';
+import { formatMemory, gpuCount } from '../model/format';
 import { IStatus } from '../client/wire';
 
 /** A line below the kernels that run; nothing where nothing waits. */
@@ -28,7 +28,8 @@ export function Spares(props: {
             spares.count
           ),
           spares.memory !== null &&
-            trans.__('%1 of RAM', formatMemory(spares.memory))
+            trans.__('%1 of RAM', formatMemory(spares.memory)),
+          spares.gpus > 0 && gpuCount(trans, spares.gpus)
         ]
           .filter(Boolean)
           .join(' · ')}

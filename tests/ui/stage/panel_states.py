@@ -81,7 +81,7 @@ PULL = s.job(
 
 @state("panel", "The whole panel on a busy machine", "2 of 8 free", "train.ipynb", "nvcr.io")
 def panel(stage: Stage) -> Locator:
-    stage.give("GET status", {**s.STATUS, "spares": {"count": 1, "memory": 62 << 20}})
+    stage.give("GET status", {**s.STATUS, "spares": {"count": 1, "memory": 62 << 20, "gpus": 0}})
     stage.give("GET gpus", busy_machine())
     stage.give("GET images", {"images": images()})
     stage.give("GET registries", {"registries": [{"host": "nvcr.io", "username": "$oauthtoken"}]})
