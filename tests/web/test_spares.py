@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.errors import EngineUnreachableError
+from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
 
 from .conftest import Api
@@ -66,3 +68,57 @@ async def test_what_waits_is_listed_and_given_up(api: Api, monkeypatch: pytest.M
     assert (await api("DELETE", "/spares")).status == 204
     assert spare.ended.done()
     assert (await api("GET", "/spares")).json["spares"] == []
+
+
+@pytest.fixture
+def with_gpus(jp_server_config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    # processes can wait as well as containers; a demonstration only has no use for it
+    monkeypatch.setattr(MemoryBackend, "demo", False)
+    jp_server_config["GpuContainers"] |= {"spare_gpus": 1}
+
+
+async def ended(pool: asyncio.Future[None]) -> None:
+    """End what a server with names of its own does by itself; nothing waits then."""
+    pool.cancel()
+    await asyncio.wait({pool})
+
+
+async def test_gpus_wait_with_it_until_somebody_else_wants_them(with_gpus: None, api: Api) -> None:
+    """Of two: one is a kernel's, one waits; a launch of two gets it, and does not wait itself."""
+    image = await api.services.images.get(TORCH)
+    one = api.services.environments.add(image, reference=TORCH, gpus=1)
+    two = api.services.environments.add(image, reference=TORCH, gpus=2)
+    waits = asyncio.Event()
+    api.services.pool.on_change(waits.set)
+    pool = asyncio.ensure_future(api.services.pool.run())
+    first = (await api("POST", "/launches", {"environment": one.name})).json["id"]
+    await api.until(first, Phase.RUNNING)
+    await asyncio.wait_for(waits.wait(), 30)
+    (spare,) = (await api("GET", "/spares")).json["spares"]
+    assert len(spare["gpus"]) == 1
+    assert (await api("GET", "/status")).json["spares"]["gpus"] == 1
+    await api("DELETE", f"/launches/{first}")
+    second = (await api("POST", "/launches", {"environment": two.name})).json["id"]
+    launch = await api.until(second, Phase.RUNNING)
+    assert len(launch.gpus) == 2
+    assert (await api("GET", "/spares")).json["spares"] == []
+    await api("DELETE", f"/launches/{second}")
+    await ended(pool)
+
+
+async def test_the_next_kernel_has_the_gpus_that_wait(with_gpus: None, api: Api) -> None:
+    image = await api.services.images.get(TORCH)
+    one = api.services.environments.add(image, reference=TORCH, gpus=1)
+    waits = asyncio.Event()
+    api.services.pool.on_change(waits.set)
+    pool = asyncio.ensure_future(api.services.pool.run())
+    first = (await api("POST", "/launches", {"environment": one.name})).json["id"]
+    await api.until(first, Phase.RUNNING)
+    await asyncio.wait_for(waits.wait(), 30)
+    (spare,) = (await api("GET", "/spares")).json["spares"]
+    second = (await api("POST", "/launches", {"environment": one.name})).json["id"]
+    launch = await api.until(second, Phase.RUNNING)
+    assert (launch.container_id, list(launch.gpus)) == (spare["container_id"], spare["gpus"])
+    for each in (first, second):
+        await api("DELETE", f"/launches/{each}")
+    await ended(pool)
