@@ -24,10 +24,13 @@ install_package() {
 }
 
 need_venv() {
-  local python
+  local python PATH=$PATH
   if [ "$(cat "$VENV/.stamp-venv" 2>/dev/null)" = "$VENV" ] && "$VENV/bin/python" -c '' 2>/dev/null; then
     return
   fi
+  PATH=:$PATH:
+  PATH=${PATH//":$VENV/bin:"/:} # it may be activated, and is about to go
+  PATH=${PATH:1:-1}
   python=$(find_python) || {
     need_packages "a Python environment" python3 python3-venv
     python=$(find_python) || die "Python 3.10 or newer is needed; this machine has $(python3 -V 2>&1)"
