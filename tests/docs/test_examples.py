@@ -15,7 +15,9 @@ import nbformat
 import pip
 import pytest
 
+from jupyter_gpu_containers.cli.parser import parse
 from tests.conftest import ROOT
+from tests.docs.test_snippets import commands
 from tests.rooms import Room, run_program
 from tests.servers import Server
 from tests.wheels import make_wheel
@@ -50,6 +52,16 @@ def test_a_notebook_is_valid_has_no_outputs_and_is_named_in_the_guide(name: str)
     nbformat.validate(notebook)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
     assert f"(../examples/{name})" in (ROOT / "docs/guides/examples.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_commands_in_a_notebook_are_understood(name: str, tmp_path: Path) -> None:
+    cells = nbformat.read(EXAMPLES / name, as_version=4).cells
+    page = tmp_path / "cells.md"
+    page.write_text("\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown"))
+    for words in commands(page):
+        parse(words)
+    assert list(commands(page)) or name == "frameworks.ipynb"
 
 
 @pytest.mark.engine

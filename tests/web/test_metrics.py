@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model.kernel.launch import Phase
+from tests.conftest import ROOT
 
 from .conftest import Api
 
@@ -101,6 +103,18 @@ async def test_a_refusal_is_counted_by_its_code(api: Api, scrape: Scrape) -> Non
     now = await scrape()
     assert now["failures_total", "image_not_found", "start"] == 1
     assert now["launches_total", "failed"] == 1
+
+
+async def test_each_metric_has_a_row_in_the_administrators_documentation(
+    api: Api, scrape: Scrape
+) -> None:
+    """And nothing else has."""
+    page = (ROOT / "docs" / "administration.md").read_text("utf-8").split("## Metrics\n")[1]
+    rows = re.findall(r"^\| `(\w+)` \| \S.+ \|$", page.split("\n## ")[0], re.MULTILINE)
+    names = {name for name, *_ in await scrape() if not name.endswith("_created")}
+    shown = {re.sub("_(bucket|count|sum)$", "", name) for name in names}
+    # counters with labels are there from the first that is counted
+    assert sorted(rows) == sorted(shown | {"failures_total", "jobs_total"})
 
 
 async def test_metrics_go_with_the_extension(api: Api, scrape: Scrape, jp_serverapp: Any) -> None:
