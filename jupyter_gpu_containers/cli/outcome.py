@@ -18,6 +18,11 @@ from .tables import Style
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 FAILED, CELL_FAILED, GPUS_BUSY = 1, 3, 4  # 2 is a command line that cannot be understood
+_STATUS = {  # by code: what a server tells has no class
+    CellFailedError.code: CELL_FAILED,
+    GpusBusyError.code: GPUS_BUSY,
+    QueueFullError.code: GPUS_BUSY,
+}
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,7 @@ class Outcome:
 
 def status_of(error: GpuContainersError) -> int:
     """Return the exit status of a failure; scripts may want to repeat what found no free GPU."""
-    if isinstance(error, CellFailedError):
-        return CELL_FAILED
-    return GPUS_BUSY if isinstance(error, GpusBusyError | QueueFullError) else FAILED
+    return _STATUS.get(error.error_code, FAILED)
 
 
 def end_at_next_interrupt() -> None:

@@ -7,16 +7,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from jupyter_gpu_containers import __version__
-from jupyter_gpu_containers.model.kernel.container import Network
 from jupyter_gpu_containers.service.services import Services
 
-from . import commands
+from . import commands, machine
 from .commits import add_commit_arguments, commit
+from .environments import add_environment_words
 from .gpus import gpus
 from .image_parser import add_image_words
 from .notebooks import add_run_arguments, run
 from .outcome import Outcome
 from .runtime import add_runtime_words
+from .server_parser import add_server_words
 from .shells import add_exec_arguments, add_logs_arguments, execute, logs
 from .verdict import add_verdict_arguments, verdict
 
@@ -93,15 +94,19 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
+    word("status", machine.status, "Tell whether the engine answers, and which servers run.")
     word("gpus", gpus, "Show the GPUs of this machine and who holds them.")
+    word("limits", machine.limits, "Show what a kernel gets by default, and may have at most.")
     add_image_words(word)
+    word("registries", machine.registries, "Show the registries with a login.")
     text = "Tell whether an image runs on this machine, or on one that is planned."
     add_verdict_arguments(word("verdict", verdict, text))
-    _environments(words, common)
+    add_environment_words(words, common)
     add_runtime_words(words, common)
     ps = word("ps", commands.ps, "Show the containers of kernels, and who waits for GPUs.")
     ps.add_argument("--gpus", action="store_true", help="only those that hold GPUs")
     word("queue", commands.queue, "Show who waits for GPUs, in order.")
+    add_server_words(word)
     stop = word("stop", commands.stop, "End kernels and remove their containers.")
     which = stop.add_mutually_exclusive_group(required=True)
     which.add_argument(
@@ -126,47 +131,3 @@ def _parser() -> argparse.ArgumentParser:
     completion.set_defaults(print_completion=True)
     word("doctor", _doctor, "Check everything that kernels in containers need.")
     return parser
-
-
-def _environments(words: Any, common: argparse.ArgumentParser) -> None:
-    text = "Add, list and remove environments, which are kernelspecs."
-    parser = words.add_parser("environments", help=text, description=text)
-    verbs = parser.add_subparsers(metavar="ACTION", required=True)
-
-    add = verbs.add_parser(
-        "add", parents=[common], help="make an environment of an image on this machine"
-    )
-    add.set_defaults(command=commands.environments_add)
-    add.add_argument("image", metavar="REF", help="image reference or id")
-    add.add_argument("--name", help="of the kernelspec, for `jupyter console --kernel NAME`")
-    add.add_argument("--display-name", help="what menus show")
-    add.add_argument("--gpus", type=int, metavar="N", help="GPUs; default: none")
-    add.add_argument(
-        "--gpu-profile", metavar="PROFILE", help="MIG instances of this size, such as 1g.10gb"
-    )
-    add.add_argument(
-        "--gpu",
-        action="append",
-        default=[],
-        metavar="GPU",
-        help="this GPU and no other, by index or UUID; may be given several times",
-    )
-    add.add_argument("--kernel", metavar="NAME", help="kernel in the image; default: its first")
-    add.add_argument("--memory", metavar="SIZE", help="limit of memory, for example 8g")
-    add.add_argument("--shm-size", metavar="SIZE", help="size of /dev/shm, for example 1g")
-    add.add_argument(
-        "--network", choices=[network.value for network in Network], help="what kernels can reach"
-    )
-
-    add.add_argument(
-        "--idle-timeout",
-        metavar="TIME",
-        help="for how long kernels may be idle, for example 2h; 0: for ever",
-    )
-
-    shown = verbs.add_parser("list", parents=[common], help="show all environments")
-    shown.set_defaults(command=commands.environments_list)
-
-    remove = verbs.add_parser("remove", parents=[common], help="remove an environment")
-    remove.set_defaults(command=commands.environments_remove)
-    remove.add_argument("name", metavar="NAME")

@@ -1,0 +1,248 @@
+"""``launches``, ``start``, ``start-on-cpu`` and ``keep-alive``: kernels of running servers."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from typing import Any
+
+from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestError
+from jupyter_gpu_containers.model.size import format_bytes, parse_size
+from jupyter_gpu_containers.service.services import Services
+
+from .outcome import Outcome
+from .rest import Server, ask_all, one_of, servers_of
+from .tables import Style, table
+
+Json = dict[str, Any]
+TITLES = ("LAUNCH", "KERNEL", "ENVIRONMENT", "PHASE", "SINCE", "NOTEBOOK", "SERVER")
+FINAL = ("failed", "cancelled")
+LOOK = 0.3  # seconds between two looks at a launch
+NAMES = ("id", "kernel_id", "path")
+LAUNCH_HELP = "id of a launch or kernel, or the beginning of one; or the notebook's path"
+
+
+def add_launches_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``launches`` takes."""
+    parser.add_argument(
+        "launch", metavar="LAUNCH", nargs="?", help=f"only this one, in full; {LAUNCH_HELP}"
+    )
+
+
+def add_launch_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the launch that a command is about."""
+    parser.add_argument("launch", metavar="LAUNCH", help=LAUNCH_HELP)
+
+
+def add_start_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``start`` takes."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "environment", metavar="ENVIRONMENT", nargs="?", help="name of an environment"
+    )
+    what.add_argument("--image", metavar="REF", help="an image instead, of which one is made")
+    parser.add_argument("--pull", action="store_true", help="fetch the image where it is not here")
+    parser.add_argument("--kernel", metavar="NAME", help="kernel in the image; default: its first")
+    parser.add_argument("--gpus", type=int, metavar="N", help="GPUs; default: the environment's")
+    parser.add_argument("--gpu-profile", metavar="PROFILE", help="MIG instances of this size")
+    parser.add_argument(
+        "--gpu", action="append", metavar="UUID", help="this GPU; may be given several times"
+    )
+    parser.add_argument("--memory", metavar="SIZE", help="limit of memory, for example 8g")
+    parser.add_argument("--shm-size", metavar="SIZE", help="size of /dev/shm, for example 1g")
+    parser.add_argument(
+        "--mount", action="append", metavar="NAME", help="a data mount; may be given several times"
+    )
+    parser.add_argument(
+        "--path",
+        metavar="NOTEBOOK",
+        help="the notebook that it is for, as the server names it; ends unless a page opens that",
+    )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="fail with 4 where too few GPUs are free"
+    )
+    parser.add_argument(
+        "-d", "--detach", action="store_true", help="do not stay until it runs or fails"
+    )
+
+
+async def found_launches(servers: list[Server]) -> list[tuple[Server, Json]]:
+    """Return the launches of several servers, newest first."""
+    answers = await ask_all(servers, "launches")
+    found = [(server, launch) for server, answer in answers for launch in answer["launches"]]
+    return sorted(found, key=lambda one: _since(one[1]["phases"][:1]), reverse=True)
+
+
+def _since(phases: list[Json]) -> str:
+    return str(phases[-1]["at"]) if phases else ""
+
+
+async def launches(services: Services, arguments: Any) -> Outcome:
+    """``launches``: schema ``Launch`` of the contract, with the address of its server."""
+    found = await found_launches(await servers_of(arguments))
+    if arguments.launch:
+        server, launch = one_of(found, arguments.launch, keys=NAMES, what="launch")
+        return Outcome({**launch, "server": server.url}, lambda style: _whole(launch, style))
+
+    def text(style: Style) -> str:
+        if not found:
+            return "No server of yours has started a kernel in a container."
+        return table(TITLES, [_cells(server, launch) for server, launch in found], style)
+
+    return Outcome({"launches": [{**one, "server": server.url} for server, one in found]}, text)
+
+
+def _cells(server: Server, launch: Json) -> tuple[str, ...]:
+    return (
+        launch["id"][:8],
+        (launch["kernel_id"] or "")[:8],
+        called(launch),
+        _phase(launch),
+        _since(launch["phases"]),
+        launch["path"],
+        server.url,
+    )
+
+
+def called(launch: Json) -> str:
+    """Return a name of a launch for people."""
+    return str(launch["display_name"] or launch["environment"] or launch["image"])
+
+
+def _phase(launch: Json) -> str:
+    """Return its phase; of one that waits the place, of one that nobody uses that it will end."""
+    if queue := launch["queue"]:
+        return f"waiting, {queue['position']} of {queue['length']}"
+    if idle := launch["idle"]:
+        return f"running, idle until {idle['stop_at']}"
+    return str(launch["phase"])
+
+
+def _whole(launch: Json, style: Style) -> str:
+    facts = {
+        "launch": launch["id"],
+        "kernel": launch["kernel_id"],
+        "container": (launch["container_id"] or "")[:12],
+        "image": launch["image"],
+        "notebook": launch["path"],
+        "GPUs": ", ".join(launch["gpus"]),
+        "phase": _phase(launch),
+    }
+    width = max(map(len, facts)) + 2
+    lines = [style.paint(called(launch), "bold")]
+    lines += [f"{name:<{width}}{value}" for name, value in facts.items() if value]
+    lines += [f"{'':<{width}}{phase['at']}  {phase['phase']}" for phase in launch["phases"]]
+    problems = [*launch["warnings"], *([launch["error"]] if launch["error"] else [])]
+    lines += [f"{each['message']} {each['hint']}".strip() for each in problems]
+    if launch["error"] and launch["error"].get("log"):
+        lines += ["last lines of its log:", launch["error"]["log"].rstrip()]
+    return "\n".join(lines)
+
+
+async def start(services: Services, arguments: Any) -> Outcome:
+    """``start``: stays until the kernel runs; Ctrl-C before that cancels the launch."""
+    (server, *others) = await servers_of(arguments)
+    if others:
+        raise InvalidRequestError(
+            f"{len(others) + 1} servers of yours run here.",
+            f"Name one with --server {server.url}; see jupyter server list.",
+        )
+    posting = asyncio.ensure_future(server.ask("POST", "launches", _request(arguments)))
+    try:
+        launch = await asyncio.shield(posting)
+        if not arguments.detach:
+            launch = await _until_it_runs(server, launch, quiet=arguments.json)
+    except asyncio.CancelledError:
+        begun = await posting  # it may have been on its way
+        await server.ask("DELETE", f"launches/{begun['id']}")
+        raise
+    return Outcome({**launch, "server": server.url}, lambda style: _started(launch))
+
+
+def _request(arguments: Any) -> Json:
+    """Return schema ``NewLaunch``; the server checks it."""
+    wanted = {
+        "environment": arguments.environment,
+        "image": arguments.image,
+        "kernel": arguments.kernel,
+        "gpus": arguments.gpus,
+        "gpu_profile": arguments.gpu_profile,
+        "gpu_uuids": arguments.gpu,
+        "memory": parse_size(arguments.memory) if arguments.memory else None,
+        "shm_size": parse_size(arguments.shm_size) if arguments.shm_size else None,
+        "mounts": arguments.mount,
+        "path": arguments.path,
+        "pull": arguments.pull or None,
+        "wait": False if arguments.no_wait else None,
+    }
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+async def _until_it_runs(server: Server, launch: Json, *, quiet: bool) -> Json:
+    """Follow a launch; what is new in it is told on standard error.
+
+    Raises
+    ------
+    GpuContainersError
+        Why it has failed, or that somebody has cancelled it.
+    """
+    said = ""
+    while True:
+        text = progress_text(launch)
+        if text != said and not quiet:
+            print(text, file=sys.stderr, flush=True)
+            said = text
+        if launch["phase"] == "running":
+            return launch
+        if launch["phase"] in FINAL:
+            error = launch["error"] or {
+                "code": "launch_cancelled",
+                "message": f"{called(launch)} was cancelled.",
+                "hint": "",
+            }
+            raise GpuContainersError(
+                error["message"], error["hint"], code=error["code"], log=error.get("log", "")
+            )
+        await asyncio.sleep(LOOK)
+        launch = await server.ask("GET", f"launches/{launch['id']}")
+
+
+def progress_text(launch: Json) -> str:
+    """Return how far a launch is, in a line for people."""
+    if queue := launch["queue"]:
+        return f"Waiting for GPUs, number {queue['position']} in line."
+    if (pull := launch["pull"]) and pull["total"]:
+        share = min(pull["current"] / pull["total"], 1.0)
+        tenths = int(share * 10) * 10  # a line for each, not for each byte
+        return f"Fetching the image: {tenths} % of {format_bytes(pull['total'])}."
+    return f"{called(launch)}: {launch['phase']}."
+
+
+def _started(launch: Json) -> str:
+    lines = [f"launch  {launch['id']}"]
+    if launch["kernel_id"]:
+        lines.append(f"kernel  {launch['kernel_id']}")
+    end = "stop" if launch["phase"] == "running" else "cancel"
+    which = launch["kernel_id"] if end == "stop" else launch["id"]
+    return "\n".join([*lines, f"To end it: jupyter gpu-containers {end} {which}"])
+
+
+async def start_on_cpu(services: Services, arguments: Any) -> Outcome:
+    """``start-on-cpu``: a launch that waits for GPUs starts now, without any."""
+    server, launch = await _chosen(arguments)
+    after = await server.ask("PATCH", f"launches/{launch['id']}", {"gpus": 0})
+    return Outcome({**after, "server": server.url}, lambda style: f"{called(after)} starts now.")
+
+
+async def keep_alive(services: Services, arguments: Any) -> Outcome:
+    """``keep-alive``: the time that a kernel may be idle begins anew."""
+    server, launch = await _chosen(arguments)
+    after = await server.ask("POST", f"launches/{launch['id']}/keep-alive")
+    return Outcome({**after, "server": server.url}, lambda style: f"{called(after)} is kept.")
+
+
+async def _chosen(arguments: Any) -> tuple[Server, Json]:
+    found = await found_launches(await servers_of(arguments))
+    alive = [one for one in found if one[1]["phase"] not in FINAL]  # a path may have several
+    return one_of(alive or found, arguments.launch, keys=NAMES, what="launch")
