@@ -13,7 +13,7 @@ from jupyter_gpu_containers.service.services import Services
 
 from .outcome import Outcome
 from .rest import Server, ask_all, one_of, servers_of
-from .tables import Style, table
+from .tables import Style, plain, table
 
 Json = dict[str, Any]
 TITLES = ("LAUNCH", "KERNEL", "ENVIRONMENT", "PHASE", "SINCE", "NOTEBOOK", "SERVER")
@@ -131,7 +131,7 @@ def _whole(launch: Json, style: Style) -> str:
     }
     width = max(map(len, facts)) + 2
     lines = [style.paint(called(launch), "bold")]
-    lines += [f"{name:<{width}}{value}" for name, value in facts.items() if value]
+    lines += [f"{name:<{width}}{plain(value)}" for name, value in facts.items() if value]
     lines += [f"{'':<{width}}{phase['at']}  {phase['phase']}" for phase in launch["phases"]]
     problems = [*launch["warnings"], *([launch["error"]] if launch["error"] else [])]
     lines += [f"{each['message']} {each['hint']}".strip() for each in problems]

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from . import jobs, launches, spares
+from . import events, jobs, launches, spares
 
 Word = Callable[[str, Any, str], argparse.ArgumentParser]
 SERVER_HELP = (
@@ -37,3 +37,5 @@ def add_server_words(word: Word) -> None:
     jobs.add_cancel_arguments(asking("cancel", jobs.cancel, text))
     text = "Show the containers that wait for the next kernels, or give them up."
     spares.add_spares_arguments(asking("spares", spares.spares, text))
+    text = "Follow what happens in running servers, one line each, until Ctrl-C."
+    events.add_events_arguments(asking("events", events.events, text))

@@ -39,7 +39,7 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], style: Style) ->
 
     Cells are data from images, labels and files: what is not printable is left out.
     """
-    cells = [[_plain(cell) for cell in row] for row in rows]
+    cells = [[plain(cell) for cell in row] for row in rows]
     widths = [
         max(_columns(title), *(_columns(row[i]) for row in cells), 0)
         for i, title in enumerate(titles)
@@ -89,5 +89,6 @@ def _columns(text: str) -> int:
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return a text without what would move the cursor or change colours."""
     return "".join(filter(str.isprintable, text))
