@@ -7,12 +7,16 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jupyter_gpu_containers.errors import GpuContainersError
 
-from .outcome import INTERRUPTED, Outcome, end_at_next_interrupt, status_of
-from .parser import Arguments, parse
+from . import ending
+from .outcome import INTERRUPTED, Outcome, status_of
 from .tables import Style
+
+if TYPE_CHECKING:
+    from .parser import Arguments
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,16 +27,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Failures are two lines on standard error, ``error: …`` and ``hint: …``; with ``--json`` they are
     an object ``{code, message, hint}`` on standard output.
     """
-    arguments = parse(argv)
+    ending.forget()
     try:
+        from .parser import parse  # loads most of the package: here Ctrl-C is no traceback
+
+        arguments = parse(argv)
         outcome = asyncio.run(_run(arguments))
     except GpuContainersError as exc:
         _complain(exc, as_json=arguments.json)
         return status_of(exc)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return ending.status() or INTERRUPTED
     except BrokenPipeError:
         return _unread()
+    if outcome is None:
+        return ending.status() or INTERRUPTED
     try:
         if arguments.json:
             print(json.dumps(outcome.json, indent=2, ensure_ascii=False))
@@ -51,19 +60,25 @@ def _unread() -> int:
     return 0
 
 
-async def _run(arguments: Arguments) -> Outcome:
+async def _run(arguments: Arguments) -> Outcome | None:
+    """Run a command; None where a signal has ended it."""
     from jupyter_gpu_containers.config import (
         load_services,  # after the command line is known to be understood
     )
 
-    services = await asyncio.to_thread(load_services, arguments.config, arguments.engine)
-    try:
-        return await arguments.command(services, arguments)
-    except asyncio.CancelledError:
-        end_at_next_interrupt()
-        raise
-    finally:
-        services.close()
+    task = asyncio.current_task()
+    assert task is not None
+    with ending.on_signal(task.cancel):
+        try:
+            services = await asyncio.to_thread(load_services, arguments.config, arguments.engine)
+            try:
+                return await arguments.command(services, arguments)
+            finally:
+                services.close()
+        except asyncio.CancelledError:
+            if ending.status() is None:
+                raise
+            return None
 
 
 def _complain(error: GpuContainersError, *, as_json: bool) -> None:

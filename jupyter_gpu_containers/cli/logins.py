@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import sys
 import warnings
@@ -12,6 +11,7 @@ from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model.image.registry_host import default_username, parse_registry_host
 from jupyter_gpu_containers.service.services import Services
 
+from .ending import asking
 from .outcome import Outcome
 
 LONGEST = 16384  # characters of a secret, as in the contract
@@ -23,12 +23,13 @@ async def login(services: Services, arguments: Any) -> Outcome:
     username = arguments.username or default_username(host)
     asks_key = username is not None and not arguments.username
     if username is None:
-        username = await asyncio.to_thread(_ask, f"User name for {host}: ", hidden=False)
+        username = _ask(f"User name for {host}: ", hidden=False)
     if arguments.password_stdin:
-        secret = (await asyncio.to_thread(sys.stdin.readline, LONGEST + 2)).rstrip("\r\n")
+        with asking():
+            secret = sys.stdin.readline(LONGEST + 2).rstrip("\r\n")
     else:
         what = "API key" if asks_key else "Password or token"
-        secret = await asyncio.to_thread(_ask, f"{what} for {host}: ", hidden=True)
+        secret = _ask(f"{what} for {host}: ", hidden=True)
     if not secret or len(secret) > LONGEST:
         raise InvalidRequestError(
             "No secret was given." if not secret else f"It is longer than {LONGEST} characters.",
@@ -54,8 +55,9 @@ def _ask(prompt: str, *, hidden: bool) -> str:
             if not sys.stdin.isatty():
                 raise EOFError
             print(prompt, end="", file=sys.stderr, flush=True)
-            return sys.stdin.readline().strip()
-        with warnings.catch_warnings():
+            with asking():
+                return sys.stdin.readline().strip()
+        with asking(), warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)
             return getpass.getpass(prompt)
     except (EOFError, getpass.GetPassWarning) as exc:

@@ -6,10 +6,9 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ from jupyter_gpu_containers.model.kernel.per_run import PerRun
 from jupyter_gpu_containers.model.size import parse_size
 from jupyter_gpu_containers.service.services import Services
 
-from .outcome import Outcome, end_at_next_interrupt
+from . import ending
+from .outcome import Outcome
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,17 +61,18 @@ async def run(services: Services, arguments: Any) -> Outcome:
     )
     variables = {**os.environ, **per_run.variables(), "JPY_SESSION_NAME": str(source)}
     share_services(services)  # the provisioner's, in this process
+    task = asyncio.current_task()
+    assert task is not None
     try:
-        with _ending() as ended:
+        with ending.on_signal(task.cancel):
             await _execute(services, notebook, environment, source, target, variables, arguments)
     except (asyncio.CancelledError, KernelNotRunningError):  # nbclient takes one for the other
-        if not ended:
+        if ending.status() is None:
             raise
     finally:
         await asyncio.shield(services.kernels.remove_all())
         share_services(None)
-    if ended:
-        status = 128 + ended[0]
+    if status := ending.status():
         return Outcome({"status": status}, lambda style: "", status)
     model = {"notebook": str(source), "output": str(target), "environment": environment}
     return Outcome(model, lambda style: f"Ran {arguments.notebook}: {target}")
@@ -91,28 +92,6 @@ def _read(arguments: Any) -> tuple[Path, Path, Any]:
         why = exc.strerror if isinstance(exc, OSError) else "it is no notebook"
         raise InvalidRequestError(f"{arguments.notebook} cannot be read: {why}.") from exc
     return source, target, notebook
-
-
-@contextmanager
-def _ending() -> Iterator[list[int]]:
-    """Let SIGINT and SIGTERM cancel this task; gives the signals that came."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    came: list[int] = []
-
-    def end(signum: int) -> None:
-        came.append(signum)
-        end_at_next_interrupt()
-        task.cancel()
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for signum in signals:
-        loop.add_signal_handler(signum, end, signum)
-    try:
-        yield came
-    finally:
-        for signum in signals:
-            loop.remove_signal_handler(signum)
 
 
 def _environment(services: Services, notebook: Any, arguments: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +36,3 @@ class Outcome:
 def status_of(error: GpuContainersError) -> int:
     """Return the exit status of a failure; scripts may want to repeat what found no free GPU."""
     return _STATUS.get(error.error_code, FAILED)
-
-
-def end_at_next_interrupt() -> None:
-    """Let the next Ctrl-C end the program at once: an engine that is silent keeps threads busy.
-
-    Python would wait for them, and print tracebacks for those who do not. What is left of a
-    container then, the next reconciliation of anybody removes.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)

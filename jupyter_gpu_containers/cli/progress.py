@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TextIO
 
 from jupyter_gpu_containers.model.job import Job, JobKind, JobState
 from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.service.image.jobs import Jobs
 
-from .outcome import end_at_next_interrupt
+from .ending import on_signal
 from .tables import Style
 
 BAR = 24  # columns of the bar itself
@@ -138,32 +136,13 @@ async def follow(jobs: Jobs, job: Job, progress: Progress) -> Job:
 
     jobs.on_change(look)
     progress.show(job)
+    cancelling: list[asyncio.Task[Job]] = []  # which nothing else would keep
+
+    def cancel() -> None:
+        cancelling.append(asyncio.ensure_future(jobs.cancel(job.id)))
+
     try:
-        with _cancelling(jobs, job.id):
+        with on_signal(cancel):
             return await jobs.finished(job.id)
     finally:
         progress.close()
-
-
-@contextmanager
-def _cancelling(jobs: Jobs, job_id: str) -> Iterator[None]:
-    """Let SIGINT and SIGTERM cancel the job once; the next one ends the program as ever."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    cancelling: list[asyncio.Task[Job]] = []
-
-    def restore() -> None:
-        for signum in signals:
-            loop.remove_signal_handler(signum)
-
-    def cancel() -> None:
-        restore()
-        end_at_next_interrupt()
-        cancelling.append(asyncio.ensure_future(jobs.cancel(job_id)))
-
-    for signum in signals:
-        loop.add_signal_handler(signum, cancel)
-    try:
-        yield
-    finally:
-        restore()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import job_model
 
+from . import ending
 from .outcome import INTERRUPTED, Outcome
 from .progress import Progress, follow
 
@@ -37,7 +37,8 @@ async def push(services: Services, arguments: Any) -> Outcome:
 
 async def build(services: Services, arguments: Any) -> Outcome:
     """``build``: schema ``Job`` of the contract."""
-    request = await asyncio.to_thread(_request, arguments)
+    with ending.asking():  # it may come from a pipe
+        request = _request(arguments)
     return await to_the_end(services, services.builds.submit(request), arguments)
 
 
@@ -93,7 +94,7 @@ async def to_the_end(services: Services, begun: Job, arguments: Any) -> Outcome:
     finally:
         await services.jobs.close()
     if job.state is JobState.CANCELLED:
-        return Outcome(job_model(job), lambda style: "Cancelled.", INTERRUPTED)
+        return Outcome(job_model(job), lambda style: "Cancelled.", ending.status() or INTERRUPTED)
     if job.error is not None:
         error = job.error
         raise GpuContainersError(error.message, error.hint, code=error.code)

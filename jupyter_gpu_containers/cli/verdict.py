@@ -23,6 +23,7 @@ from jupyter_gpu_containers.model.fitness.verdict import (
 from jupyter_gpu_containers.model.image.document import parse_image_config
 from jupyter_gpu_containers.service.services import Services
 
+from .ending import asking
 from .outcome import Outcome
 from .tables import Style
 
@@ -91,17 +92,16 @@ async def _read_json(file: str) -> Any:
     """Read a JSON file, or standard input for ``-``. Raises `InvalidRequestError`."""
     name = "Standard input" if file == _STDIN else f"“{file}”"
     try:
-        text = await asyncio.to_thread(_read, file)
+        if file == _STDIN:
+            with asking():
+                text = sys.stdin.buffer.read().decode()
+        else:
+            text = await asyncio.to_thread(Path(file).read_text, "utf-8")
         return json.loads(text)
     except OSError as exc:
         raise InvalidRequestError(f"{name} cannot be read: {exc.strerror}.") from exc
     except (ValueError, RecursionError) as exc:
         raise InvalidRequestError(f"{name} is not JSON: {exc}.") from exc
-
-
-def _read(file: str) -> str:
-    data = sys.stdin.buffer.read() if file == _STDIN else Path(file).read_bytes()
-    return data.decode()
 
 
 def _outcome(found: Verdict, name: str) -> Outcome:

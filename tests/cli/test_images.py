@@ -238,7 +238,7 @@ def test_a_program_that_is_told_to_end_cancels_its_pull(room: dict[str, str]) ->
             assert child.poll() is None
         child.send_signal(signal.SIGTERM)
         out, err = child.communicate(timeout=PATIENCE)
-    assert (child.returncode, out) == (130, b"Cancelled.\n")
+    assert (child.returncode, out) == (143, b"Cancelled.\n")
     assert err.endswith(b": pull cancelled\n")
 
 
