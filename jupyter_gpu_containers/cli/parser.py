@@ -12,6 +12,7 @@ from jupyter_gpu_containers.service.services import Services
 from . import commands, machine
 from .commits import add_commit_arguments, commit
 from .environments import add_environment_words
+from .examples import add_examples
 from .gpus import gpus
 from .image_parser import add_image_words
 from .notebooks import add_run_arguments, run
@@ -36,10 +37,14 @@ exit codes:
        {code, message, hint} on standard output
   2    the command line cannot be understood
   3    run: a cell failed
-  4    run: as many GPUs are not free, within the time of the setting wait_for_gpus
-  130  interrupted by Ctrl-C
-  143  run: ended by SIGTERM
+  4    run, start: as many GPUs are not free
+  130  ended by Ctrl-C
+  143  ended by SIGTERM
   exec ends with the code of its program.
+
+environment:
+  NO_COLOR       no colours, where it is not empty (https://no-color.org)
+  JUPYTER_TOKEN  of the server that --server names
 """
 Command = Callable[[Services, Any], Awaitable[Outcome]]
 
@@ -130,4 +135,5 @@ def _parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=["bash", "zsh"])
     completion.set_defaults(print_completion=True)
     word("doctor", _doctor, "Check everything that kernels in containers need.")
+    add_examples(parser)
     return parser
