@@ -1,20 +1,30 @@
 """Each check of `doctor`: fine, and with the problem that it is there for; then the whole."""
 
+import re
+import subprocess
 from dataclasses import replace
 
 import pytest
 
+from jupyter_gpu_containers.backends.docker.errors import bad_address, not_permitted, unreachable
 from jupyter_gpu_containers.backends.docker.podman import PODMAN, degradations
-from jupyter_gpu_containers.cli import checks, engine_checks, gpu_checks
-from jupyter_gpu_containers.cli.checks import CHECKS, check_all
-from jupyter_gpu_containers.cli.findings import Facts, Finding, Level
 from jupyter_gpu_containers.errors import (
     EngineError,
     EnginePermissionError,
     EngineUnreachableError,
+    GpuContainersError,
 )
 from jupyter_gpu_containers.model.gpu.device import Driver, Gpu, GpuSnapshot, Problem
 from jupyter_gpu_containers.model.kernel.container import EngineInfo
+from jupyter_gpu_containers.service.doctor import checks, engine_checks, gpu_checks
+from jupyter_gpu_containers.service.doctor.checks import CHECKS, check_all
+from jupyter_gpu_containers.service.doctor.findings import (
+    REPORT,
+    Facts,
+    Finding,
+    Level,
+    trouble,
+)
 
 UUIDS = ("GPU-0001", "GPU-0002")
 GPUS = GpuSnapshot(
@@ -187,7 +197,43 @@ def test_one_problem_is_found_by_its_check_and_comes_with_a_fix(
     (finding,) = [finding for finding in check_all(facts) if finding.level is Level.PROBLEM]
     assert finding.name == check
     assert message in finding.message
-    assert fix in finding.fix
+    assert fix in f"{finding.fix} {finding.advice}"
+    assert_pastable(finding)
+
+
+def assert_pastable(finding: Finding) -> None:
+    """A shell takes the fix, and its first word is a program or one of the shell's own."""
+    assert finding.fix
+    assert "\n" not in finding.fix
+    subprocess.run(["bash", "-nc", finding.fix], check=True, timeout=60)
+    assert re.match(r"(sudo|docker|pip|jupyter|mkdir|chmod|echo|unset|lspci|reboot) ?", finding.fix)
+
+
+@pytest.mark.parametrize(
+    ("hint", "fix", "advice"),
+    [
+        ("sudo reboot", "sudo reboot", ""),
+        ("Run `sudo a`, then log out.", "sudo a", "Run `sudo a`, then log out."),
+        ("See whether `nvidia-smi` answers.", REPORT, "See whether `nvidia-smi` answers."),
+        ("Make some with `sudo x -c PROFILE`.", REPORT, "Make some with `sudo x -c PROFILE`."),
+        ('Run `sudo x "$USER"`.', 'sudo x "$USER"', 'Run `sudo x "$USER"`.'),
+        ("Think.", REPORT, "Think."),
+        ("", REPORT, ""),
+    ],
+)
+def test_the_command_of_a_hint(hint: str, fix: str, advice: str) -> None:
+    finding = trouble("x", "It is broken.", hint)
+    assert (finding.fix, finding.advice) == (fix, advice)
+    assert_pastable(finding)
+
+
+@pytest.mark.parametrize("error", [unreachable(), not_permitted(), bad_address(ValueError("x"))])
+def test_what_the_engine_says_comes_with_a_fix(error: GpuContainersError) -> None:
+    (finding,) = [
+        each for each in check_all(replace(FINE, engine=error)) if each.level is Level.PROBLEM
+    ]
+    assert_pastable(finding)
+    assert finding.fix != REPORT
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.cli import doctor as module
-from jupyter_gpu_containers.cli.checks import CHECKS
-from jupyter_gpu_containers.cli.findings import Finding, Level
 from jupyter_gpu_containers.errors import EnginePermissionError
 from jupyter_gpu_containers.model.kernel.container import EngineInfo
+from jupyter_gpu_containers.service.doctor import facts
+from jupyter_gpu_containers.service.doctor.checks import CHECKS
+from jupyter_gpu_containers.service.doctor.findings import Finding, Level
 
 from .conftest import TORCH, Terminal
 
@@ -117,8 +118,8 @@ def test_nvidia_devices_are_counted_on_the_pci_bus(tmp_path: Path) -> None:
         (tmp_path / address / "vendor").write_text(f"{vendor}\n")
         (tmp_path / address / "class").write_text(f"{kind}\n")
     (tmp_path / "0000:04:00.0").mkdir()  # it vanished while it was read
-    assert module.count_nvidia_devices(tmp_path) == 2
-    assert module.count_nvidia_devices(tmp_path / "none") == 0
+    assert facts.count_nvidia_devices(tmp_path) == 2
+    assert facts.count_nvidia_devices(tmp_path / "none") == 0
 
 
 def test_device_nodes_without_links(tmp_path: Path) -> None:
@@ -129,8 +130,8 @@ def test_device_nodes_without_links(tmp_path: Path) -> None:
     (tmp_path / "nvidia-caps").mkdir()
     (tmp_path / "nvidia9").symlink_to("/dev/no-such-device")
     (tmp_path / "char" / "1:5").symlink_to("/dev/zero")
-    assert module.unlinked_devices(tmp_path) == (str(tmp_path / "nvidia0"),)
-    assert module.unlinked_devices(tmp_path / "none") == ()
+    assert facts.unlinked_devices(tmp_path) == (str(tmp_path / "nvidia0"),)
+    assert facts.unlinked_devices(tmp_path / "none") == ()
 
 
 @pytest.mark.parametrize(
@@ -147,37 +148,37 @@ def test_the_toolkits_version_is_what_its_program_prints(
     program.write_text(f"#!/bin/sh\nprintf '%s' '{printed}'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert module.toolkit_version() == version
+    assert facts.toolkit_version() == version
 
 
 def test_no_toolkit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert module.toolkit_version() is None
+    assert facts.toolkit_version() is None
 
 
 def test_free_space(tmp_path: Path) -> None:
-    free = module.free_space(str(tmp_path))
+    free = facts.free_space(str(tmp_path))
     assert free is not None
     assert free > 0
-    assert module.free_space(str(tmp_path / "none")) is None
-    assert module.free_space("") is None
+    assert facts.free_space(str(tmp_path / "none")) is None
+    assert facts.free_space("") is None
 
 
 def test_run_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
-    assert module.run_root_problem(private) is None
-    assert module.run_root_problem(private / "to" / "be" / "made") is None
+    assert facts.run_root_problem(private) is None
+    assert facts.run_root_problem(private / "to" / "be" / "made") is None
     private.chmod(0o755)
-    problem = module.run_root_problem(private)
+    problem = facts.run_root_problem(private)
     assert problem is not None
     assert (problem.code, problem.hint) == ("run_dir_not_private", f"chmod 700 {private}")
     (tmp_path / "file").write_text("")
-    problem = module.run_root_problem(tmp_path / "file" / "x")
+    problem = facts.run_root_problem(tmp_path / "file" / "x")
     assert problem is not None
     assert problem.code == "run_dir_not_writable"
     monkeypatch.setattr(os, "access", lambda *_: False)
-    problem = module.run_root_problem(tmp_path / "other")
+    problem = facts.run_root_problem(tmp_path / "other")
     assert problem is not None
     assert problem.code == "run_dir_not_writable"
 
@@ -185,7 +186,7 @@ def test_run_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_somebody_elses_run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o700)
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
-    problem = module.run_root_problem(tmp_path)
+    problem = facts.run_root_problem(tmp_path)
     assert problem is not None
     assert problem.hint == f"sudo rm -r {tmp_path}"
 

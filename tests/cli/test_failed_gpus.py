@@ -47,4 +47,5 @@ def test_doctor(terminal: Terminal) -> None:
     fail(second)
     checks = {check["name"]: check for check in terminal("doctor", "--json").json["checks"]}
     assert checks["nvml"]["level"] == "problem"
-    assert (checks["nvml"]["message"], checks["nvml"]["fix"]) == (FAILED, FIX)
+    assert (checks["nvml"]["message"], checks["nvml"]["advice"]) == (FAILED, FIX)
+    assert checks["nvml"]["fix"] == "sudo nvidia-smi --gpu-reset -i 1"

@@ -24,7 +24,7 @@ def is_podman(client: EngineClient) -> bool:
 
 
 def degradations(info: EngineInfo) -> tuple[str, ...]:
-    """Return what kernels have to do without on an engine, as `cli.checks` puts into words.
+    """Return what kernels have to do without on an engine, as `service.doctor` puts into words.
 
     ``group_signals``: its init, catatonit, hands a signal to the kernel alone. ``log_size``: there
     is no log driver "local", which is the one that rotates. ``device_requests``: they are ignored.

@@ -9,7 +9,7 @@ from jupyter_gpu_containers.errors import EnginePermissionError, GpuContainersEr
 from jupyter_gpu_containers.model.kernel.container import EngineInfo
 from jupyter_gpu_containers.model.size import format_bytes
 
-from .findings import Facts, Finding, Level, version_of
+from .findings import REPORT, Facts, Finding, Level, trouble, version_of
 
 OLDEST_API = (1, 41)  # Docker 20.10; Podman 4 speaks it too
 # runc below these lets an image take over the host (CVE-2025-31133, -52565, -52881)
@@ -23,7 +23,7 @@ def check_engine(facts: Facts) -> Finding:
     if isinstance(engine, EnginePermissionError):
         return Finding("engine", Level.NOTE, "There is one, but it cannot be asked.")
     if isinstance(engine, GpuContainersError):
-        return Finding("engine", Level.PROBLEM, engine.message, engine.hint)
+        return trouble("engine", engine.message, engine.hint, _other_fix(engine))
     if facts.demo:
         return Finding(
             "engine", Level.NOTE, "Demonstration: kernels are local processes, not containers."
@@ -39,10 +39,15 @@ def check_engine(facts: Facts) -> Finding:
     return Finding("engine", Level.OK, f"{name}.")
 
 
+def _other_fix(error: GpuContainersError) -> str:
+    """Return what helps where the error's hint has no command."""
+    return "unset DOCKER_HOST" if "DOCKER_HOST" in error.hint else REPORT
+
+
 def check_permission(facts: Facts) -> Finding:
     """This user may speak to the engine."""
     if isinstance(facts.engine, EnginePermissionError):
-        return Finding("permission", Level.PROBLEM, facts.engine.message, facts.engine.hint)
+        return trouble("permission", facts.engine.message, facts.engine.hint)
     if isinstance(facts.engine, GpuContainersError):
         return Finding("permission", Level.NOTE, "Not known: the engine does not answer.")
     return Finding("permission", Level.OK, "You may use the engine.")

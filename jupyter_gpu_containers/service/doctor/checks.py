@@ -14,11 +14,17 @@ from .engine_checks import (
     check_permission,
     check_runc,
 )
-from .findings import Facts, Finding, Level
+from .findings import Facts, Finding, Level, trouble
 from .gpu_checks import check_cdi, check_device_links, check_driver, check_nvml, check_toolkit
 
 LONGEST_SOCKET = 107  # bytes of a Unix socket's path (unix(7))
 SOCKET_IN_RUN_DIR = "/tmpXXXXXXXX/k-5"  # how kernel.seats names the longest one
+
+SHORT_RUN_DIR = (
+    """echo 'c.GpuContainers.run_dir = "/tmp/jupyter-gpu"' """
+    '>> "$(jupyter --config-dir)/jupyter_gpu_containers_config.py"'
+)
+NEW_WORKSPACE = 'mkdir -p "$HOME/notebooks" && cd "$HOME/notebooks" && jupyter lab'
 
 
 def check_all(facts: Facts) -> list[Finding]:
@@ -35,11 +41,11 @@ def check_run_dir(facts: Facts) -> Finding:
             Level.PROBLEM,
             f"{facts.run_root} is too long a path: a socket in it would have {longest} bytes, and "
             f"{LONGEST_SOCKET} are allowed.",
-            'Set c.GpuContainers.run_dir = "/tmp/jupyter-gpu" in jupyter_gpu_containers_config.py.',
+            SHORT_RUN_DIR,
         )
     if facts.run_root_problem is not None:
         problem = facts.run_root_problem
-        return Finding("run directory", Level.PROBLEM, problem.message, problem.hint)
+        return trouble("run directory", problem.message, problem.hint, SHORT_RUN_DIR)
     return Finding("run directory", Level.OK, f"{facts.run_root}.")
 
 
@@ -47,7 +53,7 @@ def check_workspace(facts: Facts) -> Finding:
     """The workspace can be mounted."""
     if facts.workspace_problem is not None:
         problem = facts.workspace_problem
-        return Finding("workspace", Level.PROBLEM, problem.message, problem.hint)
+        return trouble("workspace", problem.message, problem.hint, NEW_WORKSPACE)
     return Finding("workspace", Level.OK, f"{facts.workspace}, for kernels started from here.")
 
 
@@ -72,9 +78,8 @@ def check_environments(facts: Facts) -> Finding:
         name, problem = facts.broken_environments[0]
         others = len(facts.broken_environments) - 1
         more = f" And {others} more cannot be started." * bool(others)
-        return Finding(
-            "environments", Level.PROBLEM, f"{name}: {problem.message}{more}", problem.hint
-        )
+        otherwise = f"jupyter gpu-containers environments remove {name}"
+        return trouble("environments", f"{name}: {problem.message}{more}", problem.hint, otherwise)
     return Finding("environments", Level.OK, "All environments can be started.")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from jupyter_gpu_containers.errors import GpuContainersError
+from dataclasses import replace
 
-from .findings import Facts, Finding, Level, version_of
+from jupyter_gpu_containers.errors import GpuContainersError
+from jupyter_gpu_containers.model.gpu.device import Problem
+
+from .findings import REPORT, Facts, Finding, Level, trouble, version_of
 
 # NVIDIA Container Toolkit below this lets an image take over the host (CVE-2025-23266, CVSS 9.0)
 OLDEST_TOOLKIT = (1, 17, 8)
@@ -13,6 +16,17 @@ INSTALL_TOOLKIT = (
     "--runtime=docker && sudo systemctl restart docker"
 )
 MAKE_CDI = "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"
+
+OTHER_FIXES = {  # by code, where the hint has no command that can be pasted
+    "driver_library_mismatch": "sudo reboot",
+    "mig_without_instances": "sudo nvidia-smi mig -lgip",  # which sizes there are
+    "cdi_outdated": MAKE_CDI,
+    "gpu_lost": "sudo reboot",
+}
+
+
+def _of_problem(name: str, problem: Problem) -> Finding:
+    return trouble(name, problem.message, problem.hint, OTHER_FIXES.get(problem.code, REPORT))
 
 
 def check_driver(facts: Facts) -> Finding:
@@ -33,7 +47,7 @@ def check_driver(facts: Facts) -> Finding:
         return Finding("driver", Level.NOTE, "No NVIDIA hardware: kernels run on the CPU.")
     if problem is None or problem.code == "no_gpu":
         return Finding("driver", Level.NOTE, "No NVIDIA driver is needed.")
-    return Finding("driver", Level.PROBLEM, problem.message, problem.hint)
+    return _of_problem("driver", problem)
 
 
 def check_nvml(facts: Facts) -> Finding:
@@ -42,12 +56,12 @@ def check_nvml(facts: Facts) -> Finding:
     if broken:
         problems = [gpu.problem for gpu in broken if gpu.problem]
         messages = " ".join(dict.fromkeys(problem.message for problem in problems))
-        return Finding("nvml", Level.PROBLEM, messages, problems[0].hint)
+        return _of_problem("nvml", replace(problems[0], message=messages))
     problem = facts.gpus.problem
     if problem is not None and facts.gpus.driver is None:  # check_driver says what to do
         return Finding("nvml", Level.NOTE, problem.message)
     if problem is not None:
-        return Finding("nvml", Level.PROBLEM, problem.message, problem.hint)
+        return _of_problem("nvml", problem)
     names = [gpu.name for gpu in facts.gpus.gpus]
     counted = ", ".join(f"{names.count(name)} × {name}" for name in dict.fromkeys(names))
     return Finding("nvml", Level.OK, f"{counted or 'No GPU'}.")

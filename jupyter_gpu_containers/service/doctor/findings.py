@@ -1,4 +1,4 @@
-"""What `doctor` looks at, and the form of what it says."""
+"""What the checks look at, and the form of what they say."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Finding:
     name: str
     level: Level
     message: str
-    fix: str = ""  # a command to paste, where there is one
+    fix: str = ""  # a command to paste; every problem has one
+    advice: str = ""  # what else is to be known before that
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,35 @@ class Facts:
     broken_environments: tuple[tuple[str, Problem], ...] = ()  # by name
     server_extension: bool = True  # enabled in Jupyter Server's configuration
     lab_extension: bool | None = True  # None: its files are not installed; False: disabled
+
+
+REPORT = "jupyter gpu-containers doctor --report"  # where nothing is known to help
+_PROGRAMS = (
+    *("sudo", "docker", "podman", "systemctl", "newgrp", "pip", "jupyter", "nvidia-smi"),
+    *("nvidia-ctk", "chmod", "mkdir", "rm", "reboot", "lspci", "unset"),
+)
+_PLACEHOLDER = re.compile(r"(?<![$\"\w])[A-Z]{4,}(?!\w)")  # a word that the reader is to replace
+
+
+def trouble(name: str, message: str, hint: str, otherwise: str = REPORT) -> Finding:
+    """Return a problem whose hint was written for people: sentences, or a command.
+
+    Parameters
+    ----------
+    name, message : str
+    hint : str
+        A command, or sentences with commands between backticks.
+    otherwise : str
+        The fix where the hint has no command that can be pasted as it is.
+    """
+    if hint.split(" ")[0] in _PROGRAMS:
+        return Finding(name, Level.PROBLEM, message, hint)
+    commands = [
+        text
+        for text in hint.split("`")[1::2]
+        if text.split(" ")[0] in _PROGRAMS and " " in text and not _PLACEHOLDER.search(text)
+    ]
+    return Finding(name, Level.PROBLEM, message, commands[0] if commands else otherwise, hint)
 
 
 def version_of(text: str) -> tuple[int, ...]:
