@@ -16,6 +16,7 @@ from jupyter_gpu_containers.service.doctor.facts import read_facts
 from jupyter_gpu_containers.service.doctor.findings import Facts, Finding, Level
 from jupyter_gpu_containers.service.services import Services
 
+from .bundle import write_bundle
 from .outcome import Outcome
 from .tables import Style
 
@@ -29,8 +30,14 @@ async def doctor(services: Services, arguments: Any) -> Outcome:
     """Check everything; the status is 1 when there is a problem."""
     findings = check_all(await _all_facts(services))
     healthy = all(finding.level is not Level.PROBLEM for finding in findings)
-    model = {"ok": healthy, "checks": [asdict(finding) for finding in findings]}
-    return Outcome(model, lambda style: _text(findings, style), status=0 if healthy else 1)
+    model: dict[str, Any] = {"ok": healthy, "checks": [asdict(finding) for finding in findings]}
+    written = ""
+    if arguments.report is not None:
+        path, parts = await write_bundle(services, model["checks"], arguments.report)
+        model["report"] = str(path)
+        written = f"\n\nWrote {path}: {', '.join(parts)}.\nPlease look into it before you send it."
+    status = 0 if healthy else 1
+    return Outcome(model, lambda style: _text(findings, style) + written, status)
 
 
 def _text(findings: list[Finding], style: Style) -> str:

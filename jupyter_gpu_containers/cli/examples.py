@@ -74,7 +74,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "logs": ("logs -f train.ipynb", "logs --tail 20 3f2a"),
     "commit": ("commit train.ipynb --preview", "commit train.ipynb team/image:2"),
     "completion": ("completion bash", "completion zsh"),
-    "doctor": ("doctor", "doctor --json"),
+    "doctor": ("doctor", "doctor --json", "doctor --report report.zip"),
 }
 ENDED = {130: "ended by Ctrl-C", 143: "ended by SIGTERM"}
 CODES: dict[str, dict[int, str]] = {

@@ -134,6 +134,13 @@ def _parser() -> argparse.ArgumentParser:
     completion = words.add_parser("completion", parents=[common], help=text, description=text)
     completion.add_argument("shell", choices=["bash", "zsh"])
     completion.set_defaults(print_completion=True)
-    word("doctor", _doctor, "Check everything that kernels in containers need.")
+    doctor = word("doctor", _doctor, "Check everything that kernels in containers need.")
+    doctor.add_argument(
+        "--report",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="also write a zip file for a bug report, without secrets, names and folders",
+    )
     add_examples(parser)
     return parser

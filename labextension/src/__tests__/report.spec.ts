@@ -2,6 +2,7 @@
 import { redacted, reportOf } from '../model/report';
 import { IGpus, IStatus } from '../client/wire';
 import { makeLaunch } from './fakes';
+import PAIRS from './redaction.json';
 import { GPU } from './screen';
 
 const STATUS: IStatus = {
@@ -100,45 +101,8 @@ Last lines of the log
 });
 
 describe('redacted', () => {
-  it.each([
-    // secrets
-    ['https://ada:pw@host/x', 'https://[hidden]@host/x'],
-    ['Authorization: Bearer abc.def.ghi', 'Authorization: [hidden]'],
-    ['bearer abcdefgh12345', 'bearer [hidden]'],
-    ['GET /lab?token=0f9a8b7c&x=1', 'GET …/?token=[hidden]&x=1'],
-    ['HF_TOKEN=hf_abcdefgh', 'HF_TOKEN=[hidden]'],
-    ['{"password": "s3 cret", "a": 1}', '{"password": [hidden], "a": 1}'],
-    ['AWS_SECRET_ACCESS_KEY=x/y+z', 'AWS_SECRET_ACCESS_KEY=[hidden]'],
-    ['nvapi-Abc_123-def45678', '[hidden]'],
-    ['ghp_0123456789abcdef', '[hidden]'],
-    ['AKIAIOSFODNN7EXAMPLE', '[hidden]'],
-    ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln', '[hidden]'],
-    ['Zm9vYmFyMTIzNDU2Nzg5MDEyMzQ1Njc4OTA', '[hidden]'],
-    [
-      '-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----',
-      '[hidden]'
-    ],
-    // paths
-    ['File "/home/ada/x/train.py", line 3', 'File "…/train.py", line 3'],
-    ['open:/srv/ada/data.csv', 'open:…/data.csv'],
-    ['~/x/y.py and ../a/b', '…/y.py and …/b'],
-    ['(/tmp/jupyter-gpu-1000/k/run)', '(…/run)'],
-    ['file:///home/ada/x', 'file://…'],
-    // what a report is for stays
-    ['/dev/shm has 64 MB; /dev/nvidia0', '/dev/shm has 64 MB; /dev/nvidia0'],
-    [
-      'nvcr.io/nvidia/pytorch:25.08-py3 at sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
-      'nvcr.io/nvidia/pytorch:25.08-py3 at sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
-    ],
-    [
-      '0e0b5f1c-8b0e-4ad7-9d52-5b1d5a1c2f3e',
-      '0e0b5f1c-8b0e-4ad7-9d52-5b1d5a1c2f3e'
-    ],
-    [
-      'Has no token bucket. 3/4 of 1/2 done',
-      'Has no token bucket. 3/4 of 1/2 done'
-    ]
-  ])('%s', (text, shown) => {
+  // the same pairs hold the command line's reports (tests/model/test_redaction.py)
+  it.each(PAIRS)('%s', (text, shown) => {
     expect(redacted(text)).toBe(shown);
   });
 });
