@@ -158,7 +158,7 @@ class GpuContainers(PolicySettings):
         30.0,
         min=0.0,
         help="""Seconds between two looks at the GPUs while kernels hold some, for the metric of
-        those that are used; 0 = look only when a page or a rule does.""",
+        those that are used and for the report; 0 = look only when a page or a rule does.""",
     ).tag(config=True)
     audit_file = Unicode(
         "",
@@ -172,6 +172,21 @@ class GpuContainers(PolicySettings):
     audit_files_kept = Int(9, min=1, help="How many older files of the audit trail are kept.").tag(
         config=True
     )
+    accounting_dir = Unicode(
+        "",
+        allow_none=True,
+        help="""Folder of the ledger of GPU use, of this user or of all of the machine; None = there
+        is none. Default: gpu_containers/accounting in Jupyter's data directory.""",
+    ).tag(config=True)
+    accounting_interval = Float(
+        300.0,
+        min=1.0,
+        help="Seconds after which the use of a GPU that is held is written into the ledger.",
+    ).tag(config=True)
+    accounting_file_size = Unicode(
+        "20m", help="Size after which a new file of a month's ledger is begun."
+    ).tag(config=True)
+    accounting_months = Int(13, min=1, help="How many months the ledger keeps.").tag(config=True)
     registry_mirrors = Dict(
         value_trait=List(Unicode()),
         key_trait=Unicode(),

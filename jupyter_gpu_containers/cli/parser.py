@@ -17,6 +17,7 @@ from .gpus import gpus
 from .image_parser import add_image_words
 from .notebooks import add_run_arguments, run
 from .outcome import Outcome
+from .report import add_report_arguments, report
 from .runtime import add_runtime_words
 from .server_parser import add_server_words
 from .shells import add_exec_arguments, add_logs_arguments, execute, logs
@@ -29,6 +30,7 @@ examples:
   jupyter gpu-containers environments add nvcr.io/nvidia/pytorch:25.08-py3 --name torch --gpus 1
   jupyter gpu-containers run train.ipynb -o result.ipynb -e torch --gpus 2 --memory 16g
   jupyter gpu-containers ps --gpus
+  jupyter gpu-containers report --since 7d --by user
   eval "$(jupyter gpu-containers completion bash)"
 
 exit codes:
@@ -112,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     ps.add_argument("--gpus", action="store_true", help="only those that hold GPUs")
     word("queue", commands.queue, "Show who waits for GPUs, in order.")
     add_server_words(word)
+    text = "Tell what GPUs were used for: time held and used, and energy, by user or notebook."
+    add_report_arguments(word("report", report, text))
     stop = word("stop", commands.stop, "End kernels and remove their containers.")
     which = stop.add_mutually_exclusive_group(required=True)
     which.add_argument(

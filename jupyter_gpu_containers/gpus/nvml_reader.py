@@ -163,7 +163,7 @@ class NvmlReader:
         mig_mode = optional(pynvml.nvmlDeviceGetMigMode, handle)
         action = recovery_action(handle)
         if mig_mode is None or mig_mode[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
-            yield _with_recovery(_leaf(handle, index, identity), action)
+            yield _with_recovery(_with_energy(handle, _leaf(handle, index, identity)), action)
             self._whole[identity.uuid] = handle
             return
         instances = list(_mig_instances(handle, index, identity))
@@ -231,6 +231,15 @@ def _leaf(handle: Any, index: int, identity: _Identity) -> Gpu:
         processes_known=processes is not None,
         brand=identity.brand,
     )
+
+
+def _with_energy(handle: Any, gpu: Gpu) -> Gpu:
+    """Add what a whole GPU has taken, or takes; GPUs before Volta do not count it."""
+    millijoules = optional(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle)
+    if millijoules is not None:
+        return replace(gpu, energy=millijoules / 1000)
+    milliwatts = optional(pynvml.nvmlDeviceGetPowerUsage, handle)
+    return gpu if milliwatts is None else replace(gpu, power=milliwatts / 1000)
 
 
 def _with_recovery(gpu: Gpu, action: RecoveryAction | None) -> Gpu:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
+from jupyter_gpu_containers.model.accounting.report import By, Report
 from jupyter_gpu_containers.model.change import Resource
 from jupyter_gpu_containers.model.kernel.launch import Policy
 from jupyter_gpu_containers.ports import ContainerBackend, Registry
+from jupyter_gpu_containers.service.accounting.reports import read_report
 from jupyter_gpu_containers.service.changes import Changes
 from jupyter_gpu_containers.service.gpu.health import GpuHealth
 from jupyter_gpu_containers.service.gpu.loads import GpuLoads
@@ -78,6 +81,18 @@ class Services:
             is_spare=self.claims.reconciler.is_spare,
         )
 
+    async def gpu_report(self, since: str, by: By) -> Report:
+        """Return what GPUs were used for, as this process may tell it.
+
+        Raises
+        ------
+        InvalidRequestError
+            `since` is no time; see `read_report`.
+        """
+        accounting, show = self.operations.accounting, self.claims.sight.show
+        user = self.kernels.seats.caller.name
+        return await asyncio.to_thread(read_report, accounting, since, by, show, user)
+
     def watch_changes(self) -> None:
         """Tell from now on, in this loop, which resources have changed; see `Changes`."""
         note = self.changes.note
@@ -95,6 +110,7 @@ class Services:
 
     def close(self) -> None:
         """Release threads and connections; containers stay as they are."""
+        self.operations.accounting.close(over=False)
         self.registry.close()
         if self.kernels.runtimes is not None:
             self.kernels.runtimes.close()

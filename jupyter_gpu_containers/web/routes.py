@@ -5,7 +5,7 @@ from __future__ import annotations
 from .base import PREFIX, BaseHandler
 from .catalogue import CatalogueHandler, SearchHandler
 from .environments import EnvironmentHandler, EnvironmentsHandler
-from .gpus import GpusHandler, LimitsHandler
+from .gpus import GpusHandler, LimitsHandler, ReportHandler
 from .images import ImageHandler, ImagesHandler
 from .jobs import JobHandler, JobsHandler
 from .launches import ChangesHandler, KeepAliveHandler, LaunchesHandler, LaunchHandler
@@ -18,6 +18,7 @@ handlers: list[tuple[str, type[BaseHandler]]] = [
     (rf"{PREFIX}/status", StatusHandler),
     (rf"{PREFIX}/gpus", GpusHandler),
     (rf"{PREFIX}/limits", LimitsHandler),
+    (rf"{PREFIX}/report", ReportHandler),
     (rf"{PREFIX}/images", ImagesHandler),
     (rf"{PREFIX}/images/(?P<reference>.+)", ImageHandler),
     (rf"{PREFIX}/catalogue", CatalogueHandler),

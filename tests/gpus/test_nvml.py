@@ -61,6 +61,24 @@ def test_whole_gpu(tmp_path: Path) -> None:
     )
 
 
+def test_energy_and_else_power(tmp_path: Path) -> None:
+    """Joules since the driver was loaded; GPUs that do not count them tell watts."""
+    driver = fake_driver(tmp_path, "2xt4-r470", r470=True)
+    driver.edit("gpu0", energy_mj="1234500", power_mw="70000")
+    driver.edit("gpu1", power_mw="70500")
+    counts, tells = run_with(driver, scenarios.read_once).gpus
+    assert (counts.energy, counts.power) == (1234.5, None)
+    assert (tells.energy, tells.power) == (None, 70.5)
+
+
+def test_mig_instances_tell_no_energy(tmp_path: Path) -> None:
+    driver = fake_driver(tmp_path, "dgx-a100-mig")
+    for gpu in ("gpu0", "gpu1"):
+        driver.edit(gpu, energy_mj="1000", power_mw="70000")
+    found = run_with(driver, scenarios.read_once).gpus
+    assert {(gpu.energy, gpu.power) for gpu in found if gpu.mig_profile} == {(None, None)}
+
+
 def test_brands_are_named_as_images_name_them(tmp_path: Path) -> None:
     driver = fake_driver(tmp_path, "2xt4-r470", r470=True)
     driver.edit("gpu1", brand="99")  # of a later NVML

@@ -80,6 +80,7 @@ class Told:
 
     def __init__(self) -> None:
         self.recovered: list[str] = []
+        self.answering: list[str] = []
         self.failed: dict[str, str] = {}
         self.waiting: dict[str, Launch] = {}  # restored from the queue's file
 
@@ -92,6 +93,9 @@ class Told:
 
     def recover(self, launch: Launch) -> None:
         self.recovered.append(launch.id)
+
+    def found(self, launch_id: str) -> None:
+        self.answering.append(launch_id)
 
     def fail(self, kernel_id: str, error: GpuContainersError) -> None:
         self.failed[kernel_id] = error.error_code

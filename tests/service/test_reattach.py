@@ -36,7 +36,9 @@ async def test_runs_and_answers(machine: Machine) -> None:
     machine.come_back()
     assert machine.jupyter.listed == {KERNEL}  # before the engine has said a word
     assert machine.told.recovered == [KERNEL]
+    assert machine.told.answering == []
     await machine.settled()
+    assert machine.told.answering == [KERNEL]
     kernel = machine.jupyter.kernels[KERNEL]
     assert kernel.container_id == record.container_id
     assert kernel.seat == replace(record.seat, owner=str(Owner.current()))

@@ -52,6 +52,8 @@ class Gpu:
     problem: Problem | None = None  # set: visible, but not to be given out
     brand: str | None = None  # product line as libnvidia-container names it: "Tesla", "GeForce"
     recovery_action: str | None = None  # see gpu_health.RecoveryAction; None = the driver tells not
+    energy: float | None = None  # joules taken since the driver was loaded; None = it tells not
+    power: float | None = None  # watts, where it tells no energy; MIG instances have neither
 
     @property
     def memory_free(self) -> int:

@@ -28,10 +28,21 @@ class LaunchBook:
         self._finished: dict[str, None] = {}  # in the order of their ends, which is another one
         self._listeners: list[Callable[[Launch], None]] = []
         self._environments: dict[str, Environment] = {}
+        self._found_listeners: list[Callable[[str], None]] = []
 
     def on_change(self, listener: Callable[[Launch], None]) -> None:
         """Call the listener with every new state of every launch."""
         self._listeners.append(listener)
+
+    def on_found(self, listener: Callable[[str], None]) -> None:
+        """Call the listener with the id of each launch that was recovered and whose kernel answers;
+        until then nobody knows whether its container is there."""
+        self._found_listeners.append(listener)
+
+    def found(self, launch_id: str) -> None:
+        """Note that the kernel of a launch that was recovered answers."""
+        for listener in self._found_listeners:
+            listener(launch_id)
 
     def list(self) -> list[Launch]:
         """Return all that are remembered, newest first."""

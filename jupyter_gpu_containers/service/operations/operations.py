@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.size import parse_size
+from jupyter_gpu_containers.service.accounting.accounting import Accounting
+from jupyter_gpu_containers.service.accounting.ledger import Ledger
 from jupyter_gpu_containers.service.gpu.health import GpuHealth
 from jupyter_gpu_containers.service.image.jobs import Jobs
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
@@ -20,7 +23,7 @@ from .trail import Trail
 
 
 class Operations:
-    """Metrics, audit trail and lines of the log of one process.
+    """Metrics, audit trail, accounting of GPUs and lines of the log of one process.
 
     Parameters
     ----------
@@ -55,13 +58,25 @@ class Operations:
         self.audit = Audit(
             _trail(traits, data, log), kernels.seats.caller.name, launches.environment
         )
+        self.accounting = accounting = Accounting(
+            _ledger(traits, data, log),
+            inventory,
+            kernels.seats.caller.name,
+            slots=GpuSlots.parse(traits.gpu_slots),
+            look_every=traits.gpu_look_interval,
+            note_every=traits.accounting_interval,
+            log=log,
+        )
         spares = kernels.spares
         self.metrics = Metrics(held, lambda: len(spares.free), lambda: spares.handed_over)
         inventory.on_look(held.looked)
+        inventory.on_look(accounting.looked)
+        launches.on_found(accounting.found)
         jobs.on_change(self.metrics.follow_job)
         for follow in (
             self.audit.follow,
             held.follow,
+            accounting.follow,
             self.metrics.follow_launch,
             LaunchLog(log).follow,
         ):
@@ -71,6 +86,15 @@ class Operations:
         """Write down how this process left its kernels; show its metrics no more."""
         self.metrics.unregister()
         self.audit.close()
+        self.accounting.close()
+
+
+def _ledger(traits: GpuContainers, data: Path, log: logging.Logger) -> Ledger | None:
+    if traits.accounting_dir is None:
+        return None
+    folder = Path(traits.accounting_dir or data / "gpu_containers" / "accounting")
+    size = parse_size(traits.accounting_file_size)
+    return Ledger(folder, size=size, months=traits.accounting_months, log=log)
 
 
 def _trail(traits: GpuContainers, data: Path, log: logging.Logger) -> Trail | None:

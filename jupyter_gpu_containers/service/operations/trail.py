@@ -30,14 +30,23 @@ class Trail:
         Bytes after which a new file is begun.
     kept : int
         How many older files are kept.
+    what : str
+        What the log calls it.
     """
 
     def __init__(
-        self, path: Path, *, size: int, kept: int, log: logging.Logger | None = None
+        self,
+        path: Path,
+        *,
+        size: int,
+        kept: int,
+        what: str = "the audit trail",
+        log: logging.Logger | None = None,
     ) -> None:
         self._path = path
         self._size = size
         self._kept = kept
+        self._what = what
         self._log = log or logging.getLogger(__name__)
         self._handler: _Handler | None = None
         self._failed = False
@@ -56,7 +65,7 @@ class Trail:
             self._handler.append(line)
         except OSError as exc:
             if not self._failed:
-                self._log.warning("nothing is written to the audit trail: %s", exc)
+                self._log.warning("nothing is written to %s: %s", self._what, exc)
             self._failed = True
         else:
             self._failed = False

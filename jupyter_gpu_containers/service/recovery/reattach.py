@@ -186,6 +186,7 @@ class Reattach:
         taken = self._kernels.adopt(kernel)
         self._pending.pop(record.kernel_id, None)
         self._records.put(replace(record, seat=taken.seat))
+        self._launches.found(record.kernel_id)
         self._log.info("kernel %s was recovered", record.kernel_id)
         return taken
 

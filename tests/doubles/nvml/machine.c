@@ -110,6 +110,10 @@ static void set_gpu(device_t *gpu, const char *key, char *value) {
         gpu->utilization = number(value);
     else if (!strcmp(key, "memutil"))
         gpu->memory_utilization = number(value);
+    else if (!strcmp(key, "energy_mj"))
+        gpu->energy = 1 + strtoull(value, NULL, 0);
+    else if (!strcmp(key, "power_mw"))
+        gpu->power = 1 + strtoull(value, NULL, 0);
     else if (!strcmp(key, "pci"))
         copy(gpu->pci, sizeof gpu->pci, value);
     else if (!strcmp(key, "paths"))

@@ -50,6 +50,8 @@ typedef struct device {
     int nvlink_count;
     char nvlinks[MAX_NVLINKS][8]; /* "gpuN", "switch", "-" for one that is down */
     int no_events;  /* NVML cannot watch this GPU */
+    uint64_t energy; /* 1 + millijoules since the driver was loaded; 0: it does not count them */
+    uint64_t power;  /* 1 + milliwatts; 0: it does not tell */
     int recovery;   /* 1 + nvmlDeviceGpuRecoveryAction_t; 0: a driver that does not tell */
     int process_count;
     int hides_processes;

@@ -189,6 +189,22 @@ API nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilizat
     return leave(NVML_SUCCESS);
 }
 
+API nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *mj) {
+    BEGIN();
+    DEVICE(device, 0);
+    REQUIRE(device->energy, NVML_ERROR_NOT_SUPPORTED);
+    *mj = device->energy - 1;
+    return leave(NVML_SUCCESS);
+}
+
+API nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, uint32_t *mw) {
+    BEGIN();
+    DEVICE(device, 0);
+    REQUIRE(device->power, NVML_ERROR_NOT_SUPPORTED);
+    *mw = (uint32_t)(device->power - 1);
+    return leave(NVML_SUCCESS);
+}
+
 static uint32_t read_pid(const char *source) {
     if (*source != '@') return (uint32_t)strtoul(source, NULL, 0);
     FILE *file = fopen(source + 1, "r");

@@ -1,0 +1,1 @@
+"""What GPUs are used for: measured while they are held, written down, and reported."""

@@ -1,0 +1,316 @@
+"""What this process's kernels make of their GPUs: measured, and written into the ledger.
+
+Launches tell who holds what, looks at the GPUs what is made of it. A thread of its own, which is
+there only while GPUs are held, writes; a start that has GPUs does no more for this than note it in
+memory, and one without GPUs nothing. Where nobody looks at the GPUs, the thread does, rarely.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from jupyter_gpu_containers.model.accounting.meter import Meter, sample_of
+from jupyter_gpu_containers.model.accounting.stretch import Event, Holding, Stretch
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
+from jupyter_gpu_containers.ports import GpuInventory
+from jupyter_gpu_containers.service.operations.audit import held_since
+
+from .ledger import Ledger
+
+FIRST = 1.0  # seconds from a claim to the first look: the start need not share the processor
+LATE = 1.5  # intervals without a look after which nobody else looks
+CLOSING = 1.0  # seconds for the thread to end in
+OLD = 2.5  # intervals between two looks after which nobody knows what was between them
+
+
+@dataclass
+class _Claim:
+    """A GPU that a kernel of this process holds."""
+
+    holding: Holding
+    since: float  # seconds since the epoch
+    told: float  # until when it stands in the ledger
+    slots: int
+    found: bool  # False: of a former life's kernel, whose container nobody has seen yet
+    meter: Meter = field(default_factory=Meter)
+    sampled: float = 0.0  # seconds, of what was read from the meter
+    used: float = 0.0
+    ended: float | None = None
+
+    @property
+    def utilization(self) -> float | None:
+        """The mean since this process knows of it, 0 to 1; None where nothing is known."""
+        sampled = self.sampled + self.meter.sampled
+        return min(1.0, (self.used + self.meter.used) / sampled) if sampled > 0 else None
+
+
+class Accounting:
+    """Follows launches and looks at the GPUs; may be told from any thread.
+
+    Parameters
+    ----------
+    ledger : Ledger or None
+        None: nothing is written, and nobody looks for it.
+    inventory : GpuInventory
+    user : str
+        Login name of the account that kernels run as.
+    slots : GpuSlots
+    look_every : float
+        Seconds between two looks, where nobody else looks; 0: do not look for this.
+    note_every : float
+        Seconds after which what was measured is written down: what a process that is killed
+        takes along.
+    clock, steady : callable
+        Seconds since the epoch, and on a clock that nobody sets.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger | None,
+        inventory: GpuInventory,
+        user: str,
+        *,
+        slots: GpuSlots | None = None,
+        look_every: float = 30.0,
+        note_every: float = 300.0,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self.ledger = ledger
+        self.note_every = note_every
+        self._inventory = inventory
+        self._user = user
+        self._slots = slots or GpuSlots()
+        self._look_every = look_every
+        self._clock = clock
+        self._steady = steady
+        self._log = log or logging.getLogger(__name__)
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        # all of the following with the condition's lock held
+        self._claims: dict[str, dict[str, _Claim]] = {}  # by launch and GPU
+        self._ending: list[_Claim] = []  # not yet looked at for the last time
+        self._out: list[Stretch] = []  # to be written
+        self._gpus: dict[str, Gpu] = {}  # as they were seen last
+        self._looked = self._noted = self._begun = steady()
+
+    # --- what others tell ---------------------------------------------------------------------
+
+    def follow(self, launch: Launch) -> None:
+        """Take in a launch's state, as a listener of launches."""
+        container = launch.container_id
+        holds = launch.gpus if launch.phase in (Phase.STARTING, Phase.RUNNING) else ()
+        if (not holds or container is None) and launch.id not in self._claims:
+            return
+        with self._changed:
+            claims, now = self._claims.setdefault(launch.id, {}), self._clock()
+            for uuid, claim in list(claims.items()):
+                if uuid in holds and claim.holding.container == container:
+                    claim.holding = replace(claim.holding, notebook=launch.path)
+                    continue
+                del claims[uuid]
+                if claim.found:  # else its container may have been gone for long
+                    claim.ended = now
+                    self._ending.append(claim)
+            if container is not None:
+                for uuid in holds:
+                    if uuid not in claims:
+                        claims[uuid] = self._begin(launch, container, uuid, now)
+            if not claims:
+                del self._claims[launch.id]
+            self._wake()
+
+    def found(self, launch_id: str) -> None:
+        """Take in that a kernel of this server's former life was there all the time."""
+        with self._changed:
+            for claim in self._claims.get(launch_id, {}).values():
+                if not claim.found:
+                    claim.found = True
+                    self._tell(claim, Event.BEGIN, self._clock())
+            self._wake()
+
+    def looked(self, snapshot: GpuSnapshot) -> None:
+        """Take in a look at the GPUs, whoever it was for."""
+        with self._changed:
+            self._looked = now = self._steady()
+            if snapshot.stale:
+                return
+            self._gpus = {gpu.uuid: gpu for gpu in snapshot.gpus}
+            for claim in [*self._all(), *self._ending]:
+                gpu = self._gpus.get(claim.holding.gpu)
+                if gpu is not None and claim.found:
+                    sample = sample_of(gpu, claim.holding.container, claim.slots, now)
+                    claim.meter = claim.meter.after(sample, OLD * self._look_every or OLD * 30.0)
+
+    # --- what is known now --------------------------------------------------------------------
+
+    def utilization(self, container: str, gpu: str) -> float | None:
+        """Return a claim's mean utilisation so far, 0 to 1; None where it is not known here."""
+        with self._changed:
+            for claim in self._all():
+                if claim.holding.container == container and claim.holding.gpu == gpu:
+                    return claim.utilization
+        return None
+
+    def current(self) -> list[Stretch]:
+        """Return what is not in the ledger yet; it goes there later."""
+        with self._changed:
+            now = self._clock()
+            open_now = [*self._all(), *self._ending]
+            return [*self._out, *(_stretch(c, Event.NOTE, now) for c in open_now if c.found)]
+
+    def close(self, *, over: bool = True) -> None:
+        """Write down what was measured, and end the thread.
+
+        Parameters
+        ----------
+        over : bool
+            What kernels there are end with this process, and nobody told so.
+        """
+        with self._changed:
+            now = self._clock()
+            for claim in [each for each in self._all() if each.found]:
+                if over:
+                    claim.ended = now
+                    self._ending.append(claim)
+                else:
+                    self._tell(claim, Event.NOTE, now)
+            self._claims.clear()
+            self._finish()
+            out, self._out = self._out, []
+            thread = self._thread
+            self._changed.notify_all()
+        if self.ledger is not None:
+            self.ledger.write(out)
+        if thread is not None:  # it may be about to write; a driver that hangs is not waited for
+            thread.join(CLOSING)
+
+    # --- with the lock held -------------------------------------------------------------------
+
+    def _all(self) -> Iterator[_Claim]:
+        return (claim for claims in self._claims.values() for claim in claims.values())
+
+    def _begin(self, launch: Launch, container: str, uuid: str, now: float) -> _Claim:
+        gpu = self._gpus.get(uuid)
+        holding = Holding(
+            container,
+            uuid,
+            gpu.index if gpu is not None else None,
+            gpu.name if gpu is not None else "",
+            launch.id,
+            self._user,
+            launch.path,
+            launch.environment,
+            launch.image,
+        )
+        since = held_since(launch) if launch.recovered else None
+        claim = _Claim(
+            holding,
+            since=now if since is None else min(since, now),
+            told=now if since is None else min(since, now),
+            slots=self._slots.of(gpu) if gpu is not None else 1,
+            found=not launch.recovered or launch.phase is Phase.STARTING,
+        )
+        self._begun = self._steady()
+        if claim.found:
+            self._tell(claim, Event.BEGIN, now)
+        return claim
+
+    def _tell(self, claim: _Claim, event: Event, now: float) -> None:
+        """Put what was measured since the last time among what is to be written."""
+        stretch = _stretch(claim, event, now)
+        claim.sampled += claim.meter.sampled
+        claim.used += claim.meter.used
+        claim.meter, claim.told = claim.meter.read(), now
+        self._out.append(stretch)
+
+    def _finish(self) -> None:
+        for claim in self._ending:
+            assert claim.ended is not None
+            self._tell(claim, Event.END, claim.ended)
+        self._ending.clear()
+
+    def _wake(self) -> None:
+        if self.ledger is None:
+            self._ending.clear()
+            self._out.clear()
+        elif self._thread is not None:
+            self._changed.notify_all()
+        elif self._out or self._ending or self._claims:
+            self._noted = self._steady()
+            self._thread = threading.Thread(
+                target=self._work, name="gpu-containers-accounting", daemon=True
+            )
+            self._thread.start()
+
+    def _look_due(self) -> float | None:
+        """Return when to look at the GPUs; None = not for this."""
+        if self._look_every <= 0 or not self._claims:
+            return None
+        due = self._looked + LATE * self._look_every
+        if any(claim.meter.last is None for claim in self._all()):
+            due = min(due, max(self._looked, self._begun) + min(FIRST, self._look_every))
+        return due
+
+    # --- the thread ---------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if not (self._out or self._ending):
+                    if not self._claims:
+                        self._thread = None
+                        return
+                    look = self._look_due()
+                    note = self._noted + self.note_every
+                    due = note if look is None else min(note, look)
+                    self._changed.wait(max(0.0, due - self._steady()))
+                now, look = self._steady(), self._look_due()
+                ending = bool(self._ending) and self._look_every > 0
+            if ending or (look is not None and now >= look):
+                self._look()
+            with self._changed:
+                if now >= self._noted + self.note_every:
+                    self._noted = now
+                    for claim in self._all():
+                        if claim.found:
+                            self._tell(claim, Event.NOTE, self._clock())
+                self._finish()
+                out, self._out = self._out, []
+            if self.ledger is not None:
+                self.ledger.write(out)
+
+    def _look(self) -> None:
+        """Look at the GPUs; `looked` is told of it."""
+        try:
+            asyncio.run(self._inventory.snapshot())
+        except Exception:  # noqa: BLE001  a bug in one look must not end all
+            self._log.exception("looking at the GPUs that kernels hold failed")
+            with self._changed:
+                self._looked = self._steady()
+
+
+def _stretch(claim: _Claim, event: Event, now: float) -> Stretch:
+    """Return what was measured since it was told of last; no more than there was time for."""
+    meter, begin = claim.meter, claim.told
+    end = max(begin, now if claim.ended is None else min(now, claim.ended))
+    most = end - begin
+    known = min(1.0, most / meter.sampled) if meter.sampled > 0 else 1.0
+    return Stretch(
+        claim.holding,
+        begin,
+        end,
+        event,
+        sampled=meter.sampled * known,
+        used=meter.used * known,
+        energy=meter.energy,
+        metered=min(meter.metered, most),
+    )

@@ -1,0 +1,401 @@
+"""GPU use of a process's kernels: what is written of it, who looks, what a kill -9 takes along."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_gpu_containers.model.accounting.report import By, Report, Row, Sums
+from jupyter_gpu_containers.model.accounting.stretch import Event, Holding, Stretch
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.slots import GpuSlots
+from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
+from jupyter_gpu_containers.model.policy import Show
+from jupyter_gpu_containers.ports import GpuInventory
+from jupyter_gpu_containers.service.accounting.accounting import Accounting
+from jupyter_gpu_containers.service.accounting.ledger import Ledger
+from jupyter_gpu_containers.service.accounting.reports import read_report
+
+ROOT = Path(__file__).resolve().parents[2]
+NOON = 1_795_000_000.0
+ASKED = Launch("k1", image="torch:1", environment="torch", path="a.ipynb")
+
+
+def busy(percent: int | None, energy: float | None = None) -> GpuSnapshot:
+    return GpuSnapshot((Gpu("GPU-1", 3, "NVIDIA H200", utilization=percent, energy=energy),))
+
+
+class Inventory(GpuInventory):
+    """Tells whoever listens of each look; counts them."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.looks = threading.Semaphore(0)
+        self.count = 0
+        self.fails = fails
+        self.listener: Callable[[GpuSnapshot], None] = lambda snapshot: None
+
+    async def snapshot(self) -> GpuSnapshot:
+        self.count += 1
+        self.looks.release()
+        if self.count <= self.fails:
+            raise RuntimeError("a bug")
+        self.listener(busy(50))
+        return busy(50)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Book:
+    """The ledger of a process whose clocks stand still unless they are told."""
+
+    folder: Path
+    now: float = NOON
+
+    def begin(self, **more: Any) -> Accounting:
+        """Return the accounting of a process of its own, which looks at nothing by itself."""
+        return Accounting(
+            Ledger(self.folder, size=1 << 20, months=13),
+            Inventory(),
+            "ada",
+            look_every=more.pop("look_every", 0.0),
+            note_every=more.pop("note_every", 3600.0),
+            clock=lambda: self.now,
+            steady=lambda: self.now - NOON,
+            **more,
+        )
+
+    def started(self, accounting: Accounting, gpus: tuple[str, ...] = ("GPU-1",)) -> Launch:
+        launch = ASKED.advance(Phase.QUEUED, self.now)
+        accounting.follow(launch)
+        launch = launch.advance(Phase.STARTING, self.now, gpus=gpus, container_id="c1")
+        accounting.follow(launch)
+        return launch
+
+    def look(self, accounting: Accounting, after: float, snapshot: GpuSnapshot) -> None:
+        self.now += after
+        accounting.looked(snapshot)
+
+    def report(self, accounting: Accounting | None = None, by: By = By.KERNEL) -> Report:
+        """Return what a process tells; without one it is that of a program that holds nothing."""
+        told = accounting or self.begin()
+        return read_report(told, "7d", by, Show.ALL, "ada", clock=lambda: self.now)
+
+    def row(self, accounting: Accounting | None = None) -> Row:
+        (row,) = self.report(accounting).rows
+        return row
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [
+            json.loads(line)
+            for path in sorted(self.folder.glob("*.jsonl"))
+            for line in path.read_text().splitlines()
+        ]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return Book(tmp_path / "accounting")
+
+
+def test_held_used_and_energy(book: Book) -> None:
+    accounting = book.begin()
+    accounting.looked(busy(0, 500.0))  # as a claim looks before it chooses
+    launch = book.started(accounting)
+    book.look(accounting, 0, busy(0, 1000.0))
+    accounting.follow(launch := launch.advance(Phase.RUNNING, book.now))
+    book.look(accounting, 30, busy(100, 4000.0))
+    book.look(accounting, 30, busy(100, 10000.0))
+    book.now += 20  # nobody looked at its end
+    accounting.follow(launch.advance(Phase.CANCELLED, book.now))
+    accounting.close()
+    assert book.row().sums == Sums(80.0, 60.0, 45.0, 9000.0, 60.0)
+    first, last = book.records[0], book.records[-1]
+    assert (first["event"], first["from"]) == ("begin", first["to"])
+    assert last == {
+        "event": "end",
+        "from": first["from"],
+        "to": "2026-11-18T11:08:00.000Z",
+        "sampled_s": 60.0,
+        "used_s": 45.0,
+        "energy_j": 9000.0,
+        "metered_s": 60.0,
+        "gpu": "GPU-1",
+        "index": 3,
+        "name": "NVIDIA H200",
+        "user": "ada",
+        "kernel": "k1",
+        "notebook": "a.ipynb",
+        "environment": "torch",
+        "image": "torch:1",
+        "container": "c1",
+    }
+
+
+def test_a_kernel_without_gpus_costs_nothing(book: Book) -> None:
+    accounting = book.begin()
+    before = threading.active_count()
+    launch = book.started(accounting, gpus=())
+    assert threading.active_count() == before
+    accounting.follow(launch.advance(Phase.FAILED, book.now))
+    accounting.close()
+    assert not book.folder.exists()
+
+
+def test_a_start_writes_nothing_itself(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread of whoever starts a kernel touches no file."""
+    writers: list[str] = []
+    write = Ledger.write
+
+    def noted(self: Ledger, *args: Any) -> None:
+        writers.append(threading.current_thread().name)
+        write(self, *args)
+
+    monkeypatch.setattr(Ledger, "write", noted)
+    written = threading.Event()
+    monkeypatch.setattr(Ledger, "_forget", lambda self, month: written.set())
+    accounting = book.begin()
+    book.started(accounting)
+    assert written.wait(10)
+    assert set(writers) == {"gpu-containers-accounting"}
+    accounting.close()
+
+
+def test_what_is_not_written_yet_is_reported_too(book: Book) -> None:
+    accounting = book.begin()
+    book.started(accounting)
+    book.look(accounting, 0, busy(100))
+    book.look(accounting, 60, busy(100))
+    for _ in range(2):  # asking changes nothing
+        row = book.row(accounting)
+        assert row.sums == Sums(60.0, 60.0, 60.0)
+        assert row.running
+    assert accounting.utilization("c1", "GPU-1") == 1.0
+    assert accounting.utilization("c1", "GPU-2") is None
+    accounting.close()
+    assert accounting.utilization("c1", "GPU-1") is None
+
+
+def test_what_the_driver_does_not_tell_is_not_known(book: Book) -> None:
+    """As of a MIG instance."""
+    accounting = book.begin()
+    book.started(accounting)
+    for _ in range(3):
+        book.look(accounting, 30, busy(None))
+    accounting.close()
+    row = book.row()
+    assert row.sums == Sums(90.0)
+    assert row.sums.idle_share is None
+
+
+def test_a_look_that_shows_the_past_tells_nothing(book: Book) -> None:
+    accounting = book.begin()
+    book.started(accounting)
+    book.look(accounting, 0, busy(100))
+    book.look(accounting, 30, replace(busy(100), stale=True))
+    accounting.close()
+    assert book.row().sums.sampled == 0
+
+
+def test_use_of_a_gpu_that_several_share_is_nobodys_unless_it_is_clear_whose(book: Book) -> None:
+    accounting = book.begin(slots=GpuSlots({"*": 2}))
+    accounting.looked(busy(0))
+    book.started(accounting)
+    book.look(accounting, 0, replace_processes_unknown(busy(80, 0.0)))
+    book.look(accounting, 30, replace_processes_unknown(busy(80, 900.0)))
+    accounting.close()
+    assert book.row().sums == Sums(30.0)
+
+
+def replace_processes_unknown(snapshot: GpuSnapshot) -> GpuSnapshot:
+    (gpu,) = snapshot.gpus
+    return replace(snapshot, gpus=(replace(gpu, processes_known=False),))
+
+
+def test_a_restart_goes_on_and_another_container_is_another_claim(book: Book) -> None:
+    accounting = book.begin()
+    launch = book.started(accounting).advance(Phase.RUNNING, book.now)
+    accounting.follow(launch)
+    book.now += 10
+    launch = launch.advance(Phase.STARTING, book.now)  # in the same container
+    accounting.follow(launch)
+    book.now += 10
+    launch = launch.advance(Phase.FAILED, book.now)
+    accounting.follow(launch)
+    book.now += 100  # nobody holds it
+    launch = launch.advance(Phase.STARTING, book.now, container_id="c2")
+    accounting.follow(launch)
+    book.now += 5
+    accounting.close()
+    row = book.row()
+    assert (row.sums.held, row.kernels, row.running) == (25.0, 1, False)
+    ends = [each["container"] for each in book.records if each["event"] == "end"]
+    assert ends == ["c1", "c2"]
+
+
+def test_a_clock_that_is_set_back_counts_nothing_twice(book: Book) -> None:
+    accounting = book.begin()
+    launch = book.started(accounting)
+    book.now += 10
+    accounting.close(over=False)
+    accounting = book.begin()
+    book.now -= 3600
+    accounting.follow(replace(launch, recovered=True).advance(Phase.RUNNING, book.now))
+    accounting.found("k1")
+    book.now += 10
+    accounting.close()
+    assert 0 <= book.row().sums.held <= 20.0
+
+
+@pytest.mark.parametrize(
+    ("show", "uid", "told"),
+    [
+        (Show.ALL, 1000, {("ada", "a.ipynb"), ("bob", "secret.ipynb")}),
+        (Show.COUNTS, 1000, {("ada", "a.ipynb"), ("", "")}),
+        (Show.NONE, 1000, {("ada", "a.ipynb")}),
+        (Show.NONE, 0, {("ada", "a.ipynb"), ("bob", "secret.ipynb")}),  # who reads all files
+    ],
+)
+def test_of_others_only_what_the_rules_show(
+    book: Book, show: Show, uid: int, told: set[tuple[str, str]]
+) -> None:
+    accounting = book.begin()
+    book.started(accounting)
+    theirs = Holding("c2", "GPU-2", 1, "H200", "k2", "bob", "secret.ipynb")
+    assert accounting.ledger is not None
+    accounting.ledger.write([Stretch(theirs, NOON - 50, NOON)])
+    found = read_report(accounting, "1h", By.NOTEBOOK, show, "ada", clock=lambda: book.now, uid=uid)
+    assert {(row.user, row.notebook) for row in found.rows} == told
+    accounting.close()
+
+
+# --- servers that are killed ----------------------------------------------------------------------
+
+
+def test_kill_9_and_the_next_server(tmp_path: Path) -> None:
+    """What was held is known to the second, and counts once; what was not seen is not known."""
+    folder = tmp_path / "accounting"
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.service.accounting_child", str(folder)],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        began = float(child.stdout.readline())
+        child.kill()
+    book = Book(folder, time.time() + 100)
+    held = book.row().sums.held
+    assert 0 < held < 30
+
+    launch = Launch("k1", path="a.ipynb", image="torch:1")
+    launch = launch.advance(Phase.STARTING, began, gpus=("GPU-1",), container_id="c1")
+    launch = launch.advance(Phase.RUNNING, began + 1)
+    accounting = book.begin()
+    accounting.follow(replace(launch, recovered=True))
+    assert book.row(accounting).sums.held == held  # nobody knows whether its container is there
+    accounting.found("k1")
+    assert book.row(accounting).sums.held == pytest.approx(book.now - began, abs=0.01)
+    book.look(accounting, 0, busy(100))
+    book.look(accounting, 50, busy(100))
+    accounting.close()
+    row = book.row()
+    assert row.sums.held == pytest.approx(book.now - began, abs=0.01)
+    assert row.sums.used == pytest.approx(50.0, abs=0.1)
+    assert not row.running
+
+
+def test_a_kernel_that_is_not_there_any_more_was_held_only_as_long_as_it_was_seen(
+    book: Book,
+) -> None:
+    first = book.begin()
+    launch = book.started(first).advance(Phase.RUNNING, book.now)
+    first.follow(launch)
+    book.now += 60
+    first.close(over=False)  # and the machine is switched off
+    book.now += 3 * 86400
+    second = book.begin()
+    second.follow(replace(launch, recovered=True))
+    book.now += 10
+    second.follow(replace(launch, recovered=True).advance(Phase.FAILED, book.now))
+    second.close()
+    assert book.row().sums.held == 60.0
+
+
+# --- the thread -----------------------------------------------------------------------------------
+
+
+def real(folder: Path, inventory: Inventory, **more: Any) -> Accounting:
+    """Accounting by the real clocks."""
+    ledger = Ledger(folder, size=1 << 20, months=13)
+    accounting = Accounting(ledger, inventory, "ada", **more)
+    inventory.listener = accounting.looked
+    return accounting
+
+
+def test_it_looks_by_itself_only_while_gpus_are_held(tmp_path: Path) -> None:
+    inventory = Inventory(fails=1)
+    accounting = real(tmp_path, inventory, look_every=0.01)
+    book = Book(tmp_path, time.time())
+    launch = book.started(accounting)
+    for _ in range(4):
+        assert inventory.looks.acquire(timeout=10)
+    accounting.follow(launch.advance(Phase.CANCELLED, time.time()))
+    accounting.close()
+    book.now = time.time()
+    looks = inventory.count
+    assert book.row().sums.used == pytest.approx(book.row().sums.sampled / 2, abs=0.005)
+    threads = [each.name for each in threading.enumerate()]
+    assert "gpu-containers-accounting" not in threads
+    assert inventory.count == looks
+
+
+@pytest.mark.parametrize("setting", [{"look_every": 0.0}, {"look_every": 3600.0}])
+def test_it_does_not_look_where_it_need_not(tmp_path: Path, setting: dict[str, float]) -> None:
+    inventory = Inventory()
+    accounting = real(tmp_path, inventory, note_every=0.01, **setting)
+    Book(tmp_path, time.time()).started(accounting)
+    accounting.looked(busy(0))  # a page did
+    notes = 0
+    while notes < 3:  # the thread has been round several times
+        notes = sum(each.event is Event.NOTE for each in accounting.ledger.read(0.0))  # type: ignore[union-attr]
+    accounting.close()
+    assert inventory.count == 0
+
+
+def test_a_look_that_fails_is_told_and_the_next_one_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    inventory = Inventory(fails=2)
+    log = logging.getLogger("here")
+    accounting = real(tmp_path, inventory, look_every=0.01, log=log)
+    Book(tmp_path, time.time()).started(accounting)
+    for _ in range(4):
+        assert inventory.looks.acquire(timeout=10)
+    accounting.close()
+    assert [record.name for record in caplog.records] == ["here", "here"]
+
+
+def test_without_a_ledger_nobody_looks_and_what_others_see_is_told(tmp_path: Path) -> None:
+    inventory = Inventory()
+    accounting = Accounting(None, inventory, "ada", look_every=0.01)
+    launch = Book(tmp_path, time.time()).started(accounting)
+    accounting.looked(busy(100))
+    accounting.looked(busy(100))
+    assert accounting.utilization("c1", "GPU-1") == 1.0
+    accounting.follow(launch.advance(Phase.CANCELLED, time.time()))
+    accounting.close()
+    assert inventory.count == 0
+    assert list(tmp_path.iterdir()) == []
