@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
@@ -27,11 +28,12 @@ async def gpus(services: Services, arguments: Any) -> Outcome:
         parts = []
         shares = any(use.slots > 1 for use in usage.uses)
         if usage.uses:
-            titles = ["GPU", "NAME", "MEMORY", "STATE", "SLOTS", "HOLDER"]
-            rows = [_row(use) for use in usage.uses]
+            titles = ["GPU", "NAME", "MEMORY", "STATE", "SLOTS", "SINCE", "HOLDER"]
             if not shares:
-                del titles[4]
-                rows = [[*row[:4], *row[5:]] for row in rows]
+                titles.remove("SLOTS")
+            if not any(use.holders for use in usage.uses):
+                titles.remove("SINCE")
+            rows = [[_row(use)[title] for title in titles] for use in usage.uses]
             parts.append(table(titles, rows, style))
         # a GPU that somebody holds may have failed, too
         held = (use.problem for use in usage.uses if use.holders and use.problem is not None)
@@ -52,7 +54,7 @@ async def gpus(services: Services, arguments: Any) -> Outcome:
     return Outcome(gpus_model(usage, services.gate.max_gpus), text)
 
 
-def _row(use: GpuUse) -> list[str]:
+def _row(use: GpuUse) -> dict[str, str]:
     gpu = use.gpu
     name = f"{gpu.name} MIG {gpu.mig_profile}" if gpu.mig_profile else gpu.name
     used = f"{format_memory(gpu.memory_used)} of {format_memory(gpu.memory_total)}"
@@ -60,13 +62,27 @@ def _row(use: GpuUse) -> list[str]:
         whose = ", ".join(map(_about, use.holders))
     else:
         whose = use.problem.message if use.problem else ""
-    slots = f"{len(use.holders)} of {use.slots}"
-    return [str(gpu.index), name, used, use.state.value.replace("_", " "), slots, whose]
+    return {
+        "GPU": str(gpu.index),
+        "NAME": name,
+        "MEMORY": used,
+        "STATE": use.state.value.replace("_", " "),
+        "SLOTS": f"{len(use.holders)} of {use.slots}",
+        "SINCE": ", ".join(map(_since, use.holders)),
+        "HOLDER": whose,
+    }
 
 
 def _about(holder: Holder) -> str:
     about = " · ".join(filter(None, (holder.display_name, holder.notebook)))
     return f"{about} ({holder.owner})" if holder.owner else about
+
+
+def _since(holder: Holder) -> str:
+    """When it claimed the GPU, in this machine's time zone."""
+    if holder.since is None:
+        return "?"
+    return f"{datetime.fromtimestamp(holder.since):%Y-%m-%d %H:%M}"
 
 
 def _links(snapshot: GpuSnapshot, style: Style) -> str:

@@ -79,6 +79,7 @@ class Services:
             server=self.kernels.seats.server,
             sight=self.claims.sight,
             is_spare=self.claims.reconciler.is_spare,
+            mean=self.operations.accounting.utilization,
         )
 
     async def gpu_report(self, since: str, by: By) -> Report:

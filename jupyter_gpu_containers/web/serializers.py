@@ -150,6 +150,8 @@ def holder_model(holder: Holder) -> Json:
         "owner": holder.owner,
         "mine": holder.mine,
         "memory_used": holder.memory_used,
+        "since": None if holder.since is None else time_text(holder.since),
+        "mean_utilization": holder.mean_utilization,
     }
 
 

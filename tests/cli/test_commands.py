@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from jupyter_gpu_containers import __version__
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.cli.outcome import CELL_FAILED, GPUS_BUSY, INTERRUPTED
 from jupyter_gpu_containers.errors import EngineUnreachableError
+from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.web.contract import validate
 
@@ -29,10 +31,12 @@ def test_gpus(terminal: Terminal) -> None:
     ran = terminal("gpus")
     assert ran.status == 0
     holder = f"PyTorch 2.6 · 1 GPU · nb1.ipynb ({getpass.getuser()})"
+    (container,) = terminal.wait(terminal.backend.containers(labels.VERSION))
+    since = datetime.fromtimestamp(container.created)
     assert ran.out.splitlines() == [
-        "GPU  NAME         MEMORY         STATE    HOLDER",
+        "GPU  NAME         MEMORY         STATE    SINCE             HOLDER",
         "0    NVIDIA H200  0 B of 141 GB  free",
-        f"1    NVIDIA H200  0 B of 141 GB  claimed  {holder}",
+        f"1    NVIDIA H200  0 B of 141 GB  claimed  {since:%Y-%m-%d %H:%M}  {holder}",
         "Driver 580.95.05, CUDA up to 13.0",
     ]
     model = terminal("gpus", "--json").json
@@ -50,8 +54,9 @@ def test_gpus_that_are_shared_and_linked(terminal: Terminal) -> None:
     first = terminal("gpus", "--json").json["gpus"][0]["uuid"]
     terminal.container(owner=ALIVE, gpus=[first], slots=[2])
     lines = terminal("gpus").out.splitlines()
-    assert lines[0] == "GPU  NAME         MEMORY        STATE   SLOTS   HOLDER"
-    assert lines[1].startswith("0    NVIDIA A100  0 B of 80 GB  shared  1 of 2  PyTorch 2.6 ·")
+    assert lines[0] == "GPU  NAME         MEMORY        STATE   SLOTS   SINCE             HOLDER"
+    assert lines[1].startswith("0    NVIDIA A100  0 B of 80 GB  shared  1 of 2  20")
+    assert "  PyTorch 2.6 ·" in lines[1]
     assert lines[2] == "1    NVIDIA A100  0 B of 80 GB  free    0 of 1"
     assert "share its memory without limits" in lines[3]
     assert lines[4] == "Links: NV12 between any two of GPU 0, 1"

@@ -15,6 +15,7 @@ COMMANDS = {
     ("get", "/status"): "status",
     ("get", "/gpus"): "gpus",
     ("get", "/limits"): "limits",
+    ("get", "/report"): "report",
     ("get", "/images"): "images",
     ("post", "/images"): "tag a b",
     ("get", "/images/{reference}"): "inspect a",

@@ -79,7 +79,10 @@ async def test_claims_processes_problems_and_free_ones() -> None:
     )
     backend = MemoryBackend()
     container = await claim(backend, "me", [four.uuid])
-    usage = await gpu_usage(inventory, backend, "me")
+    usage = await gpu_usage(
+        inventory, backend, "me", mean=lambda *of: 0.414 if of == (container, four.uuid) else None
+    )
+    (known,) = await backend.containers(labels.VERSION)
     assert [(use.state, use.holder is not None, use.problem) for use in usage.uses] == [
         (GpuState.FREE, False, None),
         (GpuState.IN_USE, False, None),
@@ -95,6 +98,8 @@ async def test_claims_processes_problems_and_free_ones() -> None:
         owner="ada",
         mine=True,
         memory_used=None,  # its process cannot be seen from here
+        since=known.created,
+        mean_utilization=41,
     )
 
 

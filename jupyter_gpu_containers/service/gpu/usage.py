@@ -18,6 +18,8 @@ from jupyter_gpu_containers.ports import ContainerBackend, GpuInventory
 from jupyter_gpu_containers.service.image.images import as_problem
 from jupyter_gpu_containers.service.sight import Sight
 
+Mean = Callable[[str, str], float | None]  # of a container and a GPU
+
 
 class GpuState(str, Enum):
     """Whether a GPU can be had now."""
@@ -41,6 +43,8 @@ class Holder:
     owner: str  # login name
     mine: bool  # driven by this process
     memory_used: int | None = None  # bytes of its processes on this GPU; None = nobody can say
+    since: float | None = None  # seconds since the epoch; None = must not be told
+    mean_utilization: int | None = None  # percent, since then; None = nobody here has measured it
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ async def gpu_usage(
     server: str | None = None,
     sight: Sight | None = None,
     is_spare: Callable[[Container], bool] = lambda container: False,
+    mean: Mean = lambda container, gpu: None,
 ) -> GpuUsage:
     """Look at the GPUs and at all containers of ours.
 
@@ -96,6 +101,8 @@ async def gpu_usage(
         What may be told of containers; by default everything.
     is_spare : callable, optional
         Tells of a container whether it only waits for a kernel to come.
+    mean : callable, optional
+        Returns a container's mean utilisation of a GPU so far, 0 to 1, where it is known.
     """
     slots = slots or GpuSlots()
     snapshot, containers = await asyncio.gather(inventory.snapshot(), _containers(backend))
@@ -103,7 +110,7 @@ async def gpu_usage(
         return GpuUsage(snapshot, tuple(_unknown(gpu, containers) for gpu in snapshot.gpus))
     holders, me = holders_of(containers), {owner, server or owner}
     seen = sight or Sight()
-    uses = (_use(gpu, holders.get(gpu.uuid, []), slots, me, seen) for gpu in snapshot.gpus)
+    uses = (_use(gpu, holders.get(gpu.uuid, []), slots, me, seen, mean) for gpu in snapshot.gpus)
     spares = {container.id for container in containers if is_spare(container)}
     return GpuUsage(snapshot, tuple(_with_spares(use, spares) for use in uses))
 
@@ -129,10 +136,15 @@ async def _containers(backend: ContainerBackend) -> list[Container] | Problem:
 
 
 def _use(
-    gpu: Gpu, containers: list[Container], policy: GpuSlots, me: set[str], sight: Sight
+    gpu: Gpu,
+    containers: list[Container],
+    policy: GpuSlots,
+    me: set[str],
+    sight: Sight,
+    mean: Mean,
 ) -> GpuUse:
     slots = slot_use(gpu, policy, containers)
-    holders = tuple(_holders(gpu, containers, me, sight))
+    holders = tuple(_holders(gpu, containers, me, sight, mean))
     foreign = used_by_others(gpu, containers)
     if containers:
         can_be_had = slots.free and not foreign and gpu.problem is None
@@ -148,15 +160,17 @@ def _unknown(gpu: Gpu, problem: Problem) -> GpuUse:
     return GpuUse(gpu, GpuState.UNAVAILABLE, (), gpu.problem or problem)
 
 
-def _holders(gpu: Gpu, containers: list[Container], me: set[str], sight: Sight) -> Iterator[Holder]:
+def _holders(
+    gpu: Gpu, containers: list[Container], me: set[str], sight: Sight, mean: Mean
+) -> Iterator[Holder]:
     for container in containers:
         if sight.sees(container):
-            yield _holder(gpu, container, me)
+            yield _holder(gpu, container, me, mean(container.id, gpu.uuid))
         elif sight.show is Show.COUNTS:
             yield Holder("", "", "", "another user’s kernel", "", "", mine=False)
 
 
-def _holder(gpu: Gpu, container: Container, me: set[str]) -> Holder:
+def _holder(gpu: Gpu, container: Container, me: set[str], mean: float | None) -> Holder:
     text = container.labels
     return Holder(
         container_id=container.id,
@@ -167,4 +181,6 @@ def _holder(gpu: Gpu, container: Container, me: set[str]) -> Holder:
         owner=text.get(labels.USER, ""),
         mine=not me.isdisjoint((text.get(labels.OWNER, ""), text.get(labels.SERVER, ""))),
         memory_used=memory_of(gpu, container.id),
+        since=container.created,
+        mean_utilization=None if mean is None else round(100 * mean),
     )

@@ -1,6 +1,7 @@
 // The GPUs of the panel: memory and load, who holds what, MIG, many of them, none, a broken one.
 import { CommandIDs } from '../commands/commandIds';
 import { IGpu } from '../client/wire';
+import { formatTime } from '../model/clock';
 import { FakeServer } from './fakes';
 import { IPanelScreen, showPanel } from './panelScreen';
 import { GIB, GPU, HOLDER, button, rendered } from './screen';
@@ -117,6 +118,50 @@ describe('the GPUs section', () => {
     expect(holders).toEqual(['train.ipynb20 GB', 'user ada16 GB', 'other4 GB']);
     expect(widths(section).slice(0, 3)).toEqual([24, 19, 5]); // less the gaps
     expect(section.textContent).toContain('1 of 3 slots free');
+  });
+
+  it('says since when a GPU is held and how much it was used, as far as that is known', async () => {
+    const since = '2020-03-01T10:32:00.000Z';
+    const told = `held since ${formatTime('en', since)}`;
+    const { section } = await withGpus([
+      {
+        state: 'claimed',
+        holders: [{ ...HOLDER, since, mean_utilization: 41 }]
+      },
+      { state: 'claimed', holders: [{ ...NOT_OURS, since }] },
+      { state: 'claimed', holders: [NOT_OURS] }
+    ]);
+    const rows = [...section('GPUs')!.querySelectorAll('li')];
+    const held = rows.map(
+      row => row.querySelector('.jp-GpuContainers-held')?.textContent
+    );
+    expect(held).toEqual([`${told} · 41 % used`, told, undefined]);
+    expect(button(rows[0], 'train.ipynb').title).toBe(
+      `Open work/train.ipynb\n${told} · 41 % used`
+    );
+  });
+
+  it('says so of each holder in a tooltip, where there are several', async () => {
+    const since = '2020-03-01T10:32:00.000Z';
+    const used = { ...HOLDER, since, mean_utilization: 0 };
+    const several = { state: 'shared' as const, slots: 3, slots_used: 2 };
+    const { section } = await withGpus([
+      {
+        ...several,
+        memory_used: 40 * GIB,
+        holders: [
+          { ...used, memory_used: 20 * GIB },
+          { ...NOT_OURS, memory_used: 16 * GIB }
+        ]
+      }
+    ]);
+    const [, ...rows] = [...section('GPUs')!.querySelectorAll('li')];
+    expect(rows.map(({ title }) => title)).toEqual([
+      `held since ${formatTime('en', since)} · 0 % used`,
+      '',
+      ''
+    ]);
+    expect(section('GPUs')!.querySelector('.jp-GpuContainers-held')).toBeNull();
   });
 
   it('leaves the bar in one piece where nobody knows who has what', async () => {

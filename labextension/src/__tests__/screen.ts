@@ -59,7 +59,9 @@ export const HOLDER = {
   notebook: 'work/train.ipynb',
   owner: 'ada',
   mine: true,
-  memory_used: null
+  memory_used: null,
+  since: null,
+  mean_utilization: null
 };
 
 let shown: Widget[] = [];

@@ -136,6 +136,10 @@ export interface IHolder {
   mine: boolean;
   /** Bytes that its processes hold on this GPU; null where nobody can say. */
   memory_used: number | null;
+  /** When it claimed the GPU, as ISO 8601; null where that must not be told. */
+  since: string | null;
+  /** Percent, since then; null where this server has not measured it. */
+  mean_utilization: number | null;
 }
 
 /** What has changed of GPUs since the last such event; data of the event `gpu-load/v1`. */

@@ -1,6 +1,7 @@
 // GPUs as the panel shows them: boards with their MIG instances, and memory by who holds it.
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IGpu, IHolder } from '../client/wire';
+import { formatTime } from './clock';
 
 /** GPUs from which on a row is one line of text. */
 export const COMPACT_FROM = 5;
@@ -74,6 +75,23 @@ export function holderName(trans: TranslationBundle, by: IHolder): string {
     : by.owner
       ? trans.__('user %1', by.owner)
       : by.display_name;
+}
+
+/** Since when a GPU is held, and how much it was used since then; "" where neither is known. */
+export function heldText(
+  trans: TranslationBundle,
+  language: string,
+  by: IHolder
+): string {
+  // an older server does not tell
+  const since = by.since ?? null;
+  const used = by.mean_utilization ?? null;
+  return [
+    since && trans.__('held since %1', formatTime(language, since)),
+    used !== null && trans.__('%1 % used', used)
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }
 
 /** Who holds a GPU, in a few words. */

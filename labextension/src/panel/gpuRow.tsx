@@ -6,6 +6,7 @@ import { CommandIDs } from '../commands/commandIds';
 import { formatMemory, formatShare } from '../model/format';
 import {
   IShare,
+  heldText,
   holderName,
   productName,
   shares,
@@ -19,6 +20,8 @@ import { Problem } from '../widgets/problem';
 /** What the rows of GPUs work with. */
 export interface IGpusProps {
   commands: CommandRegistry;
+  /** BCP 47 tag of the language that times are told in. */
+  language: string;
   trans: TranslationBundle;
 }
 
@@ -29,7 +32,7 @@ interface IGpuProps extends IGpusProps {
 
 /** A GPU or MIG instance: what it is, who holds it, how full and how busy it is. */
 export function Gpu(props: IGpuProps): React.JSX.Element {
-  const { gpu, isCompact, commands, trans } = props;
+  const { gpu, isCompact, commands, language, trans } = props;
   const profile = gpu.mig_profile;
   const parts = shares(gpu);
   const memory =
@@ -39,6 +42,10 @@ export function Gpu(props: IGpuProps): React.JSX.Element {
   const load =
     gpu.utilization === null ? '' : trans.__('%1 % busy', gpu.utilization);
   const called = profile ?? trans.__('GPU %1', gpu.index);
+  const held =
+    !isCompact && gpu.holders.length === 1
+      ? heldText(trans, language, gpu.holders[0])
+      : '';
   return (
     <li
       className="jp-GpuContainers-gpu"
@@ -55,7 +62,12 @@ export function Gpu(props: IGpuProps): React.JSX.Element {
             {profile ?? productName(gpu)}
           </span>
         )}
-        <State gpu={gpu} commands={commands} trans={trans} />
+        <State
+          gpu={gpu}
+          commands={commands}
+          language={language}
+          trans={trans}
+        />
         {isCompact && (
           <span className="jp-GpuContainers-detail">
             {[
@@ -99,7 +111,14 @@ export function Gpu(props: IGpuProps): React.JSX.Element {
           )}
         </div>
       )}
-      {isListed(gpu) && <Holders parts={parts} trans={trans} />}
+      {held && (
+        <span className="jp-GpuContainers-subtitle jp-GpuContainers-held">
+          {held}
+        </span>
+      )}
+      {isListed(gpu) && (
+        <Holders parts={parts} language={language} trans={trans} />
+      )}
       {gpu.problem && <Problem problem={gpu.problem} trans={trans} />}
     </li>
   );
@@ -107,7 +126,7 @@ export function Gpu(props: IGpuProps): React.JSX.Element {
 
 /** Who holds a GPU; a notebook of this server can be opened. */
 function State(props: IGpusProps & { gpu: IGpu }): React.JSX.Element {
-  const { gpu, commands, trans } = props;
+  const { gpu, commands, language, trans } = props;
   const words =
     gpu.slots > 1 && isListed(gpu)
       ? slotsText(trans, gpu)
@@ -118,7 +137,10 @@ function State(props: IGpusProps & { gpu: IGpu }): React.JSX.Element {
       <button
         type="button"
         className="jp-GpuContainers-state jp-GpuContainers-holder"
-        title={trans.__('Open %1', holder.notebook)}
+        title={lines(
+          trans.__('Open %1', holder.notebook),
+          heldText(trans, language, holder)
+        )}
         onClick={() => {
           const path = holder.notebook;
           void commands.execute(CommandIDs.openNotebook, { path });
@@ -129,10 +151,21 @@ function State(props: IGpusProps & { gpu: IGpu }): React.JSX.Element {
     );
   }
   return (
-    <span className="jp-GpuContainers-state" title={words}>
+    <span
+      className="jp-GpuContainers-state"
+      title={lines(
+        words,
+        ...gpu.holders.map(by => heldText(trans, language, by))
+      )}
+    >
       {words}
     </span>
   );
+}
+
+/** What a tooltip says, without empty lines. */
+function lines(...texts: string[]): string {
+  return texts.filter(Boolean).join('\n');
 }
 
 /** Whether it is known who has how much of a GPU's memory, and there is more than one of them. */
@@ -146,13 +179,18 @@ function isListed({ holders }: IGpu): boolean {
 /** Who has how much of a GPU's memory, in the order of the bar. */
 function Holders(props: {
   parts: readonly IShare[];
+  language: string;
   trans: TranslationBundle;
 }): React.JSX.Element {
-  const { parts, trans } = props;
+  const { parts, language, trans } = props;
   return (
     <ul className="jp-GpuContainers-list jp-GpuContainers-holders">
       {parts.map(({ holder, memory }, index) => (
-        <li key={index} className="jp-GpuContainers-row">
+        <li
+          key={index}
+          className="jp-GpuContainers-row"
+          title={(holder && heldText(trans, language, holder)) || undefined}
+        >
           <span
             className="jp-GpuContainers-swatch"
             data-part={holder ? index % 4 : 'other'}

@@ -15,7 +15,7 @@ const FACTS = ['driver_not_installed', 'no_gpu'];
 
 /** The GPUs section of the panel. */
 export function Gpus(props: IGpusProps & { gpus: IGpus }): React.JSX.Element {
-  const { gpus, commands, trans } = props;
+  const { gpus, commands, language, trans } = props;
   const { problem } = gpus;
   const isFact = problem !== null && FACTS.includes(problem.code);
   const isCompact = allocatable(gpus.gpus).length >= COMPACT_FROM;
@@ -50,6 +50,7 @@ export function Gpus(props: IGpusProps & { gpus: IGpus }): React.JSX.Element {
                 board={board}
                 isCompact={isCompact}
                 commands={commands}
+                language={language}
                 trans={trans}
               />
             ))}
@@ -135,6 +136,7 @@ const Board = React.memo(
   },
   (before, after) =>
     before.isCompact === after.isCompact &&
+    before.language === after.language &&
     before.trans === after.trans &&
     JSONExt.deepEqual(
       before.board as unknown as PartialJSONObject,

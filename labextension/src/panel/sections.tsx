@@ -44,7 +44,7 @@ export interface IPanelProps {
 
 /** The GPUs of the machine. */
 export function GpusSection(props: IPanelProps): React.JSX.Element | null {
-  const { model, commands, trans } = props;
+  const { model, commands, language, trans } = props;
   const { gpus } = model;
   if (isLost(props, 'gpus', gpus === null)) {
     return null;
@@ -58,7 +58,12 @@ export function GpusSection(props: IPanelProps): React.JSX.Element | null {
     >
       <Failure {...props} resource="gpus" />
       {gpus ? (
-        <Gpus gpus={gpus} commands={commands} trans={trans} />
+        <Gpus
+          gpus={gpus}
+          commands={commands}
+          language={language}
+          trans={trans}
+        />
       ) : (
         <Loading {...props} resource="gpus" />
       )}
