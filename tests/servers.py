@@ -61,6 +61,8 @@ class Server:
         More variables.
     wrapper : sequence of str
         A command line that executes the one after it, in the same process.
+    programs : Path, optional
+        Folder of another environment's programs, where the extension is what installation made it.
     """
 
     def __init__(
@@ -70,16 +72,21 @@ class Server:
         program: str = "server",
         env: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        programs: Path | None = None,
     ) -> None:
         self.room = room
         self.token = SUITE.make("server-token")
         self._pages: list[Page] = []
         self.log = room.base / f"{program}-{secrets.token_hex(8)}.log"
+        enable = "--ServerApp.jpserver_extensions={'jupyter_gpu_containers': True}"
         command = [
             *wrapper,
-            *(str(Path(sys.executable).with_name(f"jupyter-{program}")), "--no-browser"),
+            *(
+                str((programs or Path(sys.executable).parent) / f"jupyter-{program}"),
+                "--no-browser",
+            ),
             *("--allow-root", "--ServerApp.port=0", f"--IdentityProvider.token={self.token}"),
-            "--ServerApp.jpserver_extensions={'jupyter_gpu_containers': True}",
+            *([] if programs else [enable]),
             *options,
         ]
         with self.log.open("wb") as log:

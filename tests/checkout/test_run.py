@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -39,6 +40,22 @@ def program(folder: Path, name: str, script: str) -> None:
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
+
+
+def test_an_environment_that_is_activated_and_of_another_folder_is_made_anew(
+    tmp_path: Path,
+) -> None:
+    """The Python that makes it is not the one that goes with it."""
+    old = tmp_path / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", old], check=True)
+    made = sourced(
+        f'. "{ROOT}/scripts/install.sh"; VENV={old} LOGS={tmp_path}; need_venv; command -v python',
+        path=f"{old}/bin:{sys.base_prefix}/bin:/usr/bin:/bin",
+    )
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.splitlines()[-1] == f"{old}/bin/python"  # still activated
+    assert (old / ".stamp-venv").read_text() == f"{old}\n"
+    assert (old / "bin" / "pip").exists()
 
 
 def test_missing_packages_are_named_to_who_may_not_install(tmp_path: Path) -> None:

@@ -110,6 +110,15 @@ class Environment:
         """PATH: its own programs alone, so no Node."""
         return str(self.prefix / "bin")
 
+    def environ(self) -> dict[str, str]:
+        """Return the variables that its programs see: this process's, but for Jupyter's."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("JUPYTER", "PYTHON", "VIRTUAL_ENV", "XDG_"))
+        }
+        return inherited | {"HOME": str(self.home), "PATH": self.path} | self.variables
+
     def create(self) -> None:
         """Make it, with pip."""
         self.home.mkdir(parents=True)
@@ -122,13 +131,8 @@ class Environment:
 
     def __call__(self, program: str, *arguments: str | Path, status: int | None = 0) -> str:
         """Run one of its programs; return what it said."""
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("JUPYTER", "PYTHON", "VIRTUAL_ENV", "XDG_"))
-        }
-        env = inherited | {"HOME": str(self.home), "PATH": self.path} | self.variables
-        return run(self.prefix / "bin" / program, *arguments, cwd=self.home, env=env, status=status)
+        path = self.prefix / "bin" / program
+        return run(path, *arguments, cwd=self.home, env=self.environ(), status=status)
 
     def pip(self, *arguments: str | Path) -> str:
         """Run its pip, which asks no index: what is missing stays missing."""
