@@ -151,6 +151,7 @@ class GpuContainersApp(ExtensionApp):
             return
         self.services.changes.close()
         self.services.operations.metrics.unregister()
+        await self.services.doctor.close()
         await self.services.loads.close()
         await self.services.jobs.close()  # and with them the engine's transfers
         await self.services.inspection.close()

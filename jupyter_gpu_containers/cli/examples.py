@@ -49,6 +49,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "runtime load": ("runtime load kernels.tar.gz",),
     "ps": ("ps", "ps --gpus", "ps --json"),
     "queue": ("queue",),
+    "report": (
+        "report --since 7d",
+        "report --since 2026-11-01 --by notebook",
+        "report --since 12h --by kernel --csv > use.csv",
+    ),
     "start": (
         "start torch",
         "start --image pytorch/pytorch --gpus 1 --no-wait",

@@ -7,6 +7,9 @@ from typing import Any
 
 from jupyter_gpu_containers.errors import GpuContainersError
 from jupyter_gpu_containers.model.size import format_memory
+from jupyter_gpu_containers.service.doctor.checks import check_server
+from jupyter_gpu_containers.service.doctor.facts import read_machine
+from jupyter_gpu_containers.service.doctor.findings import Level
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.service.status import status as engine_status
 from jupyter_gpu_containers.web.serializers import limits_model, status_model
@@ -23,8 +26,11 @@ async def status(services: Services, arguments: Any) -> Outcome:
 
     1 where the engine does not answer.
     """
-    engine, servers = await asyncio.gather(engine_status(services.backend), _servers())
-    model = status_model(engine)
+    engine, servers, facts = await asyncio.gather(
+        engine_status(services.backend), _servers(), read_machine(services)
+    )
+    found = [one for one in check_server(facts) if one.level is Level.PROBLEM]
+    model = status_model(engine, (), found)
     counts = [one["spares"] for one in servers if one["spares"] is not None]
     memory = [one["memory"] for one in counts if one["memory"] is not None]
     model["spares"] = {
@@ -65,6 +71,10 @@ def _status_text(model: Json, style: Style) -> str:
     if problem:
         facts.append(("engine", style.paint(problem["message"], "bad")))
         facts.append(("", problem["hint"]))
+    for finding in model["findings"]:
+        if not problem:
+            facts.append(("problem", style.paint(finding["message"], "bad")))
+            facts.append(("", f"fix: {finding['fix']}"))
     if model["spares"]["count"]:
         facts.append(("spares", str(model["spares"]["count"])))
     for server in model["servers"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jupyter_gpu_containers.model.accounting.report import By, Report
 from jupyter_gpu_containers.model.change import Resource
@@ -11,6 +11,10 @@ from jupyter_gpu_containers.model.kernel.launch import Policy
 from jupyter_gpu_containers.ports import ContainerBackend, Registry
 from jupyter_gpu_containers.service.accounting.reports import read_report
 from jupyter_gpu_containers.service.changes import Changes
+from jupyter_gpu_containers.service.doctor.checks import check_server
+from jupyter_gpu_containers.service.doctor.doctor import Doctor
+from jupyter_gpu_containers.service.doctor.facts import read_machine
+from jupyter_gpu_containers.service.doctor.findings import Finding
 from jupyter_gpu_containers.service.gpu.health import GpuHealth
 from jupyter_gpu_containers.service.gpu.loads import GpuLoads
 from jupyter_gpu_containers.service.gpu.usage import GpuUsage, gpu_usage
@@ -68,6 +72,7 @@ class Services:
     shells: Shells
     pool: Pool
     operations: Operations
+    doctor: Doctor = field(default_factory=Doctor)
 
     async def gpu_usage(self) -> GpuUsage:
         """Return all GPUs and who holds them, as this process may tell it."""
@@ -106,8 +111,12 @@ class Services:
         self.pool.on_change(lambda: note(Resource.STATUS))
         if self.pool.rules.gpus:
             self.pool.on_change(lambda: note(Resource.GPUS))
+        self.doctor.begin(self._check, lambda: note(Resource.STATUS))
         self.inspection.before_removal = self.pool.leave_image
         self.changes.begin(self.backend)
+
+    async def _check(self) -> list[Finding]:
+        return check_server(await read_machine(self))
 
     def close(self) -> None:
         """Release threads and connections; containers stay as they are."""

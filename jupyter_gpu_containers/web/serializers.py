@@ -18,6 +18,7 @@ from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.idle import Idleness
 from jupyter_gpu_containers.model.kernel.launch import Launch, Policy, PullProgress
 from jupyter_gpu_containers.model.queue import QueuePlace
+from jupyter_gpu_containers.service.doctor.findings import Finding
 from jupyter_gpu_containers.service.gpu.usage import GpuUsage, GpuUse, Holder
 from jupyter_gpu_containers.service.policy import Gate
 from jupyter_gpu_containers.service.pool.pool import SpareRules, Standing
@@ -40,7 +41,9 @@ def problem_model(problem: Problem | None) -> Json | None:
     return {**words, "log": problem.log} if problem.log else words
 
 
-def status_model(status: Status, standing: Sequence[Standing] = ()) -> Json:
+def status_model(
+    status: Status, standing: Sequence[Standing] = (), findings: Iterable[Finding] = ()
+) -> Json:
     """Schema ``Status``."""
     engine = status.engine
     memory = [one.memory for one in standing if one.memory is not None]
@@ -60,6 +63,10 @@ def status_model(status: Status, standing: Sequence[Standing] = ()) -> Json:
             "memory": sum(memory) if memory else None,
             "gpus": sum(len(one.spare.gpus) for one in standing),
         },
+        "findings": [
+            {"name": one.name, "message": one.message, "fix": one.fix, "advice": one.advice}
+            for one in findings
+        ],
     }
 
 

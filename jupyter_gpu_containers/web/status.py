@@ -18,9 +18,11 @@ class StatusHandler(BaseHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Return the engine, or why there is none; and what waits for kernels to come."""
+        """Return the engine, or why there is none; what waits for kernels to come, and
+        what is wrong with this machine."""
         standing = await self.services.pool.standing()
-        self.finish(status_model(await status(self.services.backend), standing))
+        found = self.services.doctor.known()
+        self.finish(status_model(await status(self.services.backend), standing, found))
 
 
 class ContractHandler(BaseHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -22,7 +23,7 @@ def test_every_command_has_examples() -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_an_example_is_understood(line: str) -> None:
-    words = shlex.split(line.partition(" | ")[0].partition(" < ")[0])
+    words = shlex.split(re.split(" [|<>] ", line)[0])
     if words[0] == "completion":  # which prints and leaves
         with pytest.raises(SystemExit) as left:
             parse(words)

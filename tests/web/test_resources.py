@@ -1,5 +1,6 @@
 """What each address does: every answer is held to openapi.yaml by the client that asks."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import EngineUnreachableError
+from jupyter_gpu_containers.model.gpu.device import Problem
 from jupyter_gpu_containers.model.image.image import Image
 from jupyter_gpu_containers.model.kernel.launch import Phase
+from jupyter_gpu_containers.service.doctor import facts
 
 from .conftest import GPUS, Api
 
@@ -40,6 +43,24 @@ async def test_status(api: Api) -> None:
         None,
     )
     assert answer.json["engine"]["name"] == "memory"
+
+
+async def test_status_tells_what_doctor_found(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first answer does not wait for it; pages are told to ask again."""
+    problem = Problem("run_dir_not_private", "It is not private.", "chmod 700 /run/x")
+    monkeypatch.setattr(facts, "run_root_problem", lambda _: problem)
+    told = asyncio.Event()
+    api.services.watch_changes()  # as the server does when it begins
+    api.services.changes.on_change(lambda changed: told.set())
+    assert (await api("GET", "/status")).json["findings"] == []
+    await asyncio.wait_for(told.wait(), 30)
+    (finding,) = (await api("GET", "/status")).json["findings"]
+    assert finding == {
+        "name": "run directory",
+        "message": "It is not private.",
+        "fix": "chmod 700 /run/x",
+        "advice": "",
+    }
 
 
 async def test_status_without_an_engine(api: Api, engine_away: None) -> None:

@@ -32,6 +32,11 @@ def check_all(facts: Facts) -> list[Finding]:
     return [check(facts) for check in CHECKS]
 
 
+def check_server(facts: Facts) -> list[Finding]:
+    """Run the checks of a running server."""
+    return [check(facts) for check in SERVER_CHECKS]
+
+
 def check_run_dir(facts: Facts) -> Finding:
     """Sockets can be made in the run directory."""
     longest = len((facts.run_root + SOCKET_IN_RUN_DIR).encode())
@@ -114,7 +119,8 @@ def check_lab_extension(facts: Facts) -> Finding:
     return Finding("lab extension", Level.OK, "Enabled.")
 
 
-CHECKS: Sequence[Callable[[Facts], Finding]] = (
+# what a running server tells its pages: what it mends itself, or shows elsewhere, is left out
+SERVER_CHECKS: Sequence[Callable[[Facts], Finding]] = (
     check_engine,
     check_permission,
     check_driver,
@@ -128,6 +134,9 @@ CHECKS: Sequence[Callable[[Facts], Finding]] = (
     check_disk,
     check_run_dir,
     check_workspace,
+)
+CHECKS: Sequence[Callable[[Facts], Finding]] = (
+    *SERVER_CHECKS,
     check_left_behind,
     check_environments,
     check_server_extension,

@@ -8,7 +8,9 @@ import re
 import shutil
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_gpu_containers.errors import GpuContainersError, UnavailableError, WorkspaceError
 from jupyter_gpu_containers.model.gpu.device import Problem
@@ -17,7 +19,9 @@ from jupyter_gpu_containers.model.kernel.container import EngineInfo
 from jupyter_gpu_containers.service.image.images import as_problem
 from jupyter_gpu_containers.service.kernel.environments import environment_problems
 from jupyter_gpu_containers.service.kernel.workspace import resolve_workspace
-from jupyter_gpu_containers.service.services import Services
+
+if TYPE_CHECKING:
+    from jupyter_gpu_containers.service.services import Services
 
 from .findings import Facts
 
@@ -28,8 +32,19 @@ PATIENCE = 10.0  # seconds for a program that prints its version
 
 async def read_facts(services: Services) -> Facts:
     """Look at this machine. What cannot be found out is a fact, too; nothing is raised."""
+    facts = await read_machine(services)
+    if isinstance(facts.engine, GpuContainersError):
+        return facts
+    return replace(
+        facts,
+        left_behind=await _left_behind(services),
+        broken_environments=await _broken_environments(services),
+    )
+
+
+async def read_machine(services: Services) -> Facts:
+    """Look at this machine, without what lives on it."""
     gpus, engine = await asyncio.gather(services.inventory.snapshot(), _engine(services))
-    answers = isinstance(engine, EngineInfo)
     workspace, workspace_problem = _workspace(services.kernels.seats.workspace)
     run_root = services.kernels.seats.run_root
     return Facts(
@@ -45,8 +60,6 @@ async def read_facts(services: Services) -> Facts:
         run_root_problem=run_root_problem(run_root),
         workspace=workspace,
         workspace_problem=workspace_problem,
-        left_behind=await _left_behind(services) if answers else (),
-        broken_environments=await _broken_environments(services) if answers else (),
     )
 
 

@@ -57,7 +57,8 @@ export class FakeServer {
           api_version: '1.41'
         },
         problem: null,
-        spares: { count: 0, memory: null, gpus: 0 }
+        spares: { count: 0, memory: null, gpus: 0 },
+        findings: []
       }
     ],
     [

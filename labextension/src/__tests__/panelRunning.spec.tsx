@@ -93,7 +93,8 @@ describe('the Running section', () => {
     expect(screen.executed).toEqual([[CommandIDs.giveUpSpares, {}]]);
     server.answers.set('GET status', {
       ...status,
-      spares: { count: 0, memory: null, gpus: 0 }
+      spares: { count: 0, memory: null, gpus: 0 },
+      findings: []
     });
     await screen.model.refresh();
     await rendered(screen.widget);

@@ -18,7 +18,8 @@ function withoutEngine(): FakeServer {
     demo: false,
     engine: null,
     problem: NO_ENGINE,
-    spares: { count: 0, memory: null, gpus: 0 }
+    spares: { count: 0, memory: null, gpus: 0 },
+    findings: []
   });
   for (const what of ['images', 'environments']) {
     server.answers.set(`GET ${what}`, json(NO_ENGINE, 503));
@@ -100,10 +101,61 @@ it('says that it is a demonstration', async () => {
     demo: true,
     engine: null,
     problem: null,
-    spares: { count: 0, memory: null, gpus: 0 }
+    spares: { count: 0, memory: null, gpus: 0 },
+    findings: []
   });
   const { node } = await showPanel(server);
   expect(node.querySelector('[role=note]')!.textContent).toMatch(/^Demo/);
+});
+
+describe('what doctor has found', () => {
+  const FINDINGS = [
+    {
+      name: 'disk',
+      message: '3 GB are free.',
+      fix: 'docker image prune',
+      advice: ''
+    },
+    {
+      name: 'nvml',
+      message: 'GPU 0 failed.',
+      fix: 'sudo nvidia-smi --gpu-reset -i 0',
+      advice:
+        'Stop all programs and run `sudo nvidia-smi --gpu-reset -i 0`, or reboot.'
+    }
+  ];
+
+  it('is folded up, with commands to copy', async () => {
+    const server = new FakeServer();
+    const status = server.answers.get('GET status') as object;
+    server.answers.set('GET status', { ...status, findings: FINDINGS });
+    const { node } = await showPanel(server);
+    const found = node.querySelector('details')!;
+    expect(found.open).toBe(false);
+    expect(found.querySelector('summary')!.textContent).toBe(
+      '2 problems were found on this machine'
+    );
+    const commands = [...found.querySelectorAll('code')];
+    expect(commands.map(code => code.textContent)).toEqual([
+      'docker image prune',
+      'sudo nvidia-smi --gpu-reset -i 0'
+    ]);
+    for (const { fix } of FINDINGS) {
+      button(found, `Copy command: ${fix}`);
+    }
+    expect(found.textContent).toContain('Stop all programs and run');
+    expect(node.querySelector('[role=alert]')).toBeNull();
+  });
+
+  it('is not there where nothing is wrong, or the engine is away', async () => {
+    expect(
+      (await showPanel(new FakeServer())).node.querySelector('details')
+    ).toBeNull();
+    const server = withoutEngine();
+    const status = server.answers.get('GET status') as object;
+    server.answers.set('GET status', { ...status, findings: FINDINGS });
+    expect((await showPanel(server)).node.querySelector('details')).toBeNull();
+  });
 });
 
 describe('a section', () => {

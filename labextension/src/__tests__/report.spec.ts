@@ -11,7 +11,8 @@ const STATUS: IStatus = {
   demo: false,
   engine: { name: 'Docker Engine', version: '20.10.24', api_version: '1.41' },
   problem: null,
-  spares: { count: 0, memory: null, gpus: 0 }
+  spares: { count: 0, memory: null, gpus: 0 },
+  findings: []
 };
 
 const GPUS: IGpus = {

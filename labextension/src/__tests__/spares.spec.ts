@@ -12,7 +12,8 @@ async function withSpares(count: number) {
   const answer = (count: number) =>
     server.answers.set('GET status', {
       ...status,
-      spares: { count, memory: null, gpus: 0 }
+      spares: { count, memory: null, gpus: 0 },
+      findings: []
     });
   answer(count);
   const { model } = await makeModel(server);

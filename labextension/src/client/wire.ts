@@ -23,6 +23,19 @@ export interface IStatus {
   problem: IProblem | null;
   /** Containers that wait for the next kernels; bytes of all, null where nobody can say. */
   spares: { count: number; memory: number | null; gpus: number };
+  /** What is wrong with this machine. */
+  findings: IFinding[];
+}
+
+/** Something that is wrong with the machine, as `doctor` has found it. */
+export interface IFinding {
+  /** Of the check: "disk". */
+  name: string;
+  message: string;
+  /** A command to paste. */
+  fix: string;
+  /** What is to be known before that; may be empty. */
+  advice: string;
 }
 
 /** GPUs of the machine. No driver and no GPU are answers too. */

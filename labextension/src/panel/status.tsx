@@ -6,7 +6,7 @@ import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { CommandIDs } from '../commands/commandIds';
 import { commandsOf } from '../model/hints';
-import { IProblem } from '../client/wire';
+import { IFinding, IProblem } from '../client/wire';
 import { IGpuContainersModel } from '../tokens';
 import { IProblemAction, Problem } from '../widgets/problem';
 
@@ -56,8 +56,50 @@ export function Status(props: IStatusProps): React.JSX.Element {
           />
         </div>
       )}
+      {!problem && (
+        <Findings findings={model.status?.findings ?? []} trans={trans} />
+      )}
     </>
   );
+}
+
+/** What is wrong with the machine, folded up: what works is not in its way. */
+function Findings(props: {
+  findings: readonly IFinding[];
+  trans: TranslationBundle;
+}): React.JSX.Element | null {
+  const { findings, trans } = props;
+  if (findings.length === 0) {
+    return null;
+  }
+  return (
+    <details className="jp-GpuContainers-findings">
+      <summary>
+        {trans._n(
+          '%1 problem was found on this machine',
+          '%1 problems were found on this machine',
+          findings.length
+        )}
+      </summary>
+      {findings.map(finding => (
+        <Problem
+          key={finding.name}
+          problem={problemOf(finding)}
+          isFact
+          trans={trans}
+        />
+      ))}
+    </details>
+  );
+}
+
+/** A finding with its advice and its command, which can be copied. */
+function problemOf({ advice, fix, message, name }: IFinding): IProblem {
+  const command = `\`${fix}\``;
+  const hint = advice.includes(command)
+    ? advice
+    : [advice, command].filter(Boolean).join(' ');
+  return { code: name, message, hint };
 }
 
 /** What keeps everything else from working: there is no engine, or no answer; null for nothing. */
