@@ -36,6 +36,7 @@ async def status(services: Services, arguments: Any) -> Outcome:
     model["spares"] = {
         "count": sum(one["count"] for one in counts),
         "memory": sum(memory) if memory else None,
+        "gpus": sum(one.get("gpus", 0) for one in counts),  # a server may be of an older version
     }
     model["servers"] = servers
     return Outcome(
