@@ -63,6 +63,10 @@ def test_gpus_and_memory_of_one_run(any_room: Room, capsys: Capture) -> None:
     )
     assert kernelspec.read_bytes() == before
     assert any_room.settled() == []
+    assert main(["report", "--by", "notebook", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    told = [(len(row["gpus"]), row["held_s"] > 0, row["running"]) for row in rows]
+    assert told == ([(2, True, False)] if any_room.backend == "memory" else [])
 
 
 def test_a_cell_that_fails(memory_room: Room, capsys: Capture) -> None:

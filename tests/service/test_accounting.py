@@ -166,8 +166,9 @@ def test_a_start_writes_nothing_itself(book: Book, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Ledger, "write", noted)
     written = threading.Event()
     monkeypatch.setattr(Ledger, "_forget", lambda self, month: written.set())
-    accounting = book.begin()
+    accounting = real(book.folder, Inventory())
     book.started(accounting)
+    assert writers == []
     assert written.wait(10)
     assert set(writers) == {"gpu-containers-accounting"}
     accounting.close()

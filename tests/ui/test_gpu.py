@@ -91,6 +91,8 @@ def test_a_notebook_takes_two_gpus_and_gives_them_back(gpus: OpenNotebook) -> No
         expect(row).to_have_attribute("title", re.compile("A100-SXM4-80GB"))
         expect(row.get_by_role("meter", name=re.compile("^Memory of GPU"))).to_be_visible()
         expect(row).to_contain_text("of 79.4 GB")
+        told = row.get_by_role("button", name="train.ipynb")
+        expect(told).to_have_attribute("title", re.compile(r"held since .+ · \d+ % used"))
     expect(notebook.panel.get_by_label("Running")).to_contain_text("2 GPUs · GPU ")
 
     start(notebook, "debian12 py311", "CPU only", "3 of 6 GPUs free")

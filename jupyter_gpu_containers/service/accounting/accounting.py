@@ -24,7 +24,7 @@ from jupyter_gpu_containers.service.operations.audit import held_since
 
 from .ledger import Ledger
 
-FIRST = 1.0  # seconds from a claim to the first look: the start need not share the processor
+FIRST = 1.0  # seconds from a claim to the first line and look: the start has the processor alone
 LATE = 1.5  # intervals without a look after which nobody else looks
 CLOSING = 1.0  # seconds for the thread to end in
 OLD = 2.5  # intervals between two looks after which nobody knows what was between them
@@ -260,20 +260,30 @@ class Accounting:
             due = min(due, max(self._looked, self._begun) + min(FIRST, self._look_every))
         return due
 
+    def _due(self) -> float | None:
+        """Return when there is something to do; None = nothing any more."""
+        if self._ending:
+            return self._steady()
+        due = [self._begun + FIRST] if self._out else []
+        if self._claims:
+            due.append(self._noted + self.note_every)
+        if (look := self._look_due()) is not None:
+            due.append(look)
+        return min(due, default=None)
+
     # --- the thread ---------------------------------------------------------------------------
 
     def _work(self) -> None:
         while True:
             with self._changed:
-                if not (self._out or self._ending):
-                    if not self._claims:
-                        self._thread = None
-                        return
-                    look = self._look_due()
-                    note = self._noted + self.note_every
-                    due = note if look is None else min(note, look)
-                    self._changed.wait(max(0.0, due - self._steady()))
+                due = self._due()
+                if due is None:
+                    self._thread = None
+                    return
                 now, look = self._steady(), self._look_due()
+                if now < due:
+                    self._changed.wait(due - now)
+                    continue
                 ending = bool(self._ending) and self._look_every > 0
             if ending or (look is not None and now >= look):
                 self._look()

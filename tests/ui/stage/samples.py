@@ -70,6 +70,8 @@ def holder(notebook: str, memory: float = 0.0, **changes: Any) -> Sample:
         "owner": "mara",
         "mine": True,
         "memory_used": int(memory * GIB),
+        "since": ago(188),
+        "mean_utilization": 41 if changes.get("mine", True) else None,
         **changes,
     }
 
