@@ -69,7 +69,7 @@ def test_a_server_is_killed_and_the_next_one_goes_on(
         return row if row["sampled_s"] > 4 else None
 
     row = first.until(measured)
-    assert row["idle_share"] == pytest.approx(0.6)
+    assert row["idle_share"] == pytest.approx(0.6, abs=0.001)
     assert row["energy_j"] == 0  # the counter stands still
     assert sorted(gpu["uuid"] for gpu in row["gpus"]) == sorted(launch["gpus"])
     holders = first.ask("GET", "/gpu-containers/gpus")["gpus"]
@@ -93,5 +93,5 @@ def test_a_server_is_killed_and_the_next_one_goes_on(
     assert not row["running"]
     assert known["held_s"] <= row["held_s"] <= 2 * (time.time() - began + 10)
     assert left["sampled_s"] <= row["sampled_s"] < row["held_s"]
-    assert row["idle_share"] == pytest.approx(0.6)
+    assert row["idle_share"] == pytest.approx(0.6, abs=0.001)
     assert room.settled() == []

@@ -27,7 +27,12 @@ def look(room: Room, server: Server) -> dict[str, Any]:
         for folder in folders
         for path in sorted(folder.rglob("*"))
         if "homes" not in path.relative_to(folder).parts[:-2]  # a kernel writes in its own
+        and "accounting" not in path.parts  # written as time goes by, whoever asks for what
     }
+    for gpu in found["gpus"]["gpus"]:
+        for holder in gpu["holders"]:
+            del holder["mean_utilization"]  # so is this
+        gpu["holder"] = None  # the first of these
     for job in found["jobs"]["jobs"]:
         del job["speed"]  # which is none as soon as nothing comes any more
     return found
