@@ -363,6 +363,18 @@ def test_it_looks_by_itself_only_while_gpus_are_held(tmp_path: Path) -> None:
     assert inventory.count == looks
 
 
+def test_a_gpu_that_nobody_sees_is_not_looked_for_all_the_time(book: Book) -> None:
+    """It was lost, or its container has not been found again."""
+    accounting = book.begin(look_every=30.0)
+    book.started(accounting, gpus=("GPU-gone",))
+    for _ in range(3):
+        book.look(accounting, 10, busy(0))
+        due = accounting._look_due()
+        assert due is not None
+        assert due - (book.now - NOON) >= 30.0
+    accounting.close()
+
+
 @pytest.mark.parametrize("setting", [{"look_every": 0.0}, {"look_every": 3600.0}])
 def test_it_does_not_look_where_it_need_not(tmp_path: Path, setting: dict[str, float]) -> None:
     inventory = Inventory()

@@ -35,8 +35,7 @@ class _Claim:
     """A GPU that a kernel of this process holds."""
 
     holding: Holding
-    since: float  # seconds since the epoch
-    told: float  # until when it stands in the ledger
+    told: float  # until when it stands in the ledger, in seconds since the epoch
     slots: int
     found: bool  # False: of a former life's kernel, whose container nobody has seen yet
     meter: Meter = field(default_factory=Meter)
@@ -134,6 +133,7 @@ class Accounting:
             for claim in self._claims.get(launch_id, {}).values():
                 if not claim.found:
                     claim.found = True
+                    self._begun = self._steady()
                     self._tell(claim, Event.BEGIN, self._clock())
             self._wake()
 
@@ -214,13 +214,12 @@ class Accounting:
         since = held_since(launch) if launch.recovered else None
         claim = _Claim(
             holding,
-            since=now if since is None else min(since, now),
             told=now if since is None else min(since, now),
             slots=self._slots.of(gpu) if gpu is not None else 1,
             found=not launch.recovered or launch.phase is Phase.STARTING,
         )
-        self._begun = self._steady()
         if claim.found:
+            self._begun = self._steady()
             self._tell(claim, Event.BEGIN, now)
         return claim
 
@@ -256,8 +255,8 @@ class Accounting:
         if self._look_every <= 0 or not self._claims:
             return None
         due = self._looked + LATE * self._look_every
-        if any(claim.meter.last is None for claim in self._all()):
-            due = min(due, max(self._looked, self._begun) + min(FIRST, self._look_every))
+        if self._looked <= self._begun:
+            due = min(due, self._begun + min(FIRST, self._look_every))
         return due
 
     def _due(self) -> float | None:
