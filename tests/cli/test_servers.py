@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -191,6 +192,17 @@ def test_limits_and_registries(terminal: Terminal) -> None:
     assert gpus.split()[0] == "GPUs"
     assert "There is no login" in terminal("registries").out
     assert terminal("registries", "--json").json == {"registries": []}
+
+
+def test_environments_with_some_of_the_data_mounts(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.configure(data_mounts={"data": f"{tmp_path}:ro", "more": f"{tmp_path}/work:ro"})
+    ran = terminal("environments", "add", MEMORY_IMAGE, "--name", "mine", "--mount", "data")
+    assert ran.status == 0, ran.err
+    text = terminal("environments", "show", "mine").out
+    assert re.search(r"^data mounts +data$", text, re.MULTILINE)
+    assert "more" in terminal("limits").out
+    unknown = terminal("environments", "add", MEMORY_IMAGE, "--mount", "other", "--json")
+    assert (unknown.status, unknown.json["code"]) == (1, "data_mount_unknown")
 
 
 def test_environments_show(terminal: Terminal) -> None:
