@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,19 +64,15 @@ def make_environment(tmp_path: Path, built: Built) -> MakeEnvironment:
     """Return what makes an environment that has what the wheel asks for, but not the wheel."""
 
     def make(minor: int) -> Environment:
-        environment = Environment(tmp_path, interpreters()[minor])
+        folder = tmp_path / f"python3.{minor}"
+        environment = Environment(folder, interpreters()[minor])
         environment.create()
         environment.add(*built.requirements)
         # the memory backend: these tests are of the package, not of engines
-        environment.variables["JUPYTER_CONFIG_PATH"] = str(_binder(tmp_path))
+        settings = ROOT / "binder" / "jupyter_gpu_containers_config.py"
+        (folder / "settings").mkdir()
+        shutil.copy(settings, folder / "settings")
+        environment.variables["JUPYTER_CONFIG_PATH"] = str(folder / "settings")
         return environment
 
     return make
-
-
-def _binder(folder: Path) -> Path:
-    """A folder with the demonstration's configuration alone."""
-    settings = ROOT / "binder" / "jupyter_gpu_containers_config.py"
-    (folder / "settings").mkdir()
-    (folder / "settings" / settings.name).write_text(settings.read_text("utf-8"))
-    return folder / "settings"

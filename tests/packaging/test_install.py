@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
-import pytest
 
 from tests.packaging.conftest import Built, MakeEnvironment
 from tests.packaging.environments import MINORS, Environment, interpreters
@@ -55,15 +55,21 @@ def test_the_python_of_this_run_is_among_those_found() -> None:
     assert OWN in HERE or OWN not in MINORS
 
 
-@pytest.mark.parametrize("minor", sorted({HERE[0], HERE[-1]} - {OWN}))
 def test_at_work_on_the_oldest_and_the_newest_python(
-    minor: int, built: Built, make_environment: MakeEnvironment
+    built: Built, make_environment: MakeEnvironment
 ) -> None:
-    at = make_environment(minor)
-    at.pip("install", built.wheel)
-    assert "jupyter_gpu_containers enabled" in at("jupyter", "server", "extension", "list")
-    ours(at, *ADD, "torch", "--gpus", "1")
-    assert run_notebook(at, "torch") == "42\n"
+    """At the same time: each takes a core for twenty seconds, most of it to compile modules."""
+
+    def work(minor: int) -> tuple[int, str, bool]:
+        at = make_environment(minor)
+        at.pip("install", built.wheel)
+        servers = at("jupyter", "server", "extension", "list")
+        ours(at, *ADD, "torch", "--gpus", "1")
+        return minor, run_notebook(at, "torch"), "jupyter_gpu_containers enabled" in servers
+
+    others = sorted({HERE[0], HERE[-1]} - {OWN})
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(work, others)) == [(minor, "42\n", True) for minor in others]
 
 
 def test_installation_upgrade_and_removal(
