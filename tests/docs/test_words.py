@@ -41,7 +41,18 @@ DOCKER = (
     *("--rm", "--name", "-it", "-v ", "-w ", "-u ", "-e ", "-p ", "--ipc=host", "--shm-size"),
     *("--gpus 1", "--memory", "--network", "--runtime", "--privileged", "--device", "run", "ps"),
     *("logs", "exec", "cp", "images", "search", "login", "logout", "pull", "push", "tag", "rmi"),
-    *("build", "commit", "save", "load", "restart", "rm -f", "compose", "container prune"),
+    *(
+        "build",
+        "commit",
+        "save",
+        "load",
+        "restart",
+        "rm -f",
+        "info",
+        "events",
+        "compose",
+        "container prune",
+    ),
 )
 OPENAPI = ROOT / "jupyter_gpu_containers" / "web" / "openapi.yaml"
 
