@@ -14,7 +14,7 @@ from .rest import Server, ask_all, servers_of
 from .tables import Style, table
 
 Json = dict[str, Any]
-TITLES = ("CONTAINER", "ENVIRONMENT", "READY", "MEMORY", "SERVER")
+TITLES = ("CONTAINER", "ENVIRONMENT", "READY", "GPUS", "MEMORY", "SERVER")
 
 
 def add_spares_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +52,7 @@ def _cells(server: Server, spare: Json) -> tuple[str, ...]:
         spare["container_id"][:12],
         spare["display_name"],
         "yes" if spare["ready"] else "not yet",
+        str(len(spare["gpus"])),
         "" if spare["memory"] is None else format_memory(spare["memory"]),
         server.url,
     )
