@@ -150,6 +150,7 @@ def build_services(
         workspace=traits.workspace or workspace,
         env_names=traits.passed_variables,
         private=[data / "gpu_containers", Path(jupyter_runtime_dir())],
+        kept=traits.warm_restart,
         log=log,
     )
     store = carried.RuntimeStore(

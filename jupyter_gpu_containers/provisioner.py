@@ -26,6 +26,8 @@ from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE, Phase, S
 from jupyter_gpu_containers.model.kernel.per_run import PerRun
 from jupyter_gpu_containers.model.kernel.record import KernelRecord
 from jupyter_gpu_containers.model.kernel.restarts import was_restarted
+from jupyter_gpu_containers.runtime.keeper_link import KeeperLink
+from jupyter_gpu_containers.service.kernel.first_answer import end
 from jupyter_gpu_containers.service.kernel.kernels import KernelContainer
 from jupyter_gpu_containers.service.kernel.seats import SOCKET_NAME, write_anew
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
@@ -72,6 +74,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         self._death: Problem | None = None
         self._unwanted = False  # somebody has asked for its end
         self._per_run = PerRun()
+        self._keeper: KeeperLink | None = None  # keeps the container while the kernel ends
 
     @property
     def _services(self) -> Services:
@@ -229,10 +232,11 @@ class ContainerProvisioner(KernelProvisionerBase):
 
     async def _restart(self) -> KernelContainer | None:
         """Start the same container again; None where there is none, or none any more."""
+        keeper, self._keeper = self._keeper, None
         if self._container is None:
             return None
         try:
-            return await self._services.kernels.restart(self._container, self._progress)
+            return await self._services.kernels.restart(self._container, self._progress, keeper)
         except ContainerNotFoundError:  # somebody removed it, and its claim with it
             self._container = None
             return None
@@ -251,6 +255,8 @@ class ContainerProvisioner(KernelProvisionerBase):
             return 0
         if self._stopping:
             await self._end_within(LOOK)
+        if self._keeper is not None and self._keeper.exit_code is not None:
+            return self._keeper.exit_code
         if not self._container.ended.done():
             return None
         if not self._stopping and not self._reported:
@@ -264,17 +270,24 @@ class ContainerProvisioner(KernelProvisionerBase):
         """Wait until the kernel has ended and return its exit code."""
         if self._container is None:
             return 0
+        await self._end_within(None)
+        if self._keeper is not None and self._keeper.exit_code is not None:
+            return self._keeper.exit_code
         return (await from_thread(self._container.ended)).exit_code
 
-    async def _end_within(self, seconds: float) -> None:
-        """Wait for the end of the present run."""
-        if self._container is not None and not self._container.ended.done():
-            ended = asyncio.ensure_future(from_thread(self._container.ended))
-            try:
-                await asyncio.wait({ended}, timeout=seconds)
-            finally:
-                ended.cancel()
-                await asyncio.gather(ended, return_exceptions=True)
+    async def _end_within(self, seconds: float | None) -> None:
+        """Wait for the end of the present run; where the container is kept, of the kernel."""
+        if self._container is None or self._container.ended.done():
+            return
+        waits: set[asyncio.Future[Any]] = {
+            asyncio.ensure_future(from_thread(self._container.ended))
+        }
+        if self._keeper is not None:
+            waits.add(asyncio.ensure_future(from_thread(self._keeper.ended)))
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(*waits)
 
     async def send_signal(self, signum: int) -> None:
         """Send a signal to the kernel and its children (interrupt, mostly)."""
@@ -284,6 +297,16 @@ class ContainerProvisioner(KernelProvisionerBase):
     async def kill(self, restart: bool = False) -> None:
         """End the kernel at once; GPUs are kept, since a forced restart comes through here too."""
         self._stopping = True
+        if self._container is not None and not self._container.ended.done():
+            if self._keeper is None:
+                self._keeper = await self._services.kernels.warm.order(self._container, kill=True)
+            else:
+                self._keeper.kill()
+            if self._keeper is not None:
+                await self._end_within(KILLED)
+                if self._keeper.exit_code is not None:
+                    return
+                self._let_go()
         await self.send_signal(signal.SIGKILL)
         await self._end_within(KILLED)
 
@@ -293,8 +316,16 @@ class ContainerProvisioner(KernelProvisionerBase):
         await self.send_signal(signal.SIGTERM)
 
     async def shutdown_requested(self, restart: bool = False) -> None:
-        """Note that the end to come was asked for."""
+        """Note that the end to come was asked for, and whether the container is to outlive it."""
         self._stopping = True
+        if restart and self._container is not None and self._keeper is None:
+            self._keeper = await self._services.kernels.warm.order(self._container)
+
+    def _let_go(self) -> None:
+        """Let the container end with its kernel."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.close()
 
     async def cleanup(self, restart: bool = False) -> None:
         """Remove the container and free its GPUs, unless the kernel is being restarted.
@@ -329,6 +360,7 @@ class ContainerProvisioner(KernelProvisionerBase):
         return recommended
 
     async def _clear(self) -> None:
+        self._let_go()
         container, self._container = self._container, None
         seat, self._seat = self._seat, None
         self._manager.cleanup_connection_file()  # it holds the key; jupyter_client keeps it

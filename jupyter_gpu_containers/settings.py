@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from traitlets import Dict, Enum, Float, Int, List, Unicode
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 
 from jupyter_gpu_containers.model.kernel.container import Network
 
@@ -114,6 +114,12 @@ class GpuContainers(PolicySettings):
         min=0.0,
         help="""Seconds that a kernel which Jupyter itself starts (launcher, restored session,
         papermill) waits for GPUs; 0 = it fails at once.""",
+    ).tag(config=True)
+    warm_restart = Bool(
+        True,
+        help="""Whether the container of an ipykernel goes on while the kernel is restarted, and the
+        next one is begun while the last one ends. False: the container is started again. It costs
+        each kernel some 4 MB.""",
     ).tag(config=True)
     spare_kernels = Int(
         0,

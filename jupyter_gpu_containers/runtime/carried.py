@@ -5,11 +5,12 @@ Below ``gpu_containers/runtimes/v2`` in a Jupyter data directory, a folder for e
     cpython-311-glibc-amd64/
         runtime.json          what it is, see `KernelRuntime`
         launch.py             starts the kernel (carried_launcher.py)
+        keeper.py             keeps the container while the kernel is restarted
         quick_start.py        leaves away what it needs only later
         distributions.json    what each package needs, for the launcher
         lib/                  ipykernel and all that it needs
     quick-start-0123456789ab/
-        quick_start.py        for images that have an ipykernel of their own
+        keeper.py, quick_start.py  for images that have an ipykernel of their own
 
 A folder is there wholly or not at all, and nothing in it ever changes: containers that run have it
 mounted. A new form of these folders gets a new name in place of ``v2``.
@@ -36,7 +37,7 @@ from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestErro
 from jupyter_gpu_containers.model.image.image import is_image_id
 from jupyter_gpu_containers.model.kernel.runtime import RuntimeTag
 
-from .carried_fetch import QUICK_START_SOURCE, Fetcher, install_launcher, install_quick_start
+from .carried_fetch import QUICK_SOURCES, Fetcher, install_launcher, install_quick_start
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,8 @@ class RuntimeStore:
         InvalidRequestError
             It cannot be written.
         """
-        name = f"quick-start-{sha256(QUICK_START_SOURCE.read_bytes()).hexdigest()[:12]}"
+        content = b"".join(source.read_bytes() for source in QUICK_SOURCES.values())
+        name = f"quick-start-{sha256(content).hexdigest()[:12]}"
         folder = self.directory / name
         if not folder.is_dir():
             with self._locked(name), self._nest(name) as nest:

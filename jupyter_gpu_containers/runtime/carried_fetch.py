@@ -16,11 +16,15 @@ from importlib.resources import files
 from pathlib import Path
 
 from jupyter_gpu_containers.errors import RuntimeUnavailableError
-from jupyter_gpu_containers.model.kernel.runtime import LAUNCHER, QUICK_START, RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import KEEPER, LAUNCHER, QUICK_START, RuntimeTag
 
 PROGRAM = Path(__file__).with_name("carried_pip.py")
 LAUNCHER_SOURCE = files(__package__).joinpath("carried_launcher.py")
-QUICK_START_SOURCE = files(__package__).joinpath("quick_start.py")
+# what starts an image's own ipykernel, by its name in the folder that is brought in
+QUICK_SOURCES = {
+    KEEPER: files(__package__).joinpath("keeper.py"),
+    QUICK_START: files(__package__).joinpath("quick_start.py"),
+}
 TABLE = "distributions.json"
 TIMEOUT = 900.0  # seconds for all downloads; about 20 MB
 COMPILE_TIMEOUT = 300.0  # seconds
@@ -46,16 +50,19 @@ def install_launcher(folder: Path) -> None:
 
 def is_present(folder: Path) -> bool:
     """Tell whether a runtime's programs are those of this version."""
-    pairs = ((LAUNCHER, LAUNCHER_SOURCE), (QUICK_START, QUICK_START_SOURCE))
+    sources = {LAUNCHER: LAUNCHER_SOURCE, **QUICK_SOURCES}
     try:
-        return all((folder / name).read_bytes() == source.read_bytes() for name, source in pairs)
+        return all(
+            (folder / name).read_bytes() == source.read_bytes() for name, source in sources.items()
+        )
     except OSError:
         return False
 
 
 def install_quick_start(folder: Path) -> None:
-    """Write the program that starts an ipykernel without what it needs only later."""
-    (folder / QUICK_START).write_bytes(QUICK_START_SOURCE.read_bytes())
+    """Write the programs that keep a container and start an ipykernel sooner."""
+    for name, source in QUICK_SOURCES.items():
+        (folder / name).write_bytes(source.read_bytes())
 
 
 def compile_command(python: str, folder: str, minor: int) -> tuple[str, ...]:

@@ -128,10 +128,10 @@ def prepare(here: str) -> None:
     sys.argv[0] = os.path.join(packages, "ipykernel_launcher.py")
 
 
-def quick_start(here: str) -> "types.ModuleType":
-    """Import ``quick_start.py``, which lies beside this file."""
+def load(here: str, name: str) -> "types.ModuleType":
+    """Import a file that lies beside this one."""
     spec = importlib.util.spec_from_file_location(
-        "jupyter_gpu_containers_quick_start", os.path.join(here, "quick_start.py")
+        "jupyter_gpu_containers_" + name, os.path.join(here, name + ".py")
     )
     module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     spec.loader.exec_module(module)  # type: ignore[union-attr]
@@ -159,14 +159,17 @@ def lacking(problem: str) -> str:
 def main() -> None:
     """Start the kernel."""
     here = os.path.dirname(os.path.realpath(__file__))
+    keeper = load(here, "keeper")
+    descriptor = keeper.keep(sys.argv[1:])
     prepare(here)
     try:
-        quick = quick_start(here)
+        quick = load(here, "quick_start")
         kernelapp = quick.import_kernel()
     except ImportError as exc:
         traceback.print_exc()
         print(f"kernel runtime: {lacking(str(exc))}.", file=sys.stderr)  # the log's last line
         sys.exit(1)
+    keeper.wait(descriptor)
     quick.wait_to_be_taken(sys.argv[1:])
     kernelapp.launch_new_instance()
 

@@ -357,14 +357,22 @@ def _begin_history(manager: typing.Any) -> None:
         manager.hist_file = ":memory:"
 
 
-def main() -> None:
-    """Start the kernel."""
+def main(ready: "typing.Callable[[], None] | None" = None) -> None:
+    """Start the kernel.
+
+    Parameters
+    ----------
+    ready : callable, optional
+        Called when the kernel is imported; it may go on when that returns.
+    """
     here = os.path.dirname(os.path.realpath(__file__))
     # the script's folder comes first, unless Python was told to be safe (-P, PYTHONSAFEPATH)
     is_first = bool(sys.path) and os.path.realpath(sys.path[0]) == here
     if is_first:
         del sys.path[0]
     import_kernel()
+    if ready is not None:
+        ready()
     ahead = wait_to_be_taken(sys.argv[1:])
     if is_first:
         sys.path.insert(0, os.getcwd())  # as for `python -m`; most launchers take it away again

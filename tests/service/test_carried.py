@@ -229,6 +229,7 @@ def test_packages_are_those_of_the_other_python(index: Path, tmp_path: Path) -> 
     assert made.ipykernel == "6.31.0"
     assert sorted(path.name for path in made.folder.iterdir()) == [
         "distributions.json",
+        "keeper.py",
         "launch.py",
         "lib",
         "quick_start.py",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from jupyter_gpu_containers.runtime import carried_launcher, quick_start
+from jupyter_gpu_containers.runtime import carried_launcher, keeper, quick_start
 from jupyter_gpu_containers.runtime.carried_launcher import conflicts, fits, installed
 
 CPP = "libstdc++6 (Debian, Ubuntu) or libstdc++ (others)"
@@ -87,6 +87,7 @@ def runtime(tmp_path: Path) -> Path:
     )
     (folder / "lib" / "ipykernel" / "ipkernel.py").write_text("")
     (folder / "launch.py").write_text(Path(carried_launcher.__file__).read_text())
+    (folder / "keeper.py").write_text(Path(keeper.__file__).read_text())
     (folder / "quick_start.py").write_text(Path(quick_start.__file__).read_text())
     (folder / "distributions.json").write_text(json.dumps(TABLE))
     return folder

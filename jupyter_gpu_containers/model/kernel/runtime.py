@@ -9,6 +9,7 @@ from jupyter_gpu_containers.errors import InvalidRequestError
 
 RUNTIME_FOLDER = "/opt/jupyter-gpu-containers/runtime"  # where a container sees its runtime
 LAUNCHER = "launch.py"
+KEEPER = "keeper.py"  # runs the next
 QUICK_START = "quick_start.py"
 OLDEST_PYTHON = (3, 6)
 LIBCS = ("glibc", "musl")
@@ -134,7 +135,7 @@ def quick_argv(argv: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the command that starts the same ipykernel sooner; None for any other kernel.
 
     >>> quick_argv(("python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"))
-    ('python3', '/opt/jupyter-gpu-containers/runtime/quick_start.py', '-f', '{connection_file}')
+    ('python3', '/opt/jupyter-gpu-containers/runtime/keeper.py', '-f', '{connection_file}')
     >>> quick_argv(("R", "--slave", "-e", "IRkernel::main()"))
     """
     place = 1
@@ -142,4 +143,4 @@ def quick_argv(argv: tuple[str, ...]) -> tuple[str, ...] | None:
         place += 1
     if argv[place : place + 2] != _IPYKERNEL:
         return None
-    return (*argv[:place], f"{RUNTIME_FOLDER}/{QUICK_START}", *argv[place + 2 :])
+    return (*argv[:place], f"{RUNTIME_FOLDER}/{KEEPER}", *argv[place + 2 :])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -32,3 +32,23 @@ class ContainerUsage:
     pids_limit: int | None = None
     forks_refused: int | None = None  # times that `pids_limit` was hit
     final: bool = False
+
+    def since(self, before: ContainerUsage) -> ContainerUsage:
+        """Return what was counted from a moment on, of a run that had begun earlier.
+
+        Linux counts on: a highest value that was reached before tells nothing of the time since.
+
+        Parameters
+        ----------
+        before : ContainerUsage
+            As it was at that moment.
+        """
+        return replace(
+            self,
+            memory_peak=_higher(self.memory_peak, before.memory_peak),
+            pids_peak=_higher(self.pids_peak, before.pids_peak),
+        )
+
+
+def _higher(now: int | None, before: int | None) -> int | None:
+    return None if now is not None and before is not None and now <= before else now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jupyter_gpu_containers.errors import GpuContainersError, KernelTimeoutError
@@ -55,6 +56,7 @@ class Endings:
         self._log = log or logging.getLogger(__name__)
         self._reasons: dict[str, Problem] = {}  # by kernel id
         self._samples: dict[str, ContainerUsage] = {}  # by container id
+        self._before: dict[str, ContainerUsage] = {}  # by container id; see `begin_anew`
         self.failures: Failures = lambda kernel: ()  # replaced where GPUs' health is watched
 
     def note(self, kernel_id: str, reason: Problem) -> None:
@@ -70,6 +72,11 @@ class Endings:
         self._reasons.pop(kernel_id, None)
         if container_id is not None:
             self._samples.pop(container_id, None)
+            self._before.pop(container_id, None)
+
+    def begin_anew(self, container_id: str, usage: ContainerUsage) -> None:
+        """Note what was counted of a container before the kernel that begins in it now."""
+        self._before[container_id] = usage
 
     async def sample(self, kernels: Iterable[KernelContainer]) -> dict[str, ContainerUsage]:
         """Ask for the counters of running kernels, and keep them in case they die.
@@ -79,7 +86,7 @@ class Endings:
         found: dict[str, ContainerUsage] = {}
         for kernel in kernels:
             try:
-                usage = await self._backend.usage(kernel.container_id)
+                usage = await self.usage(kernel.container_id)
             except GpuContainersError as exc:
                 self._log.debug("no counters of %s: %s", kernel.container_id, exc)
                 continue
@@ -89,7 +96,7 @@ class Endings:
 
     async def usage(self, container_id: str) -> ContainerUsage | None:
         """Return the counters of any container of ours. Raises `UnavailableError`."""
-        return await self._backend.usage(container_id)
+        return self._since(container_id, await self._backend.usage(container_id))
 
     async def explain(self, kernel: KernelContainer, *, answered: bool) -> GpuContainersError:
         """Return why a kernel's container ended; it must have.
@@ -106,8 +113,9 @@ class Endings:
         except GpuContainersError as exc:
             self._log.debug("no log of %s: %s", kernel.container_id, exc)
         full = await self._full_disks(kernel) if tells_of_full_disk(tail) else ()
+        ending = kernel.ended.result()
         return explain_exit(
-            kernel.ended.result(),
+            replace(ending, usage=self._since(kernel.container_id, ending.usage)),
             Circumstances(
                 memory=kernel.memory,
                 shm_size=kernel.environment.shm_size or self._shm_size,
@@ -130,6 +138,10 @@ class Endings:
             "If the image only starts slowly, raise c.GpuContainers.start_timeout.",
             log=last_words(tail),
         )
+
+    def _since(self, container_id: str, usage: ContainerUsage | None) -> ContainerUsage | None:
+        before = self._before.get(container_id)
+        return usage.since(before) if usage is not None and before is not None else usage
 
     async def _full_disks(self, kernel: KernelContainer) -> tuple[FullDisk, ...]:
         """Look at the disks that a kernel writes to: its mounts, and the engine's own."""

@@ -23,7 +23,7 @@ from jupyter_gpu_containers.model.kernel.container import ContainerExit
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Phase, Policy, Seat
 from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore
-from jupyter_gpu_containers.runtime.heartbeat import heartbeat
+from jupyter_gpu_containers.runtime.keeper_link import KeeperLink
 from jupyter_gpu_containers.runtime.threads import in_thread
 from jupyter_gpu_containers.service.futures import from_thread
 from jupyter_gpu_containers.service.policy import Admission, Gate
@@ -35,10 +35,12 @@ from jupyter_gpu_containers.service.recovery.crashpoints import reached
 from .blueprints import Blueprints
 from .claims import Claims
 from .endings import Endings
+from .first_answer import answered, end
 from .removals import Removals
 from .runtimes import KernelRuntimes
 from .seats import Seats
 from .waivers import Waivers
+from .warm_restarts import WarmRestarts, restarted
 
 Progress = Callable[..., None]  # (phase, **changes of the launch)
 
@@ -101,6 +103,7 @@ class Kernels:
         self.endings = Endings(
             backend, pids_limit=policy.pids_limit, shm_size=policy.shm_size, log=log
         )
+        self.warm = WarmRestarts(backend, self.endings, log=log)
         self.removals = Removals(log)
         self._gate.settled = self.removals.settled
         self._start_timeout = start_timeout
@@ -152,8 +155,15 @@ class Kernels:
         work = self._allowed(environment, seat, heartbeat_url, progress, request, replaced)
         return await self._cancellable(seat.kernel_id, work)
 
-    async def restart(self, kernel: KernelContainer, progress: Progress) -> KernelContainer:
+    async def restart(
+        self, kernel: KernelContainer, progress: Progress, link: KeeperLink | None = None
+    ) -> KernelContainer:
         """Start the same container again: GPUs and file system are kept, variables are not.
+
+        Parameters
+        ----------
+        link : KeeperLink, optional
+            What keeps the container; see `warm_restarts`. It is closed.
 
         Raises
         ------
@@ -161,7 +171,8 @@ class Kernels:
             The container stays claimed: it still belongs to the kernel.
         """
         progress(Phase.STARTING, error=None, warnings=kernel.warnings)
-        return await self._cancellable(kernel.seat.kernel_id, self._run(kernel, progress))
+        work = restarted(self.warm, link, kernel, lambda begin: self._run(kernel, progress, begin))
+        return await self._cancellable(kernel.seat.kernel_id, work)
 
     def adopt(self, kernel: KernelContainer) -> KernelContainer:
         """Take over a kernel that runs and that this server's former life started.
@@ -360,41 +371,24 @@ class Kernels:
         await (hand_over() if hand_over is not None else self._backend.start(kernel.container_id))
         reached("kernel.started")
         timeout = timeout or self._start_timeout
-        answered = asyncio.ensure_future(self._answered(kernel))
+        first = asyncio.ensure_future(answered(self._backend, kernel))
         ended = asyncio.ensure_future(from_thread(kernel.ended))
         try:
             await asyncio.wait(
-                {answered, ended},
+                {first, ended},
                 timeout=timeout,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if answered.done():
-                answered.result()  # raises GpuVanishedError where the devices are not right
+            if first.done():
+                first.result()  # raises GpuVanishedError where the devices are not right
             elif ended.done():
                 raise await self.explain(kernel, answered=False)
             else:
                 raise await self.endings.silent(kernel, timeout)
         finally:
-            await _end(answered, ended)
+            await end(first, ended)
         reached("kernel.answered")
         self._running[kernel.seat.kernel_id] = kernel
         progress(Phase.RUNNING)
         reached("kernel.running")
         return kernel
-
-    async def _answered(self, kernel: KernelContainer) -> None:
-        beat = asyncio.ensure_future(heartbeat(kernel.heartbeat_url))
-        minors = {g.minor_number for g in kernel.gpus if g.minor_number is not None}
-        try:
-            if minors:
-                await self._backend.verify_gpus(kernel.container_id, minors)
-            await beat
-        finally:
-            await _end(beat)
-
-
-async def _end(*tasks: asyncio.Future[None] | asyncio.Future[ContainerExit]) -> None:
-    """Cancel tasks and wait for their end: sockets must be closed before their loop is."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -17,6 +17,7 @@ import zmq
 from jupyter_gpu_containers.errors import WorkspaceError
 from jupyter_gpu_containers.model.kernel.container import Mount
 from jupyter_gpu_containers.model.kernel.launch import HOSTS_FILE, Caller, Seat
+from jupyter_gpu_containers.runtime.keeper_link import make_pipes
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
 
 from . import owner
@@ -44,6 +45,8 @@ class Seats:
         The only variables of the client's environment that reach a kernel.
     private : sequence of Path
         Folders that no kernel may see, although the workspace may contain them.
+    kept : bool
+        Containers are to outlive their kernels where these are restarted.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Seats:
         workspace: str | None = None,
         env_names: Sequence[str] = (),
         private: Sequence[Path] = (),
+        kept: bool = False,
         log: logging.Logger | None = None,
     ) -> None:
         self.run_root = run_root
@@ -63,6 +67,7 @@ class Seats:
         self.workspace = workspace
         self.env_names = frozenset(env_names)
         self._private = tuple(private)
+        self._kept = kept
         self._owner = str(owner.Owner.current())
         self.server = ""  # the Jupyter server that kernels belong to, see `server_id`
         self._taken: dict[str, Seat] = {}  # by run directory
@@ -227,6 +232,8 @@ class Seats:
             os.mkdir(os.path.join(made[1], NOTHING), mode=0o555)
             for path in (run_dir, home_dir):
                 os.chown(path, self.caller.uid, self.caller.gid)
+            if self._kept:
+                make_pipes(run_dir, (self.caller.uid, self.caller.gid))
             self._check_length(run_dir)
         except OSError as exc:
             self._clear(*made)

@@ -17,6 +17,7 @@ POINTS = (  # in the order of a kernel's life; a test holds this list against th
     *("claim.chosen", "claim.create", "claim.created", "claim.checked", "kernel.claimed"),
     *("kernel.start", "kernel.started", "kernel.answered", "kernel.running"),
     *("kernel.abandon", "release.begin", "release.removed", "kernel.abandoned"),
+    *("restart.ordered", "restart.cleared", "restart.gone_on"),
     *("spare.created", "spare.started", "spare.taken", "spare.handover", "spare.handed_over"),
     *("spare.removed",),
     *("seat.leave", "seat.left", "record.removed", "provisioner.cleared"),

@@ -1,0 +1,158 @@
+"""Speaks with the process that keeps a container (`keeper.py`), from outside.
+
+The two named pipes lie in the kernel's run directory, which the kernel can write to. What it does
+to them harms itself alone: no link is followed, nothing but a pipe is opened, and an answer is a
+word and a number.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import os
+import select
+import stat
+import threading
+
+from .keeper import ANSWERS_FILE, ORDERS_FILE
+
+LONGEST = 100  # bytes of an answer
+
+
+class NotKeptError(Exception):
+    """The container's process does not do what was ordered; no more than that is known of it."""
+
+
+class KeeperLink:
+    """One order to keep a container between two kernels; it holds until the link is closed.
+
+    Methods belong to no event loop, and return at once.
+
+    Parameters
+    ----------
+    folder : str
+        The run directory.
+
+    Raises
+    ------
+    NotKeptError
+        Nobody takes orders there.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._answers = self._open(folder, ANSWERS_FILE, os.O_RDONLY)
+        try:
+            self._orders = self._open(folder, ORDERS_FILE, os.O_WRONLY)
+        except NotKeptError:
+            os.close(self._answers)
+            raise
+        self._lock = threading.Lock()
+        self._stop = os.pipe()
+        self._closed = False
+        self.ended: concurrent.futures.Future[int] = concurrent.futures.Future()
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        for future in (self.ended, self._started):
+            future.set_running_or_notify_cancel()  # several may wait: nobody can cancel it
+        threading.Thread(target=self._listen, name="gpu-containers-keeper", daemon=True).start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the kernel ended of which nothing is left, as a shell says it; None before that."""
+        if not self.ended.done() or self.ended.exception() is not None:
+            return None
+        return self.ended.result()
+
+    def restart(self, *, ahead: bool) -> None:
+        """Order that the container outlives its kernel.
+
+        Parameters
+        ----------
+        ahead : bool
+            Begin the next one now, as far as it does not need the place of this one.
+        """
+        self._say(b"restart ahead\n" if ahead else b"restart\n")
+
+    def kill(self) -> None:
+        """Order that the kernel is killed."""
+        self._say(b"kill\n")
+
+    def go(self) -> concurrent.futures.Future[None]:
+        """Order that the next kernel goes on; the future raises `NotKeptError`."""
+        self._say(b"go\n")
+        return self._started
+
+    def close(self) -> None:
+        """Take the order back: a container without a kernel ends now."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            os.close(self._orders)
+            os.close(self._stop[1])
+
+    # --- inside -------------------------------------------------------------------------------
+
+    @staticmethod
+    def _open(folder: str, name: str, direction: int) -> int:
+        flags = direction | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        path = os.path.join(folder, name)
+        try:
+            if not stat.S_ISFIFO(os.lstat(path).st_mode):
+                raise NotKeptError(f"{name} is no pipe")
+            descriptor = os.open(path, flags)
+        except OSError as exc:
+            raise NotKeptError(f"{name}: {exc.strerror}") from exc
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):  # exchanged meanwhile
+            os.close(descriptor)
+            raise NotKeptError(f"{name} is no pipe")
+        return descriptor
+
+    def _say(self, line: bytes) -> None:
+        with self._lock, contextlib.suppress(OSError):  # gone: the answers' end tells so
+            if not self._closed:
+                os.write(self._orders, line)
+
+    def _listen(self) -> None:
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        poll.register(self._stop[0], select.POLLIN)
+        heard = b""
+        try:
+            while True:
+                ready = dict(poll.poll())
+                data = os.read(self._answers, LONGEST) if self._answers in ready else b""
+                if not data:  # closed, by whichever of the two
+                    return
+                *lines, heard = (heard + data)[-LONGEST:].split(b"\n")
+                for line in lines:
+                    self._on_answer(line.split())
+        except BlockingIOError:
+            return
+        finally:
+            os.close(self._answers)
+            os.close(self._stop[0])
+            for future in (self.ended, self._started):
+                if not future.done():
+                    future.set_exception(NotKeptError("the container's process does not answer"))
+
+    def _on_answer(self, words: list[bytes]) -> None:
+        if len(words) == 2 and words[0] == b"ended" and words[1].isdigit() and len(words[1]) <= 3:
+            if not self.ended.done():
+                self.ended.set_result(int(words[1]))
+        elif words == [b"started"] and self.ended.done() and not self._started.done():
+            self._started.set_result(None)
+
+
+def make_pipes(folder: str, user: tuple[int, int]) -> None:
+    """Make the pipes: where they are, the container has a keeper. Raises `OSError`.
+
+    Parameters
+    ----------
+    folder : str
+    user : tuple of int
+        User and group id of the container's process.
+    """
+    for name in (ORDERS_FILE, ANSWERS_FILE):
+        path = os.path.join(folder, name)
+        os.mkfifo(path, 0o600)
+        os.chown(path, *user)

@@ -1,0 +1,228 @@
+"""Restarts for which the container goes on: the next kernel is as clean as in a container anew."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import docker
+import pytest
+
+from jupyter_gpu_containers.model.kernel.launch import Phase
+from jupyter_gpu_containers.runtime.keeper import ANSWERS_FILE, ORDERS_FILE
+from tests.kernels import Kernel, running
+from tests.provisioner.ahead import FACTS
+from tests.rooms import Room
+
+pytestmark = pytest.mark.engine
+
+SLEEP = "print('begun', flush=True)\nimport time\ntime.sleep(60)"
+# what an old kernel could leave to the next one
+LITTER = """
+import fcntl, mmap, os, signal, socket, subprocess, sys, threading, time
+from multiprocessing import shared_memory
+x = 1
+os.environ["LITTER"] = "1"
+os.chdir("/tmp")
+os.umask(0o077)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGUSR1, lambda *a: None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+memory = shared_memory.SharedMemory(create=True, size=100, track=False) if (
+    sys.version_info >= (3, 13)) else shared_memory.SharedMemory(create=True, size=100)
+os.makedirs("/dev/shm/a/b"); open("/dev/shm/a/b/c", "w").close(); os.symlink("/tmp", "/dev/shm/t")
+for stream in (1, 2):
+    os.set_blocking(stream, False)
+listening = socket.socket(); listening.bind(("127.0.0.1", 4321)); listening.listen()
+stubborn = "trap '' TERM INT HUP; while :; do sleep 0.2; done"
+children = [
+    subprocess.Popen(["sh", "-c", stubborn]),
+    subprocess.Popen(["sh", "-c", stubborn], start_new_session=True),
+]
+subprocess.run(["sh", "-c", f"({stubborn}) & ({stubborn}) &"], start_new_session=True)
+open("/tmp/kept", "w").write("kept")
+sys.path.insert(0, "/litter")
+import json as module; module.litter = 1
+"""
+SEEN = """
+import json, os, signal, socket
+def line(pid):
+    return open(f"/proc/{pid}/cmdline").read().replace("\\0", " ").strip()
+print(json.dumps({
+    "processes": sorted(line(p) for p in os.listdir("/proc") if p.isdigit()),
+    "shared memory": os.listdir("/dev/shm"),
+    "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
+    "umask": os.umask(0o022),
+    "streams": [os.get_blocking(number) for number in range(3)],
+    "open files": sorted(os.path.basename(os.readlink(f"/proc/self/fd/{n}")).split(":")[0]
+        for n in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{n}")),
+    "port is free": socket.socket().bind(("127.0.0.1", 4321)) is None,
+    "leads its group": os.getpgid(0) == os.getpid(),
+    "kept": os.path.exists("/tmp/kept"),
+    "litter": hasattr(json, "litter"),
+}))
+"""
+
+
+@pytest.fixture
+def engine(engine_host: str) -> Iterator[docker.DockerClient]:
+    """A client beside the product's own."""
+    client = docker.DockerClient(base_url=engine_host)
+    yield client
+    client.close()
+
+
+async def began(kernel: Kernel, engine: docker.DockerClient) -> str:
+    """Return when the container was started by the engine."""
+    container = engine.containers.get(await kernel.container_id())
+    return str(container.attrs["State"]["StartedAt"])
+
+
+async def seen(kernel: Kernel) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(await kernel.run(SEEN))
+    facts = json.loads(await kernel.run(FACTS))
+    del facts["history"]  # numbers of sessions
+    return {**found, **facts}
+
+
+@pytest.mark.parametrize("image", ["debian12", "debian13"])
+async def test_nothing_of_the_old_kernel_is_left(
+    engine_room: Room, images: SimpleNamespace, engine: docker.DockerClient, image: str
+) -> None:
+    """What a kernel can see is the same as after a start of the container."""
+    environment = await engine_room.environment(getattr(images, image))
+    async with running(environment.name, cwd=str(engine_room.workspace)) as kernel:
+        first = await seen(kernel)
+        start, before = await began(kernel, engine), await kernel.container_id()
+        assert (await kernel.run(LITTER)) == ""
+        await kernel.manager.restart_kernel()
+        await kernel.answers_again()
+        assert (await kernel.container_id(), await began(kernel, engine)) == (before, start)
+        assert (await kernel.run("x")).startswith("NameError")
+        second = await seen(kernel)
+        assert (first.pop("kept"), second.pop("kept")) == (False, True)  # as in any restart
+        assert second == first
+        [launch] = engine_room.services.launches.list()
+        assert (launch.phase, launch.error) == (Phase.RUNNING, None)
+
+
+async def test_a_cell_runs(engine_room: Room, engine: docker.DockerClient) -> None:
+    """One that is interrupted, one that must be killed, and again and again."""
+    environment = await engine_room.environment(engine_room.image)
+    async with running(environment.name) as kernel:
+        start = await began(kernel, engine)
+        for now in (False, True, True, False):
+            cell = await kernel.begin(SLEEP)
+            await kernel.manager.restart_kernel(now=now)
+            cell.cancel()
+            await asyncio.gather(cell, return_exceptions=True)
+            await kernel.answers_again()
+            assert await kernel.run("print('x' in globals()); x = 1") == "False"
+        assert await began(kernel, engine) == start
+        cell = await kernel.begin(SLEEP)
+        await kernel.manager.interrupt_kernel()
+        assert "KeyboardInterrupt" in await cell
+
+
+@pytest.mark.parametrize("code", ["import os; os._exit(7)", "import os; os.kill(os.getpid(), 9)"])
+async def test_a_kernel_that_died_says_how_and_comes_back(
+    engine_room: Room, engine: docker.DockerClient, code: str
+) -> None:
+    """Its container has ended with it: whoever asks the engine is told the same."""
+    environment = await engine_room.environment(engine_room.image)
+    async with running(environment.name) as kernel:
+        start = await began(kernel, engine)
+        for restarted in (False, True):
+            if restarted:  # the kernel is another process's child by then
+                await kernel.manager.restart_kernel()
+                await kernel.answers_again()
+            kernel.client.execute(code)
+            assert await kernel.ended() == (137 if "kill" in code else 7)
+            state = engine.containers.get(await kernel.container_id()).attrs["State"]
+            assert (state["Status"], state["ExitCode"]) == ("exited", 137 if "kill" in code else 7)
+            await kernel.manager.restart_kernel(now=True)
+            await kernel.answers_again()
+            assert await began(kernel, engine) > start
+            assert await kernel.run("print(1 + 1)") == "2"
+
+
+async def test_out_of_memory_after_a_restart(engine_room: Room) -> None:
+    """The reason is that of this kernel, and so are the numbers."""
+    environment = await engine_room.environment(engine_room.image, memory=400 << 20)
+    async with running(environment.name) as kernel:
+        await kernel.run("x = bytearray(150 << 20)")
+        await kernel.manager.restart_kernel()
+        await kernel.answers_again()
+        usage = await engine_room.services.kernels.endings.usage(await kernel.container_id())
+        assert usage is not None
+        assert usage.memory_peak is None  # of the time since, nothing is known
+        kernel.client.execute("x = bytearray(1 << 30)")
+        assert await kernel.ended() == 137
+        assert kernel.provisioner.death is not None
+        assert kernel.provisioner.death.code == "out_of_memory"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "import os; os.kill(os.getppid(), 9)",  # with its keeper
+        "import os; os.unlink({run!r} + '/orders')",
+        "import os; os.unlink({run!r} + '/answers'); open({run!r} + '/answers', 'w').close()",
+        "import os; os.unlink({run!r} + '/orders'); os.symlink('/dev/null', {run!r} + '/orders')",
+        "import os, signal; os.kill(os.getppid(), signal.SIGSTOP)",
+        # a segment that outlives every process
+        "import ctypes; print(ctypes.CDLL(None).shmget(7, 100, 0o1600) >= 0)",
+    ],
+    ids=["killed", "no pipe", "a file", "a link", "stopped", "system v"],
+)
+async def test_otherwise_the_container_is_started_again(
+    engine_room: Room, engine: docker.DockerClient, spoil: str
+) -> None:
+    environment = await engine_room.environment(engine_room.image)
+    async with running(environment.name) as kernel:
+        start, before = await began(kernel, engine), await kernel.container_id()
+        run_dir = os.path.dirname(kernel.manager.ip)
+        if "9" in spoil:
+            kernel.client.execute(spoil)
+            await kernel.ended()
+        else:
+            await kernel.run(spoil.format(run=run_dir))
+        await kernel.manager.restart_kernel()
+        await kernel.answers_again()
+        assert await kernel.container_id() == before
+        assert await began(kernel, engine) > start
+        assert await kernel.run("print('x' in globals())") == "False"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_it_can_be_switched_off(
+    engine_room: Room, engine: docker.DockerClient, kept: bool
+) -> None:
+    engine_room.configure(warm_restart=kept)
+    environment = await engine_room.environment(engine_room.image)
+    async with running(environment.name) as kernel:
+        start = await began(kernel, engine)
+        there = os.listdir(Path(kernel.manager.ip).parent)
+        assert {ORDERS_FILE, ANSWERS_FILE} <= set(there) if kept else ORDERS_FILE not in there
+        await kernel.manager.restart_kernel()
+        await kernel.answers_again()
+        assert (await began(kernel, engine) > start) == (not kept)
+
+
+async def test_a_kernel_that_is_shut_down_leaves_nothing(
+    engine_room: Room, engine: docker.DockerClient
+) -> None:
+    """Between the two halves of a restart nobody may come to start it again."""
+    environment = await engine_room.environment(engine_room.image)
+    async with running(environment.name) as kernel:
+        container_id = await kernel.container_id()
+        await kernel.manager.shutdown_kernel(restart=True)
+        assert engine.containers.get(container_id).status == "running"
+        await kernel.manager.shutdown_kernel(now=True)
+        assert engine_room.containers() == []
