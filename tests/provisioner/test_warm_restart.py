@@ -60,8 +60,11 @@ print(json.dumps({
     "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
     "umask": os.umask(0o022),
     "streams": [os.get_blocking(number) for number in range(3)],
-    "open files": sorted(os.path.basename(os.readlink(f"/proc/self/fd/{n}")).split(":")[0]
-        for n in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{n}")),
+    "open files": sorted(name for name in (
+        os.path.basename(os.readlink(f"/proc/self/fd/{n}")).split(":")[0]
+        for n in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{n}"))
+        # whose number depends on how far clients and the history have come
+        if name not in ("socket", "anon_inode") and not name.startswith("history")),
     "port is free": socket.socket().bind(("127.0.0.1", 4321)) is None,
     "leads its group": os.getpgid(0) == os.getpid(),
     "kept": os.path.exists("/tmp/kept"),
@@ -104,8 +107,8 @@ async def test_nothing_of_the_old_kernel_is_left(
         await kernel.manager.restart_kernel()
         await kernel.answers_again()
         assert (await kernel.container_id(), await began(kernel, engine)) == (before, start)
-        assert (await kernel.run("x")).startswith("NameError")
         second = await seen(kernel)
+        assert (await kernel.run("x")).startswith("NameError")
         assert (first.pop("kept"), second.pop("kept")) == (False, True)  # as in any restart
         assert second == first
         [launch] = engine_room.services.launches.list()
