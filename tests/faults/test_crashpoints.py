@@ -90,6 +90,34 @@ def test_in_a_start(room: Room, servers: list[Server], point: str) -> None:
     second.reached(second.session(name)["kernel"]["id"], "running")
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize("point", ["restart.ordered", "restart.cleared", "restart.gone_on"])
+def test_in_a_restart(room: Room, servers: list[Server], point: str) -> None:
+    """The next server finds the new kernel, or says that there is none; nothing lies between."""
+    servers.append(first := Server(room, env={VARIABLE: point}))
+    name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
+    kernel_id = first.session(name)["kernel"]["id"]
+    first.reached(kernel_id, "running")
+    first.connect(kernel_id).run("x = 1")
+    with pytest.raises((requests.ConnectionError, AssertionError)):
+        first.ask("POST", f"/api/kernels/{kernel_id}/restart")
+    assert first.process.wait(60) == SIGKILL_EXIT
+    first.wait(1)
+    servers.append(second := Server(room))
+    if point == "restart.gone_on":
+        assert second.connect(kernel_id).run("print('x' in globals())") == "False"
+        assert len(room.containers()) == 1
+    else:
+        second.until(lambda: not room.containers() and not list(room.run.glob("*")))
+        [launch] = second.ask("GET", "/gpu-containers/launches")["launches"]
+        assert (launch["phase"], launch["error"]["code"]) == ("failed", "kernel_exited")
+        assert second.kernels() == []
+        kernel_id = second.session(name)["kernel"]["id"]
+        second.reached(kernel_id, "running")
+    page = second.restart(second.connect(kernel_id), kernel_id)
+    assert page.run("print(6 * 7)") == "42"
+
+
 def pipes(room: Room) -> list[Path]:
     """Return the pipes at which an interpreter waits."""
     found = []
