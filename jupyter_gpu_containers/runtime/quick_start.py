@@ -13,6 +13,7 @@ that does not depend on the one who takes it, for whom it waits then (`model.ker
 
 import ast
 import asyncio
+import atexit
 import contextlib
 import gc
 import importlib.machinery
@@ -157,9 +158,34 @@ def import_kernel() -> types.ModuleType:
     try:
         defer_debugger()
         from ipykernel import ipkernel, kernelapp  # noqa: F401  the first is half of the imports
+
+        if hasattr(gc, "freeze"):  # Python 3.7
+            gc.freeze()  # nobody looks for garbage among modules when the kernel ends, either
+            atexit.register(let_go)  # the last of all to be called
     finally:
         gc.enable()
     return kernelapp
+
+
+def let_go() -> None:
+    """Let objects end that are a person's, and write what their files hold, before Python ends.
+
+    Python itself does so on its way through everything that is there, which it leaves out now.
+    """
+    shells = sys.modules.get("IPython.core.interactiveshell")
+    shell = shells and shells.InteractiveShell._instance
+    names = getattr(shell, "user_ns", {})
+    shown = names.get("_oh")
+    if isinstance(shown, dict):
+        shown.clear()
+    for name in reversed(list(names)):  # what an object's end needs was mostly there before it
+        if name != "__builtins__":
+            names[name] = None
+    gc.collect()
+    for one in gc.get_objects():  # of a file that something else still has
+        if issubclass(type(one), io.IOBase):
+            with contextlib.suppress(OSError, ValueError):  # closed, or a disk is full
+                one.flush()
 
 
 def wait_to_be_taken(arguments: "list[str]") -> "Ahead | None":

@@ -47,6 +47,46 @@ async def debug(kernel: Kernel, command: str, **arguments: object) -> dict[str, 
     return content
 
 
+KEPT = """
+import atexit, json, os
+class Ends:
+    def __del__(self):
+        os.mkdir(self.name)
+def opened(name):
+    file = open(name, "w"); file.write(name)
+    return file
+a = opened("a variable")
+cycle = []; cycle += [cycle, opened("a cycle")]
+json.JSONDecoder.kept = opened("another's class")
+ends = Ends(); ends.name = "an end"
+at_exit = opened("at exit")
+atexit.register(lambda: at_exit.write("!"))
+opened("shown")
+"""
+
+
+@pytest.mark.parametrize("image", ["debian12", "debian13"])
+@pytest.mark.parametrize("restart", [True, False])
+async def test_what_was_not_closed_is_written_at_its_end(
+    engine_room: Room, images: SimpleNamespace, image: str, restart: bool
+) -> None:
+    """It ends sooner than Python does by itself, and forgets nothing."""
+    environment = await engine_room.environment(getattr(images, image))
+    async with running(environment.name, cwd=str(engine_room.workspace)) as kernel:
+        await kernel.run(KEPT)
+        names = {"a variable", "a cycle", "another's class", "at exit", "shown"}
+        written = {path.name: path.read_text() for path in engine_room.workspace.glob("*")}
+        assert written == dict.fromkeys(names, "")
+        if restart:
+            await kernel.manager.restart_kernel()
+        else:
+            await kernel.manager.shutdown_kernel()
+        assert (engine_room.workspace / "an end").is_dir()
+        (engine_room.workspace / "an end").rmdir()
+        written = {path.name: path.read_text() for path in engine_room.workspace.glob("*")}
+        assert written == {**{name: name for name in names}, "at exit": "at exit!"}
+
+
 async def test_where_nothing_can_be_written_it_starts_as_the_image_says(
     engine_room: Room, images: SimpleNamespace
 ) -> None:
