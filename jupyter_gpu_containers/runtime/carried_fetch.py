@@ -16,7 +16,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from jupyter_gpu_containers.errors import RuntimeUnavailableError
-from jupyter_gpu_containers.model.kernel.runtime import KEEPER, LAUNCHER, QUICK_START, RuntimeTag
+from jupyter_gpu_containers.model.kernel.runtime import (
+    KEEPER,
+    LAUNCHER,
+    LEAVING,
+    QUICK_START,
+    RuntimeTag,
+)
 
 PROGRAM = Path(__file__).with_name("carried_pip.py")
 LAUNCHER_SOURCE = files(__package__).joinpath("carried_launcher.py")
@@ -24,6 +30,7 @@ LAUNCHER_SOURCE = files(__package__).joinpath("carried_launcher.py")
 QUICK_SOURCES = {
     KEEPER: files(__package__).joinpath("keeper.py"),
     QUICK_START: files(__package__).joinpath("quick_start.py"),
+    LEAVING: files(__package__).joinpath("leaving.py"),
 }
 TABLE = "distributions.json"
 TIMEOUT = 900.0  # seconds for all downloads; about 20 MB

@@ -152,6 +152,15 @@ def defer_debugger() -> None:
     sys.modules[DEBUGGER] = stand_in
 
 
+def _beside(name: str) -> types.ModuleType:
+    """Import a file that lies beside this one."""
+    path = os.path.join(os.path.dirname(os.path.realpath(__file__)), name + ".py")
+    spec = importlib.util.spec_from_file_location("jupyter_gpu_containers_" + name, path)
+    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
+
+
 def import_kernel() -> types.ModuleType:
     """Import what an ipykernel needs to start, and return the module of its application."""
     gc.disable()  # what is imported stays: to look for garbage meanwhile is a tenth of the start
@@ -161,31 +170,10 @@ def import_kernel() -> types.ModuleType:
 
         if hasattr(gc, "freeze"):  # Python 3.7
             gc.freeze()  # nobody looks for garbage among modules when the kernel ends, either
-            atexit.register(let_go)  # the last of all to be called
+            atexit.register(_beside("leaving").let_go)  # the last of all to be called
     finally:
         gc.enable()
     return kernelapp
-
-
-def let_go() -> None:
-    """Let objects end that are a person's, and write what their files hold, before Python ends.
-
-    Python itself does so on its way through everything that is there, which it leaves out now.
-    """
-    shells = sys.modules.get("IPython.core.interactiveshell")
-    shell = shells and shells.InteractiveShell._instance
-    names = getattr(shell, "user_ns", {})
-    shown = names.get("_oh")
-    if isinstance(shown, dict):
-        shown.clear()
-    for name in reversed(list(names)):  # what an object's end needs was mostly there before it
-        if name != "__builtins__":
-            names[name] = None
-    gc.collect()
-    for one in gc.get_objects():  # of a file that something else still has
-        if issubclass(type(one), io.IOBase):
-            with contextlib.suppress(OSError, ValueError):  # closed, or a disk is full
-                one.flush()
 
 
 def wait_to_be_taken(arguments: "list[str]") -> "Ahead | None":

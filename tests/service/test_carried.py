@@ -231,6 +231,7 @@ def test_packages_are_those_of_the_other_python(index: Path, tmp_path: Path) -> 
         "distributions.json",
         "keeper.py",
         "launch.py",
+        "leaving.py",
         "lib",
         "quick_start.py",
         "runtime.json",

@@ -11,6 +11,7 @@ RUNTIME_FOLDER = "/opt/jupyter-gpu-containers/runtime"  # where a container sees
 LAUNCHER = "launch.py"
 KEEPER = "keeper.py"  # runs the next
 QUICK_START = "quick_start.py"
+LEAVING = "leaving.py"
 OLDEST_PYTHON = (3, 6)
 LIBCS = ("glibc", "musl")
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # Go's name -> the machine of wheels' tags
