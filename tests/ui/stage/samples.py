@@ -35,6 +35,7 @@ STATUS: Sample = {
     "engine": {"name": "Docker Engine", "version": "28.4.0", "api_version": "1.51"},
     "problem": None,
     "spares": {"count": 0, "memory": None, "gpus": 0},
+    "findings": [],
 }
 
 # What kernels may have; pages ask for it once.
