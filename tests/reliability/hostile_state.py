@@ -29,7 +29,7 @@ def look(room: Room, server: Server) -> dict[str, Any]:
         if "homes" not in path.relative_to(folder).parts[:-2]  # a kernel writes in its own
         and "accounting" not in path.parts  # written as time goes by, whoever asks for what
     }
-    for gpu in found["gpus"]["gpus"]:
+    for gpu in found["gpus"].get("gpus", ()):  # a careless server answers anything
         for holder in gpu["holders"]:
             del holder["mean_utilization"]  # so is this
         gpu["holder"] = None  # the first of these
