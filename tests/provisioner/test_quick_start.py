@@ -50,8 +50,8 @@ async def debug(kernel: Kernel, command: str, **arguments: object) -> dict[str, 
 KEPT = """
 import atexit, json, os
 class Ends:
-    def __del__(self):
-        os.mkdir(self.name)
+    def __del__(self, mkdir=os.mkdir):  # IPython forgets variables in no certain order
+        mkdir(self.name)
 def opened(name):
     file = open(name, "w"); file.write(name)
     return file
