@@ -1,4 +1,4 @@
-"""The object graph that is made of the settings: the only module that names adapters."""
+"""The object graph that is made of the settings; with `gpu_config` all that names adapters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from traitlets.config.application import Application
 from jupyter_gpu_containers.model.kernel.launch import Caller
 from jupyter_gpu_containers.model.kernel.spare import modules_for
 from jupyter_gpu_containers.service.changes import Changes
-from jupyter_gpu_containers.service.gpu.health import GpuHealth, boot_id
 from jupyter_gpu_containers.service.gpu.loads import GpuLoads
 from jupyter_gpu_containers.service.image.builds import Builds
 from jupyter_gpu_containers.service.image.catalogue import Catalogue
@@ -45,7 +44,7 @@ from jupyter_gpu_containers.service.kernel.runtimes import KernelRuntimes
 from jupyter_gpu_containers.service.kernel.seats import Seats
 from jupyter_gpu_containers.service.kernel.shells import Shells
 from jupyter_gpu_containers.service.kernel.waivers import Waivers
-from jupyter_gpu_containers.service.kernel.watch import EventSource, KernelWatch
+from jupyter_gpu_containers.service.kernel.watch import KernelWatch
 from jupyter_gpu_containers.service.launch.idle import Idle
 from jupyter_gpu_containers.service.launch.launches import Launches
 from jupyter_gpu_containers.service.launch.preparation import Preparation
@@ -63,6 +62,7 @@ from jupyter_gpu_containers.service.recovery.signing import Signer, load_key
 
 from .catalogue import curated_entries, nvidia_matrix, own_entries
 from .errors import InvalidRequestError
+from .gpu_config import gpu_events, gpu_health
 from .model import policy as rules_model
 from .model.size import parse_size
 from .policy_config import (
@@ -73,7 +73,7 @@ from .policy_config import (
     spare_rules,
     system_settings,
 )
-from .ports import ContainerBackend, CredentialStore, GpuInventory, Registry
+from .ports import ContainerBackend, CredentialStore, Registry
 from .registries.credentials import DockerCredentials
 from .runtime import carried
 from .runtime.facts import FileImageFacts
@@ -114,7 +114,7 @@ def build_services(
     rules = all_rules(traits, system)
     policy = container_policy(traits, system, rules)
     backend = _backend(traits)
-    inventory = _health(traits, data, log)
+    inventory = gpu_health(traits, data, log)
     signer = _signer(traits, data)
     sight = Sight(rules_model.shown(rules), caller.name, signer)
     servers = Servers(data / "gpu_containers" / "servers")
@@ -237,7 +237,7 @@ def build_services(
         records,
         Reattach(backend, inventory, reconciler, kernels, launches, records, grace=grace, log=log),
         KernelWatch(
-            backend, kernels, launches, inventory, sources=_gpu_events(traits, inventory), log=log
+            backend, kernels, launches, inventory, sources=gpu_events(traits, inventory), log=log
         ),
         Idle(idle_rules(traits, rules), kernels, launches, inventory, log=log),
         GpuLoads(inventory, log=log),
@@ -339,43 +339,6 @@ def _registry(
         trusted_realms=traits.trusted_realms,
         cache=Path(jupyter_data_dir()) / "gpu_containers" / "registries",
     )
-
-
-def _health(traits: GpuContainers, data: Path, log: logging.Logger) -> GpuHealth:
-    """Return the inventory that knows which GPUs failed."""
-    from .gpus.driver_files import driver_problem
-
-    return GpuHealth(
-        _inventory(traits),
-        file=data / "gpu_containers" / "gpu_faults.json",
-        boot=boot_id(),
-        driver_problem=driver_problem if _fixed_gpus(traits) is None else lambda: None,
-        log=log,
-    )
-
-
-def _gpu_events(traits: GpuContainers, health: GpuHealth) -> tuple[EventSource, ...]:
-    """Return what a server is told by of GPUs that fail; others only know what it wrote down."""
-    if _fixed_gpus(traits) is not None:
-        return ()
-    from .gpus.nvml_events import NvmlEvents
-
-    return (NvmlEvents(health.take),)
-
-
-def _fixed_gpus(traits: GpuContainers) -> list[dict[str, object]] | None:
-    return cast("list[dict[str, object]] | None", traits.fixed_gpus)
-
-
-def _inventory(traits: GpuContainers) -> GpuInventory:
-    fixed = _fixed_gpus(traits)
-    if fixed is not None:
-        from .gpus.fixed import FixedInventory
-
-        return FixedInventory(fixed)
-    from .gpus.nvml import NvmlInventory
-
-    return NvmlInventory()
 
 
 def _signer(traits: GpuContainers, data: Path) -> Signer:

@@ -2,112 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_gpu_containers.model.accounting.report import By, Report, Row, Sums
-from jupyter_gpu_containers.model.accounting.stretch import Event, Holding, Stretch
-from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
+from jupyter_gpu_containers.model.accounting.report import By, Sums
+from jupyter_gpu_containers.model.accounting.stretch import Holding, Stretch
+from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.model.policy import Show
-from jupyter_gpu_containers.ports import GpuInventory
-from jupyter_gpu_containers.service.accounting.accounting import Accounting
 from jupyter_gpu_containers.service.accounting.ledger import Ledger
 from jupyter_gpu_containers.service.accounting.reports import read_report
+from tests.service.accounting_book import *  # noqa: F403
+from tests.service.accounting_book import NOON, Book, Inventory, busy, real
 
 ROOT = Path(__file__).resolve().parents[2]
-NOON = 1_795_000_000.0
-ASKED = Launch("k1", image="torch:1", environment="torch", path="a.ipynb")
-
-
-def busy(percent: int | None, energy: float | None = None) -> GpuSnapshot:
-    return GpuSnapshot((Gpu("GPU-1", 3, "NVIDIA H200", utilization=percent, energy=energy),))
-
-
-class Inventory(GpuInventory):
-    """Tells whoever listens of each look; counts them."""
-
-    def __init__(self, fails: int = 0) -> None:
-        self.looks = threading.Semaphore(0)
-        self.count = 0
-        self.fails = fails
-        self.listener: Callable[[GpuSnapshot], None] = lambda snapshot: None
-
-    async def snapshot(self) -> GpuSnapshot:
-        self.count += 1
-        self.looks.release()
-        if self.count <= self.fails:
-            raise RuntimeError("a bug")
-        self.listener(busy(50))
-        return busy(50)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-@dataclass
-class Book:
-    """The ledger of a process whose clocks stand still unless they are told."""
-
-    folder: Path
-    now: float = NOON
-
-    def begin(self, **more: Any) -> Accounting:
-        """Return the accounting of a process of its own, which looks at nothing by itself."""
-        return Accounting(
-            Ledger(self.folder, size=1 << 20, months=13),
-            Inventory(),
-            "ada",
-            look_every=more.pop("look_every", 0.0),
-            note_every=more.pop("note_every", 3600.0),
-            clock=lambda: self.now,
-            steady=lambda: self.now - NOON,
-            **more,
-        )
-
-    def started(self, accounting: Accounting, gpus: tuple[str, ...] = ("GPU-1",)) -> Launch:
-        launch = ASKED.advance(Phase.QUEUED, self.now)
-        accounting.follow(launch)
-        launch = launch.advance(Phase.STARTING, self.now, gpus=gpus, container_id="c1")
-        accounting.follow(launch)
-        return launch
-
-    def look(self, accounting: Accounting, after: float, snapshot: GpuSnapshot) -> None:
-        self.now += after
-        accounting.looked(snapshot)
-
-    def report(self, accounting: Accounting | None = None, by: By = By.KERNEL) -> Report:
-        """Return what a process tells; without one it is that of a program that holds nothing."""
-        told = accounting or self.begin()
-        return read_report(told, "7d", by, Show.ALL, "ada", clock=lambda: self.now)
-
-    def row(self, accounting: Accounting | None = None) -> Row:
-        (row,) = self.report(accounting).rows
-        return row
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [
-            json.loads(line)
-            for path in sorted(self.folder.glob("*.jsonl"))
-            for line in path.read_text().splitlines()
-        ]
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Book:
-    return Book(tmp_path / "accounting")
 
 
 def test_held_used_and_energy(book: Book) -> None:
@@ -333,82 +249,3 @@ def test_a_kernel_that_is_not_there_any_more_was_held_only_as_long_as_it_was_see
     second.follow(replace(launch, recovered=True).advance(Phase.FAILED, book.now))
     second.close()
     assert book.row().sums.held == 60.0
-
-
-# --- the thread -----------------------------------------------------------------------------------
-
-
-def real(folder: Path, inventory: Inventory, **more: Any) -> Accounting:
-    """Accounting by the real clocks."""
-    ledger = Ledger(folder, size=1 << 20, months=13)
-    accounting = Accounting(ledger, inventory, "ada", **more)
-    inventory.listener = accounting.looked
-    return accounting
-
-
-def test_it_looks_by_itself_only_while_gpus_are_held(tmp_path: Path) -> None:
-    inventory = Inventory(fails=1)
-    accounting = real(tmp_path, inventory, look_every=0.01)
-    book = Book(tmp_path, time.time())
-    launch = book.started(accounting)
-    for _ in range(4):
-        assert inventory.looks.acquire(timeout=10)
-    accounting.follow(launch.advance(Phase.CANCELLED, time.time()))
-    accounting.close()
-    book.now = time.time()
-    looks = inventory.count
-    assert book.row().sums.used == pytest.approx(book.row().sums.sampled / 2, abs=0.005)
-    threads = [each.name for each in threading.enumerate()]
-    assert "gpu-containers-accounting" not in threads
-    assert inventory.count == looks
-
-
-def test_a_gpu_that_nobody_sees_is_not_looked_for_all_the_time(book: Book) -> None:
-    """It was lost, or its container has not been found again."""
-    accounting = book.begin(look_every=30.0)
-    book.started(accounting, gpus=("GPU-gone",))
-    for _ in range(3):
-        book.look(accounting, 10, busy(0))
-        due = accounting._look_due()
-        assert due is not None
-        assert due - (book.now - NOON) >= 30.0
-    accounting.close()
-
-
-@pytest.mark.parametrize("setting", [{"look_every": 0.0}, {"look_every": 3600.0}])
-def test_it_does_not_look_where_it_need_not(tmp_path: Path, setting: dict[str, float]) -> None:
-    inventory = Inventory()
-    accounting = real(tmp_path, inventory, note_every=0.01, **setting)
-    Book(tmp_path, time.time()).started(accounting)
-    accounting.looked(busy(0))  # a page did
-    notes = 0
-    while notes < 3:  # the thread has been round several times
-        notes = sum(each.event is Event.NOTE for each in accounting.ledger.read(0.0))  # type: ignore[union-attr]
-    accounting.close()
-    assert inventory.count == 0
-
-
-def test_a_look_that_fails_is_told_and_the_next_one_comes(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    inventory = Inventory(fails=2)
-    log = logging.getLogger("here")
-    accounting = real(tmp_path, inventory, look_every=0.01, log=log)
-    Book(tmp_path, time.time()).started(accounting)
-    for _ in range(4):
-        assert inventory.looks.acquire(timeout=10)
-    accounting.close()
-    assert [record.name for record in caplog.records] == ["here", "here"]
-
-
-def test_without_a_ledger_nobody_looks_and_what_others_see_is_told(tmp_path: Path) -> None:
-    inventory = Inventory()
-    accounting = Accounting(None, inventory, "ada", look_every=0.01)
-    launch = Book(tmp_path, time.time()).started(accounting)
-    accounting.looked(busy(100))
-    accounting.looked(busy(100))
-    assert accounting.utilization("c1", "GPU-1") == 1.0
-    accounting.follow(launch.advance(Phase.CANCELLED, time.time()))
-    accounting.close()
-    assert inventory.count == 0
-    assert list(tmp_path.iterdir()) == []
