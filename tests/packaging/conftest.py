@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import os
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ def build(folder: Path, version: str | None = None) -> Built:
     nothing = folder / "bin"
     nothing.mkdir()
     env = dict(os.environ) | {"PATH": str(nothing)}
-    uv_run("build", "--out-dir", folder / "dist", copy, cwd=folder, env=env)
+    to = ("--python", sys.executable, "--out-dir", folder / "dist")
+    uv_run("build", *to, copy, cwd=folder, env=env)
     (wheel,) = (folder / "dist").glob("*.whl")
     (sdist,) = (folder / "dist").glob("*.tar.gz")
     return Built(wheel, sdist)

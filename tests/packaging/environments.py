@@ -40,8 +40,12 @@ def run(
 
 
 def uv_run(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """Run uv with this process's cache and settings; `env` replaces its variables."""
-    return run(uv.find_uv_bin(), *arguments, "--quiet", cwd=cwd, env=env)
+    """Run uv with this process's cache and settings; `env` replaces its variables.
+
+    It takes the Pythons that there are: it would fetch one where it finds none by itself.
+    """
+    variables = {**(os.environ if env is None else env), "UV_PYTHON_DOWNLOADS": "never"}
+    return run(uv.find_uv_bin(), *arguments, "--quiet", cwd=cwd, env=variables)
 
 
 def interpreters() -> dict[int, Path]:
