@@ -30,6 +30,7 @@ from jupyter_gpu_containers.runtime.keeper_link import KeeperLink
 from jupyter_gpu_containers.service.kernel.first_answer import end
 from jupyter_gpu_containers.service.kernel.kernels import KernelContainer
 from jupyter_gpu_containers.service.kernel.seats import SOCKET_NAME, write_anew
+from jupyter_gpu_containers.service.kernel.warm_restarts import has_ended
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
 
 from .config import shared_services
@@ -360,11 +361,14 @@ class ContainerProvisioner(KernelProvisionerBase):
         return recommended
 
     async def _clear(self) -> None:
+        was_kept = self._keeper is not None
         self._let_go()
         container, self._container = self._container, None
         seat, self._seat = self._seat, None
         self._manager.cleanup_connection_file()  # it holds the key; jupyter_client keeps it
         if container is not None:
+            if was_kept:  # it ends now by itself; not every engine removes one that runs
+                await has_ended(container, KILLED)
             await self._services.kernels.remove(container)
         elif seat is not None:
             await self._services.kernels.spares.leave(seat)

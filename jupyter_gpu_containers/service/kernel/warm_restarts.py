@@ -102,9 +102,9 @@ class WarmRestarts:
     async def give_up(self, kernel: KernelContainer, link: KeeperLink) -> None:
         """End the container, for it to be started again."""
         link.close()
-        if not await _done(kernel, ENDS):
+        if not await has_ended(kernel, ENDS):
             await self._backend.signal(kernel.container_id, signal.SIGKILL)
-            await _done(kernel, KILLED)
+            await has_ended(kernel, KILLED)
 
     async def _clean_counters(self, kernel: KernelContainer) -> ContainerUsage | None:
         """Read what is counted of a container; None where that cannot be told from a new one's.
@@ -147,8 +147,8 @@ async def restarted(
     return await run(None)
 
 
-async def _done(kernel: KernelContainer, seconds: float) -> bool:
-    """Wait for the end of a container's run; tell whether it came."""
+async def has_ended(kernel: KernelContainer, seconds: float) -> bool:
+    """Wait some seconds for the end of a container's run; tell whether it came."""
     ended = asyncio.ensure_future(from_thread(kernel.ended))
     await asyncio.wait({ended}, timeout=seconds)
     ended.cancel()
