@@ -115,6 +115,33 @@ def no_engine(stage: Stage) -> Locator:
     return stage.panel
 
 
+FINDINGS = [
+    {
+        "name": "disk",
+        "message": "11 GB are free in /var/lib/docker; an image with CUDA and a framework needs "
+        "25 GB.",
+        "fix": "docker system df; docker image prune",
+        "advice": "",
+    },
+    {
+        "name": "device links",
+        "message": "/dev/nvidia0 and /dev/nvidia1 have no links in /dev/char: kernels lose their "
+        "GPUs when somebody runs `systemctl daemon-reload`.",
+        "fix": "sudo nvidia-ctk system create-dev-char-symlinks --create-all",
+        "advice": "",
+    },
+]
+
+
+@state("panel-findings", "What doctor has found", "11 GB are free", "create-dev-char-symlinks")
+def findings(stage: Stage) -> Locator:
+    stage.give("GET status", {**s.STATUS, "findings": FINDINGS})
+    stage.give("GET gpus", s.gpus([s.gpu(0), s.gpu(1)]))
+    stage.refresh()
+    stage.panel.locator(".jp-GpuContainers-findings > summary").click()
+    return stage.panel
+
+
 @state("panel-demo", "The demonstration, which has no engine", "Demo", "made up")
 def demo(stage: Stage) -> Locator:
     stage.give("GET status", {**s.STATUS, "backend": "memory", "demo": True})
