@@ -156,3 +156,8 @@ def make_pipes(folder: str, user: tuple[int, int]) -> None:
         path = os.path.join(folder, name)
         os.mkfifo(path, 0o600)
         os.chown(path, *user)
+
+
+def has_pipes(folder: str) -> bool:
+    """Tell whether a container of this run directory was to have a keeper."""
+    return os.path.lexists(os.path.join(folder, ORDERS_FILE))

@@ -94,6 +94,7 @@ def test_in_a_start(room: Room, servers: list[Server], point: str) -> None:
 @pytest.mark.parametrize("point", ["restart.ordered", "restart.cleared", "restart.gone_on"])
 def test_in_a_restart(room: Room, servers: list[Server], point: str) -> None:
     """The next server finds the new kernel, or says that there is none; nothing lies between."""
+    room.configure(warm_restart=True)
     servers.append(first := Server(room, env={VARIABLE: point}))
     name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
     kernel_id = first.session(name)["kernel"]["id"]

@@ -94,6 +94,12 @@ async def seen(kernel: Kernel) -> dict[str, Any]:
     return {**found, **facts}
 
 
+@pytest.fixture(autouse=True)
+def kept(engine_room: Room) -> None:
+    """Have containers kept; it is off by default."""
+    engine_room.configure(warm_restart=True)
+
+
 @pytest.mark.parametrize("image", ["debian12", "debian13"])
 async def test_nothing_of_the_old_kernel_is_left(
     engine_room: Room, images: SimpleNamespace, engine: docker.DockerClient, image: str
@@ -203,19 +209,19 @@ async def test_otherwise_the_container_is_started_again(
         assert await kernel.run("print('x' in globals())") == "False"
 
 
-@pytest.mark.parametrize("kept", [True, False])
-async def test_it_can_be_switched_off(
-    engine_room: Room, engine: docker.DockerClient, kept: bool
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_it_is_switched_on_and_off(
+    engine_room: Room, engine: docker.DockerClient, wanted: bool
 ) -> None:
-    engine_room.configure(warm_restart=kept)
+    engine_room.configure(warm_restart=wanted)
     environment = await engine_room.environment(engine_room.image)
     async with running(environment.name) as kernel:
         start = await began(kernel, engine)
         there = os.listdir(Path(kernel.manager.ip).parent)
-        assert {ORDERS_FILE, ANSWERS_FILE} <= set(there) if kept else ORDERS_FILE not in there
+        assert {ORDERS_FILE, ANSWERS_FILE} <= set(there) if wanted else ORDERS_FILE not in there
         await kernel.manager.restart_kernel()
         await kernel.answers_again()
-        assert (await began(kernel, engine) > start) == (not kept)
+        assert (await began(kernel, engine) > start) == (not wanted)
 
 
 async def test_a_kernel_that_is_shut_down_leaves_nothing(

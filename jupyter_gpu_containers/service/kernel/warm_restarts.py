@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_gpu_containers.model.kernel.usage import ContainerUsage, UsageSource
 from jupyter_gpu_containers.ports import ContainerBackend
-from jupyter_gpu_containers.runtime.keeper_link import KeeperLink, NotKeptError
+from jupyter_gpu_containers.runtime.keeper_link import KeeperLink, NotKeptError, has_pipes
 from jupyter_gpu_containers.service.futures import from_thread
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
 
@@ -58,6 +58,8 @@ class WarmRestarts:
         kill : bool
             End the kernel at once; else somebody else asks it to end.
         """
+        if not has_pipes(kernel.seat.run_dir):
+            return None
         usage = await self._clean_counters(kernel)
         if usage is None or kernel.ended.done():
             return None
