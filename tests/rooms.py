@@ -129,6 +129,11 @@ class Room:
         image = replace(image, probe=replace(image.probe, kernels=(kernel,)))
         return self.services.environments.add(image, reference=self.image, **limits)
 
+    def become_server(self) -> None:
+        """Have this process's services keep records of kernels, as a Jupyter server's do."""
+        services = self.services
+        services.claims.reconciler.server = services.kernels.seats.server = "a-server"
+
     def environment_now(self, reference: str, **limits: Any) -> Environment:
         """Add an environment where no event loop runs."""
         return asyncio.run(self.environment(reference, **limits))

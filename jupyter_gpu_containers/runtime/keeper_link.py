@@ -11,10 +11,10 @@ import concurrent.futures
 import contextlib
 import os
 import select
-import stat
 import threading
 
 from .keeper import ANSWERS_FILE, ORDERS_FILE
+from .pipes import make_pipe, open_pipe
 
 LONGEST = 100  # bytes of an answer
 
@@ -94,18 +94,10 @@ class KeeperLink:
 
     @staticmethod
     def _open(folder: str, name: str, direction: int) -> int:
-        flags = direction | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        path = os.path.join(folder, name)
         try:
-            if not stat.S_ISFIFO(os.lstat(path).st_mode):
-                raise NotKeptError(f"{name} is no pipe")
-            descriptor = os.open(path, flags)
+            return open_pipe(os.path.join(folder, name), direction)
         except OSError as exc:
             raise NotKeptError(f"{name}: {exc.strerror}") from exc
-        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):  # exchanged meanwhile
-            os.close(descriptor)
-            raise NotKeptError(f"{name} is no pipe")
-        return descriptor
 
     def _say(self, line: bytes) -> None:
         with self._lock, contextlib.suppress(OSError):  # gone: the answers' end tells so
@@ -153,9 +145,7 @@ def make_pipes(folder: str, user: tuple[int, int]) -> None:
         User and group id of the container's process.
     """
     for name in (ORDERS_FILE, ANSWERS_FILE):
-        path = os.path.join(folder, name)
-        os.mkfifo(path, 0o600)
-        os.chown(path, *user)
+        make_pipe(os.path.join(folder, name), user)
 
 
 def has_pipes(folder: str) -> bool:

@@ -22,6 +22,7 @@ from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, 
 from tests.doubles.engine import CdiEngine, HookEngine
 from tests.doubles.nvml import fake_driver, uuid_of
 from tests.engines import PrivateEngine
+from tests.rooms import Room, enter
 
 INSIDE = Path(__file__).with_name("inside.py")
 MACHINE = "dgx-a100-mig"  # 8 GPUs, the first two split into MIG instances
@@ -151,3 +152,17 @@ def cdi_rig(cdi_engine: CdiEngine, images: SimpleNamespace) -> Iterator[GpuRig]:
     """The product's backend on it."""
     with rig_on(cdi_engine, images.debian12) as rig:
         yield rig
+
+
+@pytest.fixture
+def room(
+    hook_engine: HookEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Room]:
+    """A room whose engine has GPUs."""
+    monkeypatch.setenv("DOCKER_HOST", hook_engine.host)
+    room = Room("docker", tmp_path)
+    enter(room, monkeypatch)
+    try:
+        yield room
+    finally:
+        room.close()

@@ -6,32 +6,23 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.doubles.engine import HookEngine
-from tests.rooms import Room, enter, run_program
+from tests.rooms import Room, run_program
 from tests.servers import Server
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
 @pytest.fixture
-def room(
-    hook_engine: HookEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Room]:
-    """A room whose engine has GPUs, and where use is looked at and written down quickly."""
-    monkeypatch.setenv("DOCKER_HOST", hook_engine.host)
-    room = Room("docker", tmp_path)
-    enter(room, monkeypatch)
+def room(room: Room) -> Room:
+    """Where use is looked at and written down quickly."""
     room.configure(gpu_look_interval=1.0, accounting_interval=1.0, attach_timeout=60)
-    try:
-        yield room
-    finally:
-        room.close()
+    return room
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,25 +13,11 @@ from tests.doubles.engine import HookEngine
 from tests.doubles.nvml import uuid_of
 from tests.gpus import kernel_scenarios
 from tests.gpus.child import run_with
-from tests.rooms import Room, enter
+from tests.rooms import Room
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 CLAIMED = GpuState.CLAIMED
-
-
-@pytest.fixture
-def room(
-    hook_engine: HookEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Room]:
-    """A room whose engine has GPUs."""
-    monkeypatch.setenv("DOCKER_HOST", hook_engine.host)
-    room = Room("docker", tmp_path)
-    enter(room, monkeypatch)
-    try:
-        yield room
-    finally:
-        room.close()
 
 
 @pytest.fixture

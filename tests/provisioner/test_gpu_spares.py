@@ -56,12 +56,6 @@ async def holders(room: Room) -> list[Container]:
     return [container for container in mine if labels.gpus_of(container)]
 
 
-def become_server(room: Room) -> None:
-    """Have the room's services keep records of kernels, as those of a Jupyter server do."""
-    services = room.services
-    services.claims.reconciler.server = services.kernels.seats.server = "a-server"
-
-
 async def test_a_kernel_takes_the_gpus_with_the_container(room: Room) -> None:
     """Both GPUs of the machine wait: nothing but these can be what it gets."""
     spare = await waiting(room, 2)
@@ -137,7 +131,7 @@ async def test_gpus_that_are_not_well_are_not_taken(
 
 
 async def test_the_list_of_gpus_says_that_nobody_has_them_yet(room: Room) -> None:
-    become_server(room)
+    room.become_server()
     spare = await waiting(room, 1)
     held = [use for use in (await room.services.gpu_usage()).uses if use.holders]
     ((holder,),) = (use.holders for use in held)

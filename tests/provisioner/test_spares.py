@@ -54,12 +54,6 @@ async def waiting(room: Room) -> tuple[Environment, Spare]:
     return environment, spare
 
 
-def become_server(room: Room) -> None:
-    """Have the room's services keep records of kernels, as those of a Jupyter server do."""
-    services = room.services
-    services.claims.reconciler.server = services.kernels.seats.server = "a-server"
-
-
 @asynccontextmanager
 async def taking(room: Room, spare: Spare, **start: Any) -> AsyncIterator[Kernel]:
     start.setdefault("cwd", str(room.workspace))
@@ -143,7 +137,7 @@ async def test_what_does_not_fit_is_removed_and_the_kernel_starts_all_the_same(
 async def test_a_start_that_is_refused_leaves_nothing_of_it(room: Room, what: str) -> None:
     if what == "one too many":
         room.configure(max_kernels_per_user=1)
-        become_server(room)
+        room.become_server()
     environment, spare = await waiting(room)
     if what == "outside the workspace":
         with pytest.raises(WorkspaceError):
@@ -162,7 +156,7 @@ async def test_a_start_that_is_refused_leaves_nothing_of_it(room: Room, what: st
 
 async def test_one_that_was_taken_counts_as_the_kernel_that_it_is(room: Room) -> None:
     room.configure(max_kernels_per_user=1)
-    become_server(room)
+    room.become_server()
     environment, spare = await waiting(room)
     async with taking(room, spare) as kernel:
         assert await kernel.container_id() == spare.container_id

@@ -83,18 +83,24 @@ async def ended(pool: asyncio.Future[None]) -> None:
     await asyncio.wait({pool})
 
 
+async def one_and_one_that_waits(api: Api, environment: str) -> tuple[str, dict[str, Any]]:
+    """Start a kernel; return its launch's id, and what waits for the next one then."""
+    waits = asyncio.Event()
+    api.services.pool.on_change(waits.set)
+    launch_id = (await api("POST", "/launches", {"environment": environment})).json["id"]
+    await api.until(launch_id, Phase.RUNNING)
+    await asyncio.wait_for(waits.wait(), 30)
+    (spare,) = (await api("GET", "/spares")).json["spares"]
+    return launch_id, spare
+
+
 async def test_gpus_wait_with_it_until_somebody_else_wants_them(with_gpus: None, api: Api) -> None:
     """Of two: one is a kernel's, one waits; a launch of two gets it, and does not wait itself."""
     image = await api.services.images.get(TORCH)
     one = api.services.environments.add(image, reference=TORCH, gpus=1)
     two = api.services.environments.add(image, reference=TORCH, gpus=2)
-    waits = asyncio.Event()
-    api.services.pool.on_change(waits.set)
     pool = asyncio.ensure_future(api.services.pool.run())
-    first = (await api("POST", "/launches", {"environment": one.name})).json["id"]
-    await api.until(first, Phase.RUNNING)
-    await asyncio.wait_for(waits.wait(), 30)
-    (spare,) = (await api("GET", "/spares")).json["spares"]
+    first, spare = await one_and_one_that_waits(api, one.name)
     assert len(spare["gpus"]) == 1
     assert (await api("GET", "/status")).json["spares"]["gpus"] == 1
     await api("DELETE", f"/launches/{first}")
@@ -109,13 +115,8 @@ async def test_gpus_wait_with_it_until_somebody_else_wants_them(with_gpus: None,
 async def test_the_next_kernel_has_the_gpus_that_wait(with_gpus: None, api: Api) -> None:
     image = await api.services.images.get(TORCH)
     one = api.services.environments.add(image, reference=TORCH, gpus=1)
-    waits = asyncio.Event()
-    api.services.pool.on_change(waits.set)
     pool = asyncio.ensure_future(api.services.pool.run())
-    first = (await api("POST", "/launches", {"environment": one.name})).json["id"]
-    await api.until(first, Phase.RUNNING)
-    await asyncio.wait_for(waits.wait(), 30)
-    (spare,) = (await api("GET", "/spares")).json["spares"]
+    first, spare = await one_and_one_that_waits(api, one.name)
     second = (await api("POST", "/launches", {"environment": one.name})).json["id"]
     launch = await api.until(second, Phase.RUNNING)
     assert (launch.container_id, list(launch.gpus)) == (spare["container_id"], spare["gpus"])

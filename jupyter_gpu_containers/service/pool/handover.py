@@ -10,7 +10,6 @@ import errno
 import json
 import os
 import secrets
-import stat
 from collections.abc import Mapping, Sequence
 
 from jupyter_client.connect import KernelConnectionInfo
@@ -18,6 +17,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_gpu_containers.errors import KernelExitedError
 from jupyter_gpu_containers.model.kernel import spare as model
 from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE, Seat
+from jupyter_gpu_containers.runtime.pipes import make_pipe, open_pipe
 from jupyter_gpu_containers.service.kernel.seats import SOCKET_NAME, write_anew
 from jupyter_gpu_containers.service.recovery.crashpoints import reached
 
@@ -41,9 +41,7 @@ def prepare(seat: Seat, modules: Sequence[str]) -> KernelConnectionInfo:
     if modules:
         content = json.dumps(list(modules)).encode()
         write_anew(seat.run_dir, model.MODULES_FILE, content, user=user)
-    pipe = _pipe(seat)
-    os.mkfifo(pipe, 0o600)
-    os.chown(pipe, *user)
+    make_pipe(_pipe(seat), user)
     connection: KernelConnectionInfo = {
         "transport": "ipc",
         "ip": os.path.join(seat.run_dir, SOCKET_NAME),
@@ -113,18 +111,15 @@ def _ring(pipe: str, *, ring: bool = True) -> bool:
 
     Returns whether somebody waits.
     """
-    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        descriptor = os.open(pipe, flags)
+        descriptor = open_pipe(pipe, os.O_WRONLY)
     except OSError as exc:
         if exc.errno == errno.ENXIO:
             return False
         raise
     try:
-        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a pipe", pipe)
         if ring:
             os.write(descriptor, b"\n")
-        return True
     finally:
         os.close(descriptor)
+    return True

@@ -250,10 +250,6 @@ class Spares:
         self.handed_over += 1
         reached("spare.handed_over")
 
-    def undo(self, seat: Seat) -> None:
-        """Have the next container of a seat start as others do."""
-        handover.undo(seat)
-
     def give_up(self, spare: Spare) -> None:
         """Remove a spare in the background; nobody can take it from now on."""
         for those in (self._free, self._promised):

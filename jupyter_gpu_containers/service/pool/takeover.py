@@ -9,6 +9,7 @@ from typing import TypeVar
 from jupyter_gpu_containers.errors import GpuContainersError, PolicyError, UnavailableError
 from jupyter_gpu_containers.model.kernel.launch import Seat
 
+from . import handover
 from .spares import Spares
 
 TIMEOUT = 10.0  # seconds for a container that waited to answer; then another is started
@@ -45,5 +46,5 @@ async def take_over(
         raise
     except GpuContainersError as exc:
         log.info("kernel %s starts without the container that waited: %s", seat.kernel_id, exc)
-        spares.undo(seat)
+        handover.undo(seat)
         return None
