@@ -116,10 +116,10 @@ class GpuContainers(PolicySettings):
         papermill) waits for GPUs; 0 = it fails at once.""",
     ).tag(config=True)
     warm_restart = Bool(
-        False,
+        True,
         help="""Whether the container of an ipykernel goes on while the kernel is restarted, and the
-        next one is begun while the last one ends. False: the container is started again. It costs
-        each kernel some 4 MB; terminals in the container end without a word of why.""",
+        next one is begun while the last one ends. It costs each kernel some 4 MB. False: the
+        container is started again.""",
     ).tag(config=True)
     spare_kernels = Int(
         0,

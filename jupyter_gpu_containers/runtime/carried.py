@@ -6,12 +6,14 @@ Below ``gpu_containers/runtimes/v2`` in a Jupyter data directory, a folder for e
         runtime.json          what it is, see `KernelRuntime`
         launch.py             starts the kernel (carried_launcher.py)
         keeper.py             keeps the container while the kernel is restarted
+        traces.py             what of a kernel must not be left then
+        preload.py            what every kernel of the container is to find imported
         quick_start.py        leaves away what it needs only later
         leaving.py            lets it end sooner
         distributions.json    what each package needs, for the launcher
         lib/                  ipykernel and all that it needs
     quick-start-0123456789ab/
-        keeper.py, quick_start.py, leaving.py  for images that have an ipykernel of their own
+        keeper.py ... leaving.py  the same, for images that have an ipykernel of their own
 
 A folder is there wholly or not at all, and nothing in it ever changes: containers that run have it
 mounted. A new form of these folders gets a new name in place of ``v2``.

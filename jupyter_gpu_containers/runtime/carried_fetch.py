@@ -20,7 +20,9 @@ from jupyter_gpu_containers.model.kernel.runtime import (
     KEEPER,
     LAUNCHER,
     LEAVING,
+    PRELOAD,
     QUICK_START,
+    TRACES,
     RuntimeTag,
 )
 
@@ -29,6 +31,8 @@ LAUNCHER_SOURCE = files(__package__).joinpath("carried_launcher.py")
 # what starts an image's own ipykernel, by its name in the folder that is brought in
 QUICK_SOURCES = {
     KEEPER: files(__package__).joinpath("keeper.py"),
+    TRACES: files(__package__).joinpath("traces.py"),
+    PRELOAD: files(__package__).joinpath("preload.py"),
     QUICK_START: files(__package__).joinpath("quick_start.py"),
     LEAVING: files(__package__).joinpath("leaving.py"),
 }

@@ -8,6 +8,7 @@ runtime, and the container's log says so. Otherwise the kernel could not run at 
 ``sys.path`` is what ``python -m ipykernel_launcher`` would have, plus the runtime's folder.
 """
 
+import functools
 import importlib.util
 import json
 import os
@@ -160,10 +161,15 @@ def main() -> None:
     """Start the kernel."""
     here = os.path.dirname(os.path.realpath(__file__))
     keeper = load(here, "keeper")
-    descriptor = keeper.keep(sys.argv[1:])
-    prepare(here)
+
+    @functools.lru_cache(maxsize=None)  # noqa: UP033  Python 3.8
+    def quick_start() -> types.ModuleType:
+        prepare(here)
+        return load(here, "quick_start")
+
+    descriptor = keeper.keep(sys.argv[1:], quick_start)
     try:
-        quick = load(here, "quick_start")
+        quick = quick_start()
         kernelapp = quick.import_kernel()
     except ImportError as exc:
         traceback.print_exc()

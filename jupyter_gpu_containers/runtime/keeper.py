@@ -6,7 +6,11 @@ ordered, by a named pipe in the run directory, the next kernel is begun at once,
 interpreter, which has never run anybody's code: it imports what a kernel needs while the last one
 still ends, and goes on when it is told to. Between the two nothing may be left that a new start of
 the container would not have left, either. Whatever is not as expected, the container ends, and is
-started anew from outside.
+started anew from outside. So it does where somebody is in the container who came from outside, by a
+terminal for instance: who is killed there shall learn of it by the end of the container.
+
+Modules that are to be imported ahead (`preload.py`) are imported before the first kernel is begun,
+and every kernel finds them.
 
 An order holds as long as the pipe is open: it ends with the server that gave it.
 """
@@ -15,14 +19,14 @@ import os
 import select
 import signal
 import sys
-import time
 import types
+import typing
 
 CONNECTION_FILE = "connection.json"
 ORDERS_FILE = "orders"  # a named pipe, from the server
 ANSWERS_FILE = "answers"  # a named pipe, to the server
-CLEAR_WITHIN = 2.0  # seconds in which processes that were killed are gone
-LOOK = 0.001  # seconds between two looks for them
+MODULES_FILE = "modules.json"  # what to import ahead
+HANDOVER_FILE = "handover.json"  # there when the container is started again: nothing is then
 LONGEST = 100  # bytes of an order
 # the others are for the kernel; init passes the second half to nobody
 OURS = {
@@ -30,10 +34,6 @@ OURS = {
     *(signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT),
     *(signal.SIGTRAP, signal.SIGSYS, signal.SIGTTIN, signal.SIGTTOU),
 }
-SHARED_MEMORY = "/dev/shm"
-# what an engine makes anew for each start: a kernel that has changed it gets such a start
-MADE_ANEW = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
-QUEUES = ("/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg")
 
 
 def run_folder(arguments: "list[str]") -> str:
@@ -45,53 +45,10 @@ def run_folder(arguments: "list[str]") -> str:
     return ""
 
 
-def processes() -> "set[int]":
-    """Return the ids of all processes that can be seen."""
-    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
-
-
 def _signals() -> "set[int]":
     if hasattr(signal, "valid_signals"):  # Python 3.8
         return {int(number) for number in signal.valid_signals()}
     return set(range(1, 32)) | set(range(signal.SIGRTMIN, signal.SIGRTMAX + 1))
-
-
-def is_alone() -> bool:
-    """Tell whether there is nobody here but this process and an init: a container, just started.
-
-    What else is there later has come after this process, and may be killed by it.
-    """
-    return os.getppid() == 1 and processes() == {1, os.getpid()}
-
-
-def _surroundings() -> "list[object]":
-    """Return what must be as it was at the container's start, for the next kernel to find it so."""
-    found = [sorted(os.listdir("/dev"))]  # type: list[object]
-    for path in MADE_ANEW:
-        try:
-            facts = os.stat(path)
-            found.append((facts.st_ino, facts.st_size, facts.st_mtime, facts.st_mode))
-        except OSError:
-            found.append(None)
-    if os.path.isdir("/dev/mqueue"):
-        found.append(os.listdir("/dev/mqueue"))
-    for path in QUEUES:
-        try:
-            with open(path) as file:
-                found.append(len(file.readlines()))
-        except OSError:
-            found.append(None)
-    return found
-
-
-def _empty(folder: str) -> None:
-    """Remove what is in a folder; links are not followed."""
-    for path, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(path, name))
-        for name in folders:
-            inner = os.path.join(path, name)
-            (os.unlink if os.path.islink(inner) else os.rmdir)(inner)
 
 
 class Keeper:
@@ -101,14 +58,17 @@ class Keeper:
     ----------
     folder : str
         The run directory.
+    traces : module
+        `traces.py`.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, traces: "types.ModuleType") -> None:
         self._folder = folder
+        self._traces = traces
         self._was = {number: signal.getsignal(number) for number in _signals() - OURS}
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
         self._streams = [os.get_blocking(number) for number in range(3)]
-        self._around = _surroundings()
+        self._container = traces.Container()
         self._kernel = 0  # process ids; 0 = none
         self._next = 0  # the one that will be the kernel
         self._go = -1  # where it waits
@@ -199,27 +159,8 @@ class Keeper:
                 self._answer(b"ended %d\n" % _exit_code(status))
 
     def _clear(self) -> bool:
-        """Leave no more than a new start of the container would."""
-        until = time.monotonic() + CLEAR_WITHIN
-        spared = {1, os.getpid(), self._next}
-        looks = 0
-        try:
-            while looks < 2:  # one that begins another during the first is seen by the second
-                others = processes() - spared
-                looks = 0 if others else looks + 1
-                for process in others:
-                    try:
-                        os.kill(process, signal.SIGKILL)
-                    except ProcessLookupError:
-                        continue
-                if others:
-                    if time.monotonic() > until:
-                        return False
-                    time.sleep(LOOK)
-            _empty(SHARED_MEMORY)
-            return _surroundings() == self._around
-        except OSError:  # of another user, say
-            return False
+        spared = {os.getpid(), self._next}
+        return not self._traces.has_visitors() and self._container.clear(spared)
 
     def _end(self) -> None:
         """End as the kernel did: so the container does."""
@@ -260,16 +201,17 @@ class Keeper:
         for line in lines:
             words = line.split()
             if words[:1] == [b"restart"] and not self._ordered and self._kernel:
-                self._ordered = True
-                if words[1:] == [b"ahead"] and self._prepare():
+                self._ordered = not self._traces.has_visitors()
+                if self._ordered and words[1:] == [b"ahead"] and self._prepare():
                     return True
-            elif words == [b"kill"] and self._ordered and self._kernel:
+            elif words == [b"kill"] and self._kernel:
                 self._kill(-self._kernel)
             elif words == [b"go"] and self._ordered and not self._kernel:
                 if not self._next and self._prepare():
                     return True
                 if not self._next:
                     self._end()
+                os.write(1, b"The kernel was restarted.\n")  # for who follows the log
                 os.write(self._go, b"\n")
                 os.close(self._go)
                 self._kernel, self._next, self._go = self._next, 0, -1
@@ -342,7 +284,7 @@ def _exit_code(status: int) -> int:
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def keep(arguments: "list[str]") -> "int | None":
+def keep(arguments: "list[str]", kernel: "typing.Callable[[], types.ModuleType]") -> "int | None":
     """Be a container's keeper, where one is wanted; returns where a kernel is to be started.
 
     Returns where it waits before it makes its sockets (see `wait`), or None: it does not.
@@ -351,16 +293,27 @@ def keep(arguments: "list[str]") -> "int | None":
     ----------
     arguments : list of str
         The kernel's; one of them names its connection file.
+    kernel : callable
+        Returns `quick_start.py`; what that imports can be imported then.
     """
     folder = run_folder(arguments)
+    if not folder or not os.path.exists(os.path.join(folder, ORDERS_FILE)):
+        return None
+    here = os.path.dirname(os.path.realpath(__file__))
+    modules = os.path.join(folder, MODULES_FILE)
+    is_first = not os.path.exists(os.path.join(folder, HANDOVER_FILE))
+    ahead = load(here, "preload") if is_first and os.path.exists(modules) else None
     try:
-        is_wanted = bool(folder) and os.path.exists(os.path.join(folder, ORDERS_FILE))
-        if not is_wanted or not is_alone() or os.listdir(SHARED_MEMORY):
+        traces = load(here, "traces")
+        if not traces.is_new() or (ahead and not ahead.preload(kernel(), modules)):
             return None
-        keeper = Keeper(folder)
+        keeper = Keeper(folder, traces)
     except (OSError, AttributeError):  # no /proc, or not Linux's
         return None
-    return keeper.keep()
+    descriptor = keeper.keep()
+    if ahead:
+        ahead.begin()
+    return descriptor
 
 
 def wait(descriptor: "int | None") -> None:
@@ -374,20 +327,20 @@ def wait(descriptor: "int | None") -> None:
 
 
 def load(folder: str, name: str) -> "types.ModuleType":
-    """Import a file that lies beside this one."""
-    import importlib.util
+    """Import a file that lies beside this one; without `importlib.util`, which imports a lot."""
+    from importlib.machinery import SourceFileLoader
 
-    path = os.path.join(folder, name + ".py")
-    spec = importlib.util.spec_from_file_location("jupyter_gpu_containers_" + name, path)
-    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
-    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    loader = SourceFileLoader("jupyter_gpu_containers_" + name, os.path.join(folder, name + ".py"))
+    module = types.ModuleType(loader.name)
+    module.__file__ = loader.path
+    loader.exec_module(module)
     return module
 
 
 def main() -> None:
     """Start the kernel of the image, under a keeper where one is wanted."""
     here = os.path.dirname(os.path.realpath(__file__))
-    descriptor = keep(sys.argv[1:])
+    descriptor = keep(sys.argv[1:], lambda: load(here, "quick_start"))
     load(here, "quick_start").main(lambda: wait(descriptor))
 
 

@@ -163,6 +163,8 @@ def _beside(name: str) -> types.ModuleType:
 
 def import_kernel() -> types.ModuleType:
     """Import what an ipykernel needs to start, and return the module of its application."""
+    if "ipykernel.kernelapp" in sys.modules:  # by the process that this one was forked from
+        return sys.modules["ipykernel.kernelapp"]
     gc.disable()  # what is imported stays: to look for garbage meanwhile is a tenth of the start
     try:
         defer_debugger()
@@ -210,7 +212,7 @@ def _be_told(folder: str) -> None:
     """Wait for the file that tells whom the kernel is for, and do what it says."""
     handover = os.path.join(folder, HANDOVER_FILE)
     if not os.path.exists(handover):  # it is there when a kernel is restarted
-        _import_ahead(os.path.join(folder, MODULES_FILE))
+        import_ahead(os.path.join(folder, MODULES_FILE))
     # For both directions, so that it is open at once, and is never at its end. Who takes the kernel
     # first writes the file: it is seen here, or its byte is.
     descriptor = os.open(os.path.join(folder, PIPE_FILE), os.O_RDWR | os.O_CLOEXEC)
@@ -226,7 +228,7 @@ def _be_told(folder: str) -> None:
     _move(told["cwd"])
 
 
-def _import_ahead(names: str) -> None:
+def import_ahead(names: str) -> None:
     """Import the modules that a file names; one that cannot be is the affair of who wants it."""
     try:
         with open(names, encoding="utf-8") as file:

@@ -16,7 +16,7 @@ import pytest
 from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.runtime.keeper import ANSWERS_FILE, ORDERS_FILE
 from tests.kernels import Kernel, running
-from tests.provisioner.ahead import FACTS
+from tests.provisioner.ahead import FACTS, environment_of, started_ahead
 from tests.rooms import Room
 
 pytestmark = pytest.mark.engine
@@ -63,8 +63,9 @@ print(json.dumps({
     "open files": sorted(name for name in (
         os.path.basename(os.readlink(f"/proc/self/fd/{n}")).split(":")[0]
         for n in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{n}"))
-        # whose number depends on how far clients and the history have come
-        if name not in ("socket", "anon_inode") and not name.startswith("history")),
+        # whose number depends on how far clients and the history (SQLite, its folder) have come
+        if name not in ("socket", "anon_inode", "profile_default")
+        and not name.startswith("history")),
     "port is free": socket.socket().bind(("127.0.0.1", 4321)) is None,
     "leads its group": os.getpgid(0) == os.getpid(),
     "kept": os.path.exists("/tmp/kept"),
@@ -92,12 +93,6 @@ async def seen(kernel: Kernel) -> dict[str, Any]:
     facts = json.loads(await kernel.run(FACTS))
     del facts["history"]  # numbers of sessions
     return {**found, **facts}
-
-
-@pytest.fixture(autouse=True)
-def kept(engine_room: Room) -> None:
-    """Have containers kept; it is off by default."""
-    engine_room.configure(warm_restart=True)
 
 
 @pytest.mark.parametrize("image", ["debian12", "debian13"])
@@ -235,3 +230,91 @@ async def test_a_kernel_that_is_shut_down_leaves_nothing(
         assert engine.containers.get(container_id).status == "running"
         await kernel.manager.shutdown_kernel(now=True)
         assert engine_room.containers() == []
+
+
+async def test_the_log_tells_of_it(engine_room: Room, engine: docker.DockerClient) -> None:
+    """It goes on, with the next kernel's lines behind that."""
+    environment = await engine_room.environment(engine_room.image)
+    write = "open('/proc/1/fd/1', 'w').write({!r})"
+    async with running(environment.name) as kernel:
+        await kernel.run(write.format("one\n"))
+        await kernel.manager.restart_kernel()
+        await kernel.answers_again()
+        await kernel.run(write.format("two\n"))
+        container = engine.containers.get(await kernel.container_id())
+        lines = container.logs().decode().splitlines()
+        told = ["one", "The kernel was restarted.", "two"]
+        assert [line for line in lines if line in told] == told
+
+
+@pytest.mark.parametrize("now", [False, True])
+async def test_who_is_in_the_container_sees_it_end(
+    engine_room: Room, engine: docker.DockerClient, now: bool
+) -> None:
+    """A terminal there tells by the end of the container's run why it ends."""
+    environment = await engine_room.environment(engine_room.image)
+    async with running(environment.name) as kernel:
+        start = await began(kernel, engine)
+        container = engine.containers.get(await kernel.container_id())
+        for cold in (True, False):  # the restart after it is a warm one again
+            if cold:
+                container.exec_run(["sleep", "1000"], detach=True)
+            await kernel.manager.restart_kernel(now=now)
+            await kernel.answers_again()
+            last, start = start, await began(kernel, engine)
+            assert (start > last) == cold
+            [launch] = engine_room.services.launches.list()
+            assert (launch.phase, launch.error) == (Phase.RUNNING, None)
+
+
+IMPORTED = "import sys; print({!r} in sys.modules, 'x' in globals()); x = 1"
+
+
+async def test_what_was_imported_ahead_is_there_after_a_restart(
+    engine_room: Room, engine: docker.DockerClient
+) -> None:
+    """By a fork; what each process draws for itself, such as random numbers, is its own."""
+    engine_room.configure(spare_modules={"*": ["numpy"]})
+    environment = await engine_room.environment(engine_room.image)
+    drawn = []
+    async with started_ahead(engine_room, environment, {}) as kernel:
+        start = await began(kernel, engine)
+        for _ in range(3):
+            assert await kernel.run(IMPORTED.format("numpy")) == "True False"
+            numbers = "import numpy, random; print(numpy.random.rand(), random.random())"
+            drawn.extend((await kernel.run(numbers)).split())
+            await kernel.manager.restart_kernel()
+            await kernel.answers_again()
+        assert await began(kernel, engine) == start
+    assert len(drawn) == len(set(drawn)) == 6
+    async with running(environment.name) as cold:  # nothing was imported ahead for this one
+        await cold.manager.restart_kernel()
+        await cold.answers_again()
+        assert await cold.run(IMPORTED.format("numpy")) == "False False"
+
+
+THREAD = (
+    "import threading, time\nthreading.Thread(target=time.sleep, args=(1e6,), daemon=True).start()"
+)
+# by its path, which is what such a device is known by
+DEVICE = "import os\nos.makedirs('/dev/nvidia-caps')\ndevice = open('/dev/nvidia-caps/x', 'w')"
+
+
+@pytest.mark.parametrize("spoil", [THREAD, DEVICE], ids=["thread", "device"])
+async def test_what_a_fork_would_break_is_not_forked(
+    engine_room: Room, engine: docker.DockerClient, spoil: str
+) -> None:
+    """The container that has imported it is this kernel's alone; the next one starts anew."""
+    libraries = engine_room.workspace / "libraries"
+    libraries.mkdir()
+    (libraries / "spoils.py").write_text(spoil)
+    engine_room.configure(spare_modules={"*": ["spoils"]})
+    variables = {"PYTHONPATH": str(libraries)}
+    environment = await environment_of(engine_room, engine_room.image, variables)
+    async with started_ahead(engine_room, environment, variables) as kernel:
+        start = await began(kernel, engine)
+        assert await kernel.run(IMPORTED.format("spoils")) == "True False"
+        await kernel.manager.restart_kernel()
+        await kernel.answers_again()
+        assert await began(kernel, engine) > start
+        assert await kernel.run(IMPORTED.format("spoils")) == "False False"

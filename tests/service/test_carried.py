@@ -233,8 +233,10 @@ def test_packages_are_those_of_the_other_python(index: Path, tmp_path: Path) -> 
         "launch.py",
         "leaving.py",
         "lib",
+        "preload.py",
         "quick_start.py",
         "runtime.json",
+        "traces.py",
     ]
     found = {path.stem for path in (made.folder / "lib").glob("*.py")}
     assert found == {

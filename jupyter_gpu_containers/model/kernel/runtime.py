@@ -9,7 +9,9 @@ from jupyter_gpu_containers.errors import InvalidRequestError
 
 RUNTIME_FOLDER = "/opt/jupyter-gpu-containers/runtime"  # where a container sees its runtime
 LAUNCHER = "launch.py"
-KEEPER = "keeper.py"  # runs the next
+KEEPER = "keeper.py"  # runs the others
+TRACES = "traces.py"
+PRELOAD = "preload.py"
 QUICK_START = "quick_start.py"
 LEAVING = "leaving.py"
 OLDEST_PYTHON = (3, 6)
