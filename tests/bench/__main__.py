@@ -24,6 +24,7 @@ from . import (
     listing,
     machine,
     memory,
+    network,
     page,
     peers,
     pulls,
@@ -70,6 +71,7 @@ async def _page(bench: Bench) -> dict[str, Any]:
 
 PARTS: dict[str, tuple[Callable[[Bench], Awaitable[dict[str, Any]]], str]] = {
     "starts": (starts.measure, "starts of kernels through jupyter_client"),
+    "network": (network.measure, "networks of containers"),
     "life": (life.measure, "lives of kernels on servers"),
     "bursts": (bursts.measure, "many starts at once"),
     "traffic": (traffic.measure, "round trips and output"),

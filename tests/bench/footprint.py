@@ -86,7 +86,9 @@ def processes() -> Iterator[Process]:
 
 
 def memory(where: list[tuple[str, int]], client: int, before: set[int]) -> dict[str, float]:
-    """Return the bytes of kernels, shims and others that belong to them, and their sum.
+    """Return the bytes of kernels, shims and others that belong to them, and their sum (``pss``).
+
+    ``own`` is what of a kernel's memory no file holds: the part that only forks could share.
 
     Parameters
     ----------
@@ -101,11 +103,12 @@ def memory(where: list[tuple[str, int]], client: int, before: set[int]) -> dict[
     own = os.readlink("/proc/self/ns/pid")
     containers = {namespace for namespace, _ in where if namespace != own}
     sums = {"kernel": 0.0, "shim": 0.0, "other": 0.0}
+    own = 0.0
     for process in found.values():
         if kind := _kind(process, found, containers, client, before):
-            sums[kind] += _pss(process.pid)
-    sums["pss"] = sum(sums.values())
-    return sums
+            sums[kind] += _rollup(process.pid, "Pss:")
+            own += _rollup(process.pid, "Pss_Anon:") if kind == "kernel" else 0
+    return {**sums, "pss": sum(sums.values()), "own": own}
 
 
 def _kind(
@@ -142,10 +145,10 @@ def _descends(process: Process, ancestor: int, found: dict[int, Process]) -> boo
     return parent is not None
 
 
-def _pss(pid: int) -> float:
-    """Return a process's part of the memory that it uses, in bytes; 0 for one that has ended."""
+def _rollup(pid: int, name: str) -> float:
+    """Return a sum over a process's memory, in bytes; 0 for one that has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    return next(int(line.split()[1]) * KIB for line in lines if line.startswith("Pss:"))
+    return next((int(line.split()[1]) * KIB for line in lines if line.startswith(name)), 0.0)

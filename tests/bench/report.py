@@ -31,6 +31,7 @@ PICTURES = "images/bench"  # below the page's folder
 Chapter = Callable[[Mapping[str, Any], Any], list[str]]
 CHAPTERS: dict[str, tuple[str, Chapter]] = {
     "starts": ("Start to first answer", kernels.starts),
+    "network": ("What a network costs", kernels.network),
     "life": ("A kernel's life in a page", kernels.life),
     "bursts": ("Many starts at once", kernels.bursts),
     "traffic": ("Round trip and output", kernels.traffic),

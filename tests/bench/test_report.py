@@ -46,10 +46,11 @@ def results() -> dict[str, Any]:
             "same": True,
             "requests": [f"POST /v1.41/containers/{'0f' * 32}/start"],
         },
+        "network": {"cases": {one: [{"start": 0.1, "remove": 0.2}] for one in ("none", "bridge")}},
         "life": {**life, "failed_steps": {peers.TITLES[0]: {"restart": "HTTP 599: Timeout"}}},
         "bursts": {"counts": {"10": samples("all", "first", "middle", "shutdown")}},
         "traffic": samples("round_trip", "late", "output"),
-        "footprint": {**samples("pss", "kernel", "shim", "other"), "kernels": 6},
+        "footprint": {**samples("pss", "kernel", "own", "shim", "other"), "kernels": 6},
         "framework": {"left_out": "this machine has no GPU"},
         "idle": {
             "cases": {

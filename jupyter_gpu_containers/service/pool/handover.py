@@ -38,9 +38,8 @@ def prepare(seat: Seat, modules: Sequence[str]) -> KernelConnectionInfo:
         The run directory is not what it was.
     """
     user = (seat.caller.uid, seat.caller.gid)
-    if modules:
-        content = json.dumps(list(modules)).encode()
-        write_anew(seat.run_dir, model.MODULES_FILE, content, user=user)
+    content = json.dumps(list(modules)).encode()  # none: a keeper imports the kernel alone
+    write_anew(seat.run_dir, model.MODULES_FILE, content, user=user)
     make_pipe(_pipe(seat), user)
     connection: KernelConnectionInfo = {
         "transport": "ipc",
