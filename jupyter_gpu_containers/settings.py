@@ -125,7 +125,7 @@ class GpuContainers(PolicySettings):
         0,
         min=0,
         help="""How many containers wait, with the interpreter up, for the next kernel of each
-        environment that was started lately; 0 = none. Each takes some 40 MB. For environments
+        environment that was started lately; 0 = none. Each takes some 50 MB. For environments
         with GPUs see spare_gpus.""",
     ).tag(config=True)
     spare_gpus = Int(

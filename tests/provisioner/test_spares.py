@@ -20,7 +20,8 @@ from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE, Phase
-from jupyter_gpu_containers.model.kernel.spare import PIPE_FILE, SPARE
+from jupyter_gpu_containers.model.kernel.spare import MODULES_FILE, PIPE_FILE, SPARE
+from jupyter_gpu_containers.runtime.keeper import ANSWERS_FILE, ORDERS_FILE
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.service.kernel.seats import write_anew
 from jupyter_gpu_containers.service.pool.spares import Spare
@@ -93,7 +94,8 @@ async def test_nothing_of_anybody_lies_in_it_before_it_is_taken(room: Room) -> N
     try:
         _, spare = await waiting(room)
         there = {name for name in os.listdir(spare.seat.run_dir) if not name.startswith("k-")}
-        assert there == {CONNECTION_FILE, "hosts", "owner", PIPE_FILE}
+        keeping = {ORDERS_FILE, ANSWERS_FILE, MODULES_FILE}
+        assert there == {CONNECTION_FILE, "hosts", "owner", PIPE_FILE} | keeping
         file = Path(spare.seat.run_dir, CONNECTION_FILE)
         told = json.loads(await asyncio.to_thread(file.read_text))
         assert told == spare.connection
