@@ -95,13 +95,20 @@ async def seen(kernel: Kernel) -> dict[str, Any]:
     return {**found, **facts}
 
 
+@pytest.mark.parametrize("ahead", [False, True], ids=["asked for", "waited"])
 @pytest.mark.parametrize("image", ["debian12", "debian13"])
 async def test_nothing_of_the_old_kernel_is_left(
-    engine_room: Room, images: SimpleNamespace, engine: docker.DockerClient, image: str
+    engine_room: Room, images: SimpleNamespace, engine: docker.DockerClient, image: str, ahead: bool
 ) -> None:
     """What a kernel can see is the same as after a start of the container."""
     environment = await engine_room.environment(getattr(images, image))
-    async with running(environment.name, cwd=str(engine_room.workspace)) as kernel:
+    cwd = str(engine_room.workspace)
+    start_one = (
+        started_ahead(engine_room, environment, {}, cwd=cwd)
+        if ahead
+        else running(environment.name, cwd=cwd)
+    )
+    async with start_one as kernel:
         first = await seen(kernel)
         start, before = await began(kernel, engine), await kernel.container_id()
         assert (await kernel.run(LITTER)) == ""
