@@ -97,6 +97,9 @@ class ContainerProvisioner(KernelProvisionerBase):
         """Make the run directory and lead the kernel's channels into it; before each (re)start."""
         if self._services.launches.door is None:  # in a server each launch says what it wants
             self._per_run = PerRun.read(kwargs.get("env") or os.environ)
+            if self._per_run.gpu_names:
+                snapshot = await self._services.inventory.snapshot()
+                self._per_run = self._per_run.found(snapshot)
         environment = self._environment()
         await self._services.kernels.removals.settled(self.kernel_id)  # of its former life
         session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")

@@ -28,7 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     an object ``{code, message, hint}`` on standard output.
     """
     ending.forget()
+    words = sys.argv[1:] if argv is None else argv
     try:
+        if words[:1] == ["complete"]:  # asked by a shell at Tab: without what takes long to load
+            from .names import complete
+
+            return complete(words[1:])
         from .parser import parse  # loads most of the package: here Ctrl-C is no traceback
 
         arguments = parse(argv)

@@ -12,6 +12,7 @@ from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.change_serializers import changes_model
 
+from .completion import offer
 from .kernels import kernel_rows, select
 from .outcome import Outcome
 from .tables import Style, table
@@ -22,23 +23,25 @@ SHOWN = 30  # packages and files that people are told of
 
 def add_commit_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``commit`` takes."""
-    parser.add_argument(
+    target = parser.add_argument(
         "target",
         metavar="KERNEL_OR_CONTAINER",
         help="id of a kernel or container, or the beginning of one; see ps",
     )
+    offer(target, "kernels")
     parser.add_argument(
         "reference", metavar="REF", nargs="?", help="the image's name; not needed for a look"
     )
     look = parser.add_mutually_exclusive_group()
     look.add_argument("--preview", action="store_true", help="only tell what the image would have")
-    look.add_argument(
+    dockerfile = look.add_argument(
         "--dockerfile",
         metavar="FOLDER",
         nargs="?",
         const="-",
         help="only write a Dockerfile and lock files, which make the same again; default: print",
     )
+    offer(dockerfile, "folders")
 
 
 async def commit(services: Services, arguments: Any) -> Outcome:

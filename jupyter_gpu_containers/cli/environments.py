@@ -6,13 +6,15 @@ import argparse
 from typing import Any
 
 from jupyter_gpu_containers.model.duration import parse_duration
-from jupyter_gpu_containers.model.gpu.names import gpu_named
+from jupyter_gpu_containers.model.gpu.names import gpus_named
 from jupyter_gpu_containers.model.kernel.container import Network
 from jupyter_gpu_containers.model.size import format_memory, parse_size
 from jupyter_gpu_containers.service.kernel.environments import environment_problems
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import environment_model
 
+from .completion import offer
+from .gpu_arguments import add_gpu_arguments, named
 from .outcome import Outcome
 from .tables import Style, table
 
@@ -26,32 +28,23 @@ def add_environment_words(words: Any, common: argparse.ArgumentParser) -> None:
     text = "Make an environment of an image on this machine; Ctrl-C leaves nothing behind."
     add = verbs.add_parser("add", parents=[common], help=text, description=text)
     add.set_defaults(command=environments_add)
-    add.add_argument("image", metavar="REF", help="image reference or id")
+    offer(add.add_argument("image", metavar="REF", help="image reference or id"), "images")
     add.add_argument("--name", help="of the kernelspec, for `jupyter console --kernel NAME`")
     add.add_argument("--display-name", help="what menus show")
-    add.add_argument("--gpus", type=int, metavar="N", help="GPUs; default: none")
-    add.add_argument(
-        "--gpu-profile", metavar="PROFILE", help="MIG instances of this size, such as 1g.10gb"
-    )
-    add.add_argument(
-        "--gpu",
-        action="append",
-        default=[],
-        metavar="GPU",
-        help="this GPU and no other, by index or UUID; may be given several times",
-    )
+    add_gpu_arguments(add, "default: none")
     add.add_argument("--kernel", metavar="NAME", help="kernel in the image; default: its first")
     add.add_argument("--memory", metavar="SIZE", help="limit of memory, for example 8g")
     add.add_argument("--shm-size", metavar="SIZE", help="size of /dev/shm, for example 1g")
     add.add_argument(
         "--network", choices=[network.value for network in Network], help="what kernels can reach"
     )
-    add.add_argument(
+    mount = add.add_argument(
         "--mount",
         action="append",
         metavar="NAME",
         help="a data mount of the configuration; may be given several times; default: its own",
     )
+    offer(mount, "mounts")
     add.add_argument(
         "--idle-timeout",
         metavar="TIME",
@@ -65,12 +58,12 @@ def add_environment_words(words: Any, common: argparse.ArgumentParser) -> None:
     text = "Show one environment, with all that its kernels get."
     show = verbs.add_parser("show", parents=[common], help=text, description=text)
     show.set_defaults(command=environments_show)
-    show.add_argument("name", metavar="NAME")
+    offer(show.add_argument("name", metavar="NAME"), "environments")
 
     text = "Remove an environment; kernels that run in it go on."
     remove = verbs.add_parser("remove", parents=[common], help=text, description=text)
     remove.set_defaults(command=environments_remove)
-    remove.add_argument("name", metavar="NAME")
+    offer(remove.add_argument("name", metavar="NAME"), "environments")
 
 
 async def environments_list(services: Services, arguments: Any) -> Outcome:
@@ -141,13 +134,13 @@ async def environments_add(services: Services, arguments: Any) -> Outcome:
         validate,  # a second of imports that no other command needs
     )
 
-    gpus = arguments.gpus
+    gpus = arguments.gpus.count
     if gpus is None and arguments.gpu_profile:
         gpus = 1
     uuids = []
-    if arguments.gpu:
+    if names := named(arguments):
         snapshot = await services.inventory.snapshot()
-        uuids = list(dict.fromkeys(gpu_named(snapshot, name).uuid for name in arguments.gpu))
+        uuids = [gpu.uuid for gpu in gpus_named(snapshot, names)]
     wanted = {
         "name": arguments.name,
         "display_name": arguments.display_name,

@@ -38,6 +38,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "environments add": (
         "environments add pytorch/pytorch --name torch --gpus 1 --memory 16g",
         "environments add pytorch/pytorch --name small --gpu-profile 1g.10gb",
+        "environments add pytorch/pytorch --name pair --gpus device=0,2",
     ),
     "environments list": ("environments list",),
     "environments show": ("environments show torch",),
@@ -57,6 +58,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "start": (
         "start torch",
         "start --image pytorch/pytorch --gpus 1 --no-wait",
+        "start torch --gpus device=0,2",
         "start torch --detach --json",
     ),
     "launches": ("launches", "launches 3f2a", "launches --json"),
@@ -78,7 +80,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "exec": ("exec -it train.ipynb", "exec 3f2a nvidia-smi"),
     "logs": ("logs -f train.ipynb", "logs --tail 20 3f2a"),
     "commit": ("commit train.ipynb --preview", "commit train.ipynb team/image:2"),
-    "completion": ("completion bash", "completion zsh"),
+    "completion": ("completion bash", "completion zsh", "completion fish"),
     "doctor": ("doctor", "doctor --json", "doctor --report report.zip"),
 }
 ENDED = {130: "ended by Ctrl-C", 143: "ended by SIGTERM"}

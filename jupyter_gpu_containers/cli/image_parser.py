@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_gpu_containers.model.image.build import DOCKERFILE
 
 from . import images, logins, transfers
+from .completion import offer
 
 Word = Callable[[str, Any, str], argparse.ArgumentParser]
 REFERENCE = "[registry/]repository[:tag], such as nvcr.io/nvidia/pytorch:25.08-py3"
@@ -29,18 +30,19 @@ def add_image_words(word: Word) -> None:
     tags.add_argument("--limit", type=_count, default=100, metavar="N", help="default: 100")
 
     text = "Show what an image is, on this machine or in its registry; no layer is fetched."
-    _reference(word("inspect", images.inspect, text))
-    _reference(word("pull", transfers.pull, "Fetch an image; Ctrl-C cancels."))
-    _reference(word("push", transfers.push, "Send an image to its registry; Ctrl-C cancels."))
+    _reference(word("inspect", images.inspect, text), "images")
+    _reference(word("pull", transfers.pull, "Fetch an image; Ctrl-C cancels."), "catalogue")
+    text = "Send an image to its registry; Ctrl-C cancels."
+    _reference(word("push", transfers.push, text), "images")
 
     _build(word("build", transfers.build, "Make an image; Ctrl-C cancels."))
 
     tag = word("tag", images.tag, "Give an image on this machine one more name.")
-    tag.add_argument("source", metavar="IMAGE", help="a reference or id")
+    offer(tag.add_argument("source", metavar="IMAGE", help="a reference or id"), "images")
     tag.add_argument("reference", metavar="REF", help=REFERENCE)
 
     rmi = word("rmi", images.rmi, "Remove an image, or one of its names.")
-    rmi.add_argument("reference", metavar="IMAGE", help="a reference or id")
+    offer(rmi.add_argument("reference", metavar="IMAGE", help="a reference or id"), "images")
     rmi.add_argument(
         "--force", action="store_true", help="also when an environment or a container uses it"
     )
@@ -54,26 +56,32 @@ def add_image_words(word: Word) -> None:
     _host(word("logout", logins.logout, "Log out of a registry."))
 
 
-def _reference(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("reference", metavar="REF", help=REFERENCE)
+def _reference(parser: argparse.ArgumentParser, kind: str) -> None:
+    offer(parser.add_argument("reference", metavar="REF", help=REFERENCE), kind)
 
 
 def _build(build: argparse.ArgumentParser) -> None:
-    build.add_argument(
+    folder = build.add_argument(
         "folder",
         metavar="FOLDER",
         nargs="?",
         help="its files are what the Dockerfile can copy; default: the current one; "
         "“-”: none, and the Dockerfile comes from a pipe",
     )
+    offer(folder, "folders")
     build.add_argument("-t", "--tag", metavar="REF", required=True, help="the image's name")
-    build.add_argument(
+    file = build.add_argument(
         "-f", "--file", metavar="FILE", default=DOCKERFILE, help="Dockerfile in the folder"
     )
     which = build.add_mutually_exclusive_group()
-    which.add_argument("--requirements", metavar="FILE", help="of pip, to add to a base image")
-    which.add_argument("--environment", metavar="FILE", help="of conda, to add to a base image")
-    build.add_argument("--base", metavar="REF", help="the base image of either")
+    text = "of pip, to add to a base image"
+    pip = which.add_argument("--requirements", metavar="FILE", help=text)
+    text = "of conda, to add to a base image"
+    conda = which.add_argument("--environment", metavar="FILE", help=text)
+    for each in (file, pip, conda):
+        offer(each, "files")
+    base = build.add_argument("--base", metavar="REF", help="the base image of either")
+    offer(base, "images")
     build.add_argument(
         "--secret",
         metavar="id=NAME,src=FILE",
@@ -84,9 +92,10 @@ def _build(build: argparse.ArgumentParser) -> None:
 
 
 def _host(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    host = parser.add_argument(
         "host", metavar="HOST", nargs="?", default="docker.io", help="default: docker.io"
     )
+    offer(host, "registries")
 
 
 def _count(text: str) -> int:

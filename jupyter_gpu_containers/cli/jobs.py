@@ -10,6 +10,7 @@ from jupyter_gpu_containers.errors import ConflictError
 from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.service.services import Services
 
+from .completion import offer
 from .outcome import Outcome
 from .rest import Server, ask_all, one_of, servers_of
 from .tables import Style, table
@@ -22,18 +23,20 @@ KERNEL_IDS = ("id", "kernel_id")
 
 def add_jobs_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``jobs`` takes."""
-    parser.add_argument(
+    job = parser.add_argument(
         "job", metavar="JOB", nargs="?", help="only this one, with its steps; its id or its begin"
     )
+    offer(job, "jobs")
 
 
 def add_cancel_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``cancel`` takes."""
-    parser.add_argument(
+    target = parser.add_argument(
         "target",
         metavar="JOB_OR_LAUNCH",
         help="id of a job, or of a launch that does not run yet, or the beginning of one",
     )
+    offer(target, "cancellable")
 
 
 async def found_jobs(servers: list[Server]) -> list[tuple[Server, Json]]:

@@ -8,9 +8,13 @@ import sys
 from typing import Any
 
 from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestError
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.names import gpus_named
 from jupyter_gpu_containers.model.size import format_bytes, parse_size
 from jupyter_gpu_containers.service.services import Services
 
+from .completion import offer
+from .gpu_arguments import add_gpu_arguments, named
 from .outcome import Outcome
 from .rest import Server, ask_all, one_of, servers_of
 from .tables import Style, plain, table
@@ -25,35 +29,35 @@ LAUNCH_HELP = "id of a launch or kernel, or the beginning of one; or the noteboo
 
 def add_launches_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``launches`` takes."""
-    parser.add_argument(
+    one = parser.add_argument(
         "launch", metavar="LAUNCH", nargs="?", help=f"only this one, in full; {LAUNCH_HELP}"
     )
+    offer(one, "launches")
 
 
-def add_launch_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the launch that a command is about."""
-    parser.add_argument("launch", metavar="LAUNCH", help=LAUNCH_HELP)
+def add_launch_argument(parser: argparse.ArgumentParser, kind: str) -> None:
+    """Add the launch that a command is about; a kind of `names` tells which can be meant."""
+    offer(parser.add_argument("launch", metavar="LAUNCH", help=LAUNCH_HELP), kind)
 
 
 def add_start_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``start`` takes."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
+    environment = what.add_argument(
         "environment", metavar="ENVIRONMENT", nargs="?", help="name of an environment"
     )
-    what.add_argument("--image", metavar="REF", help="an image instead, of which one is made")
+    offer(environment, "environments")
+    text = "an image instead, of which one is made"
+    offer(what.add_argument("--image", metavar="REF", help=text), "images")
     parser.add_argument("--pull", action="store_true", help="fetch the image where it is not here")
     parser.add_argument("--kernel", metavar="NAME", help="kernel in the image; default: its first")
-    parser.add_argument("--gpus", type=int, metavar="N", help="GPUs; default: the environment's")
-    parser.add_argument("--gpu-profile", metavar="PROFILE", help="MIG instances of this size")
-    parser.add_argument(
-        "--gpu", action="append", metavar="UUID", help="this GPU; may be given several times"
-    )
+    add_gpu_arguments(parser, "default: the environment's")
     parser.add_argument("--memory", metavar="SIZE", help="limit of memory, for example 8g")
     parser.add_argument("--shm-size", metavar="SIZE", help="size of /dev/shm, for example 1g")
-    parser.add_argument(
+    mount = parser.add_argument(
         "--mount", action="append", metavar="NAME", help="a data mount; may be given several times"
     )
+    offer(mount, "mounts")
     parser.add_argument(
         "--path",
         metavar="NOTEBOOK",
@@ -148,7 +152,8 @@ async def start(services: Services, arguments: Any) -> Outcome:
             f"{len(others) + 1} servers of yours run here.",
             f"Name one with --server {server.url}; see jupyter server list.",
         )
-    posting = asyncio.ensure_future(server.ask("POST", "launches", _request(arguments)))
+    gpus = await _gpus(server, arguments)
+    posting = asyncio.ensure_future(server.ask("POST", "launches", _request(arguments) | gpus))
     try:
         launch = await asyncio.shield(posting)
         if not arguments.detach:
@@ -160,15 +165,24 @@ async def start(services: Services, arguments: Any) -> Outcome:
     return Outcome({**launch, "server": server.url}, lambda style: _started(launch))
 
 
+async def _gpus(server: Server, arguments: Any) -> Json:
+    """Return what schema ``NewLaunch`` has of GPUs; they are named as the server's machine does."""
+    names = named(arguments)
+    wanted: Json = {"gpus": arguments.gpus.count, "gpu_profile": arguments.gpu_profile}
+    if names:
+        there = (await server.ask("GET", "gpus"))["gpus"]
+        fields = ("uuid", "index", "name", "mig_profile")
+        snapshot = GpuSnapshot(tuple(Gpu(**{key: gpu[key] for key in fields}) for gpu in there))
+        wanted["gpu_uuids"] = [gpu.uuid for gpu in gpus_named(snapshot, names)]
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
 def _request(arguments: Any) -> Json:
     """Return schema ``NewLaunch``; the server checks it."""
     wanted = {
         "environment": arguments.environment,
         "image": arguments.image,
         "kernel": arguments.kernel,
-        "gpus": arguments.gpus,
-        "gpu_profile": arguments.gpu_profile,
-        "gpu_uuids": arguments.gpu,
         "memory": parse_size(arguments.memory) if arguments.memory else None,
         "shm_size": parse_size(arguments.shm_size) if arguments.shm_size else None,
         "mounts": arguments.mount,

@@ -26,28 +26,26 @@ from jupyter_gpu_containers.model.size import parse_size
 from jupyter_gpu_containers.service.services import Services
 
 from . import ending
+from .completion import offer
+from .gpu_arguments import add_gpus_argument
 from .outcome import Outcome
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``run`` takes."""
-    parser.add_argument("notebook", metavar="NOTEBOOK", help="what to run; its folder is the cwd")
+    text = "what to run; its folder is the cwd"
+    offer(parser.add_argument("notebook", metavar="NOTEBOOK", help=text), "files")
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--output", metavar="OUT", help="the notebook with its outputs")
+    text = "the notebook with its outputs"
+    offer(where.add_argument("-o", "--output", metavar="OUT", help=text), "files")
     where.add_argument("--inplace", action="store_true", help="write the outputs into NOTEBOOK")
-    parser.add_argument(
+    environment = parser.add_argument(
         "-e", "--environment", metavar="NAME", help="default: the one that the notebook names"
     )
-    parser.add_argument("--gpus", type=_count, metavar="N", help="GPUs, for this run")
+    offer(environment, "environments")
+    add_gpus_argument(parser, "for this run")
     parser.add_argument("--memory", metavar="SIZE", help="limit of memory, for this run: 16g")
     parser.add_argument("--shm-size", metavar="SIZE", help="size of /dev/shm, for this run: 8g")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is negative")
-    return number
 
 
 async def run(services: Services, arguments: Any) -> Outcome:
@@ -55,9 +53,10 @@ async def run(services: Services, arguments: Any) -> Outcome:
     source, target, notebook = await asyncio.to_thread(_read, arguments)
     environment = _environment(services, notebook, arguments)
     per_run = PerRun(
-        arguments.gpus,
+        arguments.gpus.count,
         parse_size(arguments.memory) if arguments.memory else None,
         parse_size(arguments.shm_size) if arguments.shm_size else None,
+        arguments.gpus.names,
     )
     variables = {**os.environ, **per_run.variables(), "JPY_SESSION_NAME": str(source)}
     share_services(services)  # the provisioner's, in this process

@@ -11,6 +11,7 @@ from jupyter_gpu_containers.service.services import Services
 
 from . import commands, machine
 from .commits import add_commit_arguments, commit
+from .completion import SHELLS, offer, script
 from .environments import add_environment_words
 from .examples import add_examples
 from .gpus import gpus
@@ -73,10 +74,7 @@ def parse(argv: Sequence[str] | None = None) -> Arguments:
     parser = _parser()
     arguments = parser.parse_args(argv, namespace=Arguments())
     if arguments.print_completion:
-        import shtab  # no other command needs it
-
-        parser.prog = parser.prog.replace(" ", "-")  # shells know the first word alone
-        print(shtab.complete(parser, arguments.shell))
+        print(script(parser, arguments.shell))
         raise SystemExit(0)
     return arguments
 
@@ -84,9 +82,10 @@ def parse(argv: Sequence[str] | None = None) -> Arguments:
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print JSON, for programs")
-    common.add_argument(
+    config = common.add_argument(
         "--config", metavar="FILE", help="configuration file; default: Jupyter's search path"
     )
+    offer(config, "files")
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Jupyter kernels in containers on GPUs of their own.",
@@ -118,13 +117,14 @@ def _parser() -> argparse.ArgumentParser:
     add_report_arguments(word("report", report, text))
     stop = word("stop", commands.stop, "End kernels and remove their containers.")
     which = stop.add_mutually_exclusive_group(required=True)
-    which.add_argument(
+    targets = which.add_argument(
         "targets",
         nargs="*",
         default=[],
         metavar="KERNEL_OR_CONTAINER",
         help="id of a kernel or container, or the beginning of one; or a container's name",
     )
+    offer(targets, "stoppable")
     which.add_argument("--all", action="store_true", help="all that are yours")
     text = "Run a notebook to its end in a container of an environment; Ctrl-C cancels."
     add_run_arguments(word("run", run, text))
@@ -134,17 +134,18 @@ def _parser() -> argparse.ArgumentParser:
     add_logs_arguments(word("logs", logs, text))
     text = "Make an image of a running kernel's container, with what was installed in it."
     add_commit_arguments(word("commit", commit, text))
-    text = "Print what makes a shell complete `jupyter-gpu-containers`: eval it in its start file."
+    text = "Print what has a shell complete commands, options and names: eval it in its start file."
     completion = words.add_parser("completion", parents=[common], help=text, description=text)
-    completion.add_argument("shell", choices=["bash", "zsh"])
+    completion.add_argument("shell", choices=SHELLS)
     completion.set_defaults(print_completion=True)
     doctor = word("doctor", _doctor, "Check everything that kernels in containers need.")
-    doctor.add_argument(
+    report_ = doctor.add_argument(
         "--report",
         metavar="FILE",
         nargs="?",
         const="",
         help="also write a zip file for a bug report, without secrets, names and folders",
     )
+    offer(report_, "files")
     add_examples(parser)
     return parser

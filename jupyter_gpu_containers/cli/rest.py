@@ -21,6 +21,8 @@ from jupyter_gpu_containers.errors import (
     UnavailableError,
 )
 
+from .servers import written_down
+
 TIMEOUT = 60.0  # seconds; a kernel that is shut down has five to end by itself
 LARGEST = 64 << 20  # bytes of an answer
 PREFIX = "gpu-containers/"
@@ -131,13 +133,7 @@ def running_servers(address: str | None = None) -> list[Server]:
     UnavailableError
         None runs.
     """
-    from jupyter_server.serverapp import list_running_servers  # takes a while
-
-    found = [
-        Server(each["url"], each.get("token", ""), each.get("pid"))
-        for each in list_running_servers()
-        if str(each.get("url", "")).startswith("http")
-    ]
+    found = [Server(each["url"], each.get("token", ""), each.get("pid")) for each in written_down()]
     if address is not None:
         return [_at(address, found)]
     if not found:

@@ -17,6 +17,7 @@ from jupyter_gpu_containers.service.kernel.runtimes import KernelRuntimes
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import time_text
 
+from .completion import offer
 from .outcome import Outcome
 from .tables import Style, table
 
@@ -30,7 +31,8 @@ def add_runtime_words(words: Any, common: argparse.ArgumentParser) -> None:
     text = "Fetch a kernel from the package index, so that no launch has to."
     one = verbs.add_parser("prepare", parents=[common], help=text, description=text)
     one.set_defaults(command=prepare)
-    one.add_argument("--image", metavar="REF", help="whatever the Pythons of this image need")
+    text = "whatever the Pythons of this image need"
+    offer(one.add_argument("--image", metavar="REF", help=text), "images")
     one.add_argument("--python", metavar="VERSION", help="such as 3.11; default: this program's")
     one.add_argument("--libc", choices=LIBCS, help="default: glibc")
     one.add_argument("--arch", choices=sorted(MACHINES), help="default: the engine's")
@@ -42,7 +44,8 @@ def add_runtime_words(words: Any, common: argparse.ArgumentParser) -> None:
     text = "Write prepared kernels into a file, for machines without a package index."
     bundle_ = verbs.add_parser("bundle", parents=[common], help=text, description=text)
     bundle_.set_defaults(command=bundle)
-    bundle_.add_argument("file", metavar="FILE", type=Path, help="such as kernels.tar.gz")
+    text = "such as kernels.tar.gz"
+    offer(bundle_.add_argument("file", metavar="FILE", type=Path, help=text), "files")
     bundle_.add_argument(
         "runtimes", metavar="RUNTIME", nargs="*", help="as `runtime list` names them; default: all"
     )
@@ -50,7 +53,7 @@ def add_runtime_words(words: Any, common: argparse.ArgumentParser) -> None:
     text = "Take the kernels of a file that `runtime bundle` wrote."
     load_ = verbs.add_parser("load", parents=[common], help=text, description=text)
     load_.set_defaults(command=load)
-    load_.add_argument("file", metavar="FILE", type=Path)
+    offer(load_.add_argument("file", metavar="FILE", type=Path), "files")
 
 
 async def prepare(services: Services, arguments: Any) -> Outcome:

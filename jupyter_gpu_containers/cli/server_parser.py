@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import events, jobs, launches, spares
+from .completion import offer
 
 Word = Callable[[str, Any, str], argparse.ArgumentParser]
 SERVER_HELP = (
@@ -20,7 +21,7 @@ def add_server_words(word: Word) -> None:
 
     def asking(name: str, command: Any, text: str) -> argparse.ArgumentParser:
         parser = word(name, command, text)
-        parser.add_argument("--server", metavar="URL", help=SERVER_HELP)
+        offer(parser.add_argument("--server", metavar="URL", help=SERVER_HELP), "servers")
         return parser
 
     text = "Start a kernel in a running Jupyter server; Ctrl-C before it runs cancels."
@@ -28,9 +29,9 @@ def add_server_words(word: Word) -> None:
     text = "Show the kernels that running servers have started, and how."
     launches.add_launches_arguments(asking("launches", launches.launches, text))
     text = "Start a launch that waits for GPUs now, on the CPU."
-    launches.add_launch_argument(asking("start-on-cpu", launches.start_on_cpu, text))
+    launches.add_launch_argument(asking("start-on-cpu", launches.start_on_cpu, text), "waiting")
     text = "Use a running kernel, so that it is not stopped for being idle."
-    launches.add_launch_argument(asking("keep-alive", launches.keep_alive, text))
+    launches.add_launch_argument(asking("keep-alive", launches.keep_alive, text), "running")
     text = "Show what running servers fetch, send, build and commit."
     jobs.add_jobs_arguments(asking("jobs", jobs.jobs, text))
     text = "Cancel a job of a running server, or a launch before it runs."

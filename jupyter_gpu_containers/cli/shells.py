@@ -16,6 +16,7 @@ from jupyter_gpu_containers.model.kernel.shell import title
 from jupyter_gpu_containers.ports import Execution
 from jupyter_gpu_containers.service.services import Services
 
+from .completion import offer
 from .kernels import KernelRow, running_kernel
 from .outcome import Outcome
 from .relay import relay, terminal_size
@@ -30,7 +31,7 @@ DEFAULT_TAIL = 200  # lines
 def _add_common(parser: argparse.ArgumentParser) -> None:
     text = "container engine; default: the configuration's"
     parser.add_argument("--engine", metavar="URL", help=text)
-    parser.add_argument("kernel", metavar="KERNEL", help=KERNEL_HELP)
+    offer(parser.add_argument("kernel", metavar="KERNEL", help=KERNEL_HELP), "kernels")
 
 
 def add_exec_arguments(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,7 @@ from jupyter_gpu_containers.model.fitness.verdict import (
 from jupyter_gpu_containers.model.image.document import parse_image_config
 from jupyter_gpu_containers.service.services import Services
 
+from .completion import offer
 from .ending import asking
 from .outcome import Outcome
 from .tables import Style
@@ -34,20 +35,23 @@ _KINDS = {"compatible": "good", "likely": "good", "incompatible": "bad", "gpu-br
 def add_verdict_arguments(parser: argparse.ArgumentParser) -> None:
     """Add an image, somewhere or as a document, and a machine as a document."""
     image = parser.add_mutually_exclusive_group(required=True)
-    image.add_argument(
+    reference = image.add_argument(
         "reference", metavar="REF", nargs="?", help="an image on this machine or in a registry"
     )
-    image.add_argument(
+    offer(reference, "images")
+    config = image.add_argument(
         "--image-config",
         metavar="FILE",
         help="OCI image configuration, or what `docker image inspect` says; - is standard input",
     )
-    parser.add_argument(
+    host = parser.add_argument(
         "--host",
         metavar="FILE",
         help="machine to judge for, as JSON (driver_version, cuda_version, architecture, gpus); "
         "default: this machine",
     )
+    offer(config, "files")
+    offer(host, "files")
 
 
 async def verdict(services: Services, arguments: Any) -> Outcome:

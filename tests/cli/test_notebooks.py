@@ -69,6 +69,26 @@ def test_gpus_and_memory_of_one_run(any_room: Room, capsys: Capture) -> None:
     assert told == ([(2, True, False)] if any_room.backend == "memory" else [])
 
 
+def test_a_particular_gpu_of_one_run(memory_room: Room, capsys: Capture) -> None:
+    memory_room.configure(fixed_gpus=TWO)
+    environment = memory_room.environment_now(memory_room.image, gpus=2)
+    notebook(memory_room, "print(42)", kernelspec=spec(environment.name))
+    assert main(["run", "n.ipynb", "-o", "out.ipynb", "--gpus", "device=1"]) == 0
+    assert "(GPU 1)." in capsys.readouterr().err  # what runs, in a line
+    assert main(["report", "--by", "notebook", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert [gpu["index"] for gpu in row["gpus"]] == [1]
+
+
+@pytest.mark.parametrize("text", ["-1", "all", "0,2", "device="])
+def test_gpus_that_are_not_understood(memory_room: Room, capsys: Capture, text: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["run", "n.ipynb", "-o", "o.ipynb", f"--gpus={text}"])
+    assert left.value.code == 2
+    assert f"argument --gpus: “{text}” " in (told := capsys.readouterr().err)
+    assert "device=0,2" in told
+
+
 def test_a_cell_that_fails(memory_room: Room, capsys: Capture) -> None:
     """Status 3, the cell's number, and the notebook as far as it has come."""
     environment = memory_room.environment_now(memory_room.image)
@@ -91,6 +111,8 @@ def test_a_kernel_that_dies(memory_room: Room, capsys: Capture) -> None:
     [
         (["--gpus", "3"], {}, 1, "not_enough_gpus"),
         (["--gpus", "2"], {"max_gpus_per_kernel": 1}, 1, "policy_gpus"),
+        (["--gpus", "device=0,1"], {"max_gpus_per_kernel": 1}, 1, "policy_gpus"),
+        (["--gpus", "device=0,2"], {}, 1, "no_such_gpu"),
         (["--memory", "3g"], {"max_memory": "2g"}, 1, "policy_memory"),
         (["--memory", "much"], {}, 1, "invalid_request"),
         (["-e", "nowhere"], {}, 1, "environment_not_found"),
@@ -165,6 +187,7 @@ def test_variables_of_one_run_reach_papermill(engine_room: Room) -> None:
     over = run_program(engine_room, [*papermill, "o.ipynb"], env={MEMORY: "2g"})
     assert over.returncode == 1
     assert "2 GB" in over.stdout
-    wrong = run_program(engine_room, [*papermill, "o.ipynb"], env={GPUS: "two"})
-    assert wrong.returncode == 1
-    assert "which is no number of GPUs" in wrong.stdout
+    for text, why in {"two": "is no number of GPUs", "device=9": "has no GPU 9."}.items():
+        wrong = run_program(engine_room, [*papermill, "o.ipynb"], env={GPUS: text})
+        assert wrong.returncode == 1
+        assert why in wrong.stdout

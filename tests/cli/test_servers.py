@@ -75,6 +75,23 @@ def test_a_kernel_from_start_to_stop(shell: Shell) -> None:
     assert "cancelled" in shell("launches").out
 
 
+def test_gpus_by_index_or_uuid(shell: Shell) -> None:
+    """As the server's machine names them; the environment's own number does not count."""
+    shell.room.environment_now(MEMORY_IMAGE, name="torch", gpus=0)
+    (uuid,) = [gpu["uuid"] for gpu in shell.json("gpus")["gpus"]]
+    for words in (["--gpus", "device=0"], ["--gpus", f"device={uuid}"], ["--gpu", uuid[:12]]):
+        launch = shell.json("start", "torch", *words)
+        assert launch["gpus"] == [uuid]
+        shell.server.cancel(launch["id"])
+    for words, code in (
+        (["--gpus", "device=1"], "no_such_gpu"),
+        (["--gpus", "1", "--gpu", "GPU-nowhere"], "no_such_gpu"),
+        (["--gpus", "2", "--gpu", "0"], "invalid_request"),
+    ):
+        refused = shell("start", "torch", *words, "--json")
+        assert (refused.status, refused.json["code"]) == (1, code)
+
+
 def test_launches_that_wait(shell: Shell) -> None:
     holder = shell.json("start", "--image", MEMORY_IMAGE, "--gpus", "1")
     waits = [

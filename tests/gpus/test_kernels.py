@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_gpu_containers.model.kernel.per_run import GPUS
 from jupyter_gpu_containers.service.gpu.usage import GpuState
 from tests.doubles.engine import HookEngine
 from tests.doubles.nvml import uuid_of
@@ -41,6 +42,21 @@ def test_kernel_has_its_gpus_until_it_is_shut_down(
     assert held.count(CLAIMED) == 2
     assert freed.count(CLAIMED) == 0
     assert len(freed) == len(held) == 6 + 7 + 4
+
+
+def test_a_run_has_the_gpus_that_it_names(
+    hook_engine: HookEngine, room: Room, images: SimpleNamespace
+) -> None:
+    """One by its index and one by its UUID, of an environment that has none."""
+    uuid = uuid_of("dgx-a100-mig", "gpu5")
+    env = {**room.environ(), GPUS: f"device=3,{uuid}"}
+    first, second, held, freed = run_with(
+        hook_engine.driver, kernel_scenarios.life, images.debian12, 0, env=env
+    )
+    assert first.nodes == ["/dev/nvidia3", "/dev/nvidia5"]
+    assert uuid in first.listing
+    assert second == first
+    assert (held.count(CLAIMED), freed.count(CLAIMED)) == (2, 0)
 
 
 def test_a_kernel_takes_a_container_that_waits_with_gpus(

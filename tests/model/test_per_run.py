@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_gpu_containers.errors import InvalidRequestError
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
 from jupyter_gpu_containers.model.image.image import ImageKernel
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.per_run import GPUS, MEMORY, SHM_SIZE, PerRun
@@ -39,9 +40,36 @@ def test_other_gpus_than_particular_ones_are_any() -> None:
     assert PerRun(gpus=0).of(mig).gpu_profile is None
 
 
+def test_particular_gpus() -> None:
+    """Named by index or UUID, found on the machine, and told in the title as they were named."""
+    machine = GpuSnapshot(tuple(Gpu(f"GPU-{n}{n}-xyz", n, "H200") for n in range(3)))
+    wanted = PerRun.read({GPUS: "device=2,GPU-00-xyz,2"})
+    assert PerRun.read(wanted.variables()) == wanted
+    assert wanted.variables() == {GPUS: "device=2,GPU-00-xyz"}
+    changed = wanted.found(machine).of(replace(ONE, gpu_profile="1g.10gb"))
+    assert changed.gpu_request.uuids == ("GPU-22-xyz", "GPU-00-xyz")
+    assert (changed.gpus, changed.gpu_profile) == (2, None)
+    assert changed.display_name == "PyTorch · 1 GPU (GPUs 2 + GPU-00-xyz)"
+    with pytest.raises(InvalidRequestError, match=r"This machine has no GPU 7\.") as refused:
+        PerRun.read({GPUS: "device=7"}).found(machine)
+    assert refused.value.error_code == "no_such_gpu"
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
-    [(GPUS, "-1"), (GPUS, "two"), (GPUS, "²"), (GPUS, "99999"), (MEMORY, "-1g"), (SHM_SIZE, "0")],
+    [
+        (GPUS, "all"),
+        (GPUS, "device="),
+        (GPUS, "device=0,"),
+        (GPUS, "0,2"),
+        (GPUS, "1025"),
+        (GPUS, "-1"),
+        (GPUS, "two"),
+        (GPUS, "²"),
+        (GPUS, "99999"),
+        (MEMORY, "-1g"),
+        (SHM_SIZE, "0"),
+    ],
 )
 def test_what_cannot_be_understood_names_its_variable(name: str, text: str) -> None:
     with pytest.raises(InvalidRequestError, match=name):

@@ -1,7 +1,8 @@
 """What one run of a program wants other than its environment says, told by variables.
 
 ``JUPYTER_GPU_CONTAINERS_GPUS=2 papermill -k torch in.ipynb out.ipynb``: no second kernelspec is
-needed. The rules of the administrator hold for what comes out, as for any environment.
+needed; ``device=0,2`` instead of the number means these GPUs. The rules of the administrator hold
+for what comes out, as for any environment.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from jupyter_gpu_containers.errors import InvalidRequestError
+from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
+from jupyter_gpu_containers.model.gpu.names import GpusAsked, gpus_named
 from jupyter_gpu_containers.model.size import format_memory, parse_size
 
 from .environment import Environment
@@ -25,6 +28,8 @@ class PerRun:
     gpus: int | None = None
     memory: int | None = None  # bytes
     shm_size: int | None = None  # bytes
+    gpu_names: tuple[str, ...] = ()  # particular GPUs, as they were named; then gpus is None
+    gpu_uuids: tuple[str, ...] = ()  # the same, once they are `found`
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> PerRun:
@@ -38,16 +43,30 @@ class PerRun:
         >>> PerRun.read({"JUPYTER_GPU_CONTAINERS_GPUS": "2"})
         PerRun(gpus=2, memory=None, shm_size=None)
         """
+        asked = _gpus(variables.get(GPUS, ""))
         return cls(
-            _count(variables.get(GPUS, "")),
+            asked.count,
             _size(MEMORY, variables.get(MEMORY, "")),
             _size(SHM_SIZE, variables.get(SHM_SIZE, "")),
+            asked.names,
         )
 
     def variables(self) -> dict[str, str]:
         """Return the variables that say the same."""
-        values = {GPUS: self.gpus, MEMORY: self.memory, SHM_SIZE: self.shm_size}
+        gpus = GpusAsked(self.gpus, self.gpu_names) if self.gpu_names else self.gpus
+        values = {GPUS: gpus, MEMORY: self.memory, SHM_SIZE: self.shm_size}
         return {name: str(value) for name, value in values.items() if value is not None}
+
+    def found(self, snapshot: GpuSnapshot) -> PerRun:
+        """Return the same with the UUIDs of the GPUs that are named.
+
+        Raises
+        ------
+        InvalidRequestError
+            This machine has none that is called so.
+        """
+        uuids = tuple(gpu.uuid for gpu in gpus_named(snapshot, self.gpu_names))
+        return replace(self, gpu_uuids=uuids)
 
     def of(self, environment: Environment) -> Environment:
         """Return the environment of this run, whose title says what is other than usual.
@@ -55,7 +74,11 @@ class PerRun:
         Another number of GPUs than that of an environment of particular GPUs means any GPUs.
         """
         changed, words = environment, []
-        if self.gpus is not None and self.gpus != environment.gpus:
+        if self.gpu_uuids and self.gpu_uuids != environment.gpu_uuids:
+            count = len(self.gpu_uuids)
+            changed = replace(changed, gpus=count, gpu_uuids=self.gpu_uuids, gpu_profile=None)
+            words.append(f"GPU{'s' * (count > 1)} {' + '.join(n[:12] for n in self.gpu_names)}")
+        elif self.gpus is not None and self.gpus != environment.gpus:
             profile = environment.gpu_profile if self.gpus else None
             changed = replace(changed, gpus=self.gpus, gpu_uuids=(), gpu_profile=profile)
             words.append("1 GPU" if self.gpus == 1 else f"{self.gpus} GPUs")
@@ -70,15 +93,13 @@ class PerRun:
         return replace(changed, display_name=f"{environment.display_name} ({', '.join(words)})")
 
 
-def _count(text: str) -> int | None:
-    text = text.strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 5):
-        raise InvalidRequestError(
-            f"{GPUS} is “{text[:40]}”, which is no number of GPUs.", "Write 0, 1, 2, …"
-        )
-    return int(text)
+def _gpus(text: str) -> GpusAsked:
+    if not text.strip():
+        return GpusAsked()
+    try:
+        return GpusAsked.parse(text)
+    except InvalidRequestError as exc:
+        raise InvalidRequestError(f"{GPUS}: {exc.message}", exc.hint) from exc
 
 
 def _size(name: str, text: str) -> int | None:
