@@ -76,6 +76,7 @@ from .policy_config import (
 from .ports import ContainerBackend, CredentialStore, Registry
 from .registries.credentials import DockerCredentials
 from .runtime import carried
+from .runtime.deadly_signals import before_death
 from .runtime.facts import FileImageFacts
 from .service.policy import Gate
 from .service.services import Services
@@ -306,6 +307,7 @@ def shared_services() -> Services:
     with _shared_lock:
         if _shared is None:
             share_services(load_services())
+            before_death(_remove_all)  # a program's: servers and ours share their own
         assert _shared is not None
         return _shared
 

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
     0: done; 1: failed, or `doctor` found a problem; 2: the command cannot be understood; 3: a cell
-    of `run` failed; 4: its GPUs are busy; 130: ended by Ctrl-C; 143: ended by SIGTERM.
+    of `run` failed; 4: its GPUs are busy; 129: ended by SIGHUP; 130: by Ctrl-C; 143: by SIGTERM.
     Failures are two lines on standard error, ``error: …`` and ``hint: …``; with ``--json`` they are
     an object ``{code, message, hint}`` on standard output.
     """

@@ -11,7 +11,7 @@ from jupyter_gpu_containers.service.services import Services
 from .kernels import KernelRow, kernel_rows, select
 from .outcome import Outcome
 from .servers import shut_down
-from .tables import Style, table
+from .tables import Style, moment, table
 from .waiting import TITLES as WAITING_TITLES
 from .waiting import split_targets, waiting_rows
 
@@ -52,7 +52,7 @@ def _kernel_cells(row: KernelRow) -> tuple[str, ...]:
         row.display_name or row.purpose,
         row.status + (", left behind" if row.left_behind else ", foreign" if row.foreign else ""),
         row.gpu_names,
-        row.created,
+        moment(row.created),
         row.user or "another user",
         row.notebook,
     )

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one ends a command in order, the next one at once.
+"""Ctrl-C, SIGTERM and a closed terminal: the first ends a command in order, the next at once.
 
 One command runs in a process; what came is kept for its exit status.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _came: list[int] = []  # signals, in order
 _acts: list[Callable[[], object]] = []  # the innermost command's counts
 
@@ -48,11 +48,17 @@ def on_signal(act: Callable[[], object]) -> Iterator[None]:
 def _listen(loop: asyncio.AbstractEventLoop) -> None:
     if threading.current_thread() is not threading.main_thread() or _came:
         return  # signals are the main thread's; and one that came is being obeyed
-    for signum in SIGNALS:
+    for signum in _minded():
         if _acts:
             loop.add_signal_handler(signum, _obey, loop, signum)
         else:
             loop.remove_signal_handler(signum)
+
+
+def _minded() -> list[signal.Signals]:
+    """Return all but SIGHUP where it is ignored, which is what ``nohup`` is for."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [each for each in SIGNALS if each != signal.SIGHUP or not ignored]
 
 
 def _obey(loop: asyncio.AbstractEventLoop, signum: int) -> None:
@@ -60,7 +66,7 @@ def _obey(loop: asyncio.AbstractEventLoop, signum: int) -> None:
         return
     act = _acts[-1]
     _came.append(signum)
-    for each in SIGNALS:
+    for each in _minded():
         loop.remove_signal_handler(each)
         signal.signal(each, signal.SIG_DFL)
     act()
@@ -81,7 +87,7 @@ def asking() -> Iterator[None]:
         _came.append(signum)
         raise KeyboardInterrupt
 
-    before = {signum: signal.signal(signum, interrupt) for signum in SIGNALS}
+    before = {signum: signal.signal(signum, interrupt) for signum in _minded()}
     try:
         yield
     finally:

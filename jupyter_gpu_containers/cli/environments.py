@@ -8,13 +8,14 @@ from typing import Any
 from jupyter_gpu_containers.model.duration import parse_duration
 from jupyter_gpu_containers.model.gpu.names import gpus_named
 from jupyter_gpu_containers.model.kernel.container import Network
-from jupyter_gpu_containers.model.size import format_memory, parse_size
+from jupyter_gpu_containers.model.kernel.environment import check_name
+from jupyter_gpu_containers.model.size import format_memory
 from jupyter_gpu_containers.service.kernel.environments import environment_problems
 from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import environment_model
 
 from .completion import offer
-from .gpu_arguments import add_gpu_arguments, named
+from .gpu_arguments import add_gpu_arguments, named, sizes
 from .outcome import Outcome
 from .tables import Style, table
 
@@ -137,6 +138,9 @@ async def environments_add(services: Services, arguments: Any) -> Outcome:
     gpus = arguments.gpus.count
     if gpus is None and arguments.gpu_profile:
         gpus = 1
+    if arguments.name is not None:
+        check_name(arguments.name)  # in words; the contract has a pattern
+    limits = sizes(arguments)
     uuids = []
     if names := named(arguments):
         snapshot = await services.inventory.snapshot()
@@ -148,10 +152,10 @@ async def environments_add(services: Services, arguments: Any) -> Outcome:
         "gpus": gpus,
         "gpu_profile": arguments.gpu_profile,
         "gpu_uuids": uuids or None,
-        "memory": parse_size(arguments.memory) if arguments.memory else None,
+        "memory": limits.memory,
         "network": arguments.network,
         "idle_timeout": parse_duration(arguments.idle_timeout) if arguments.idle_timeout else None,
-        "shm_size": parse_size(arguments.shm_size) if arguments.shm_size else None,
+        "shm_size": limits.shm_size,
         "mounts": arguments.mount,
     }
     wanted = {key: value for key, value in wanted.items() if value is not None}

@@ -83,7 +83,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "completion": ("completion bash", "completion zsh", "completion fish"),
     "doctor": ("doctor", "doctor --json", "doctor --report report.zip"),
 }
-ENDED = {130: "ended by Ctrl-C", 143: "ended by SIGTERM"}
+ENDED = {
+    129: "ended by SIGHUP: its terminal was closed",
+    130: "ended by Ctrl-C",
+    143: "ended by SIGTERM",
+}
 CODES: dict[str, dict[int, str]] = {
     "status": {1: "the engine does not answer"},
     "doctor": {1: "there is a problem"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
@@ -12,7 +11,7 @@ from jupyter_gpu_containers.service.services import Services
 from jupyter_gpu_containers.web.serializers import gpus_model
 
 from .outcome import Outcome
-from .tables import Style, table
+from .tables import Style, moment, table
 
 SHARED = (
     "Kernels that share a GPU share its memory without limits: one that takes it all lets the "
@@ -82,7 +81,7 @@ def _since(holder: Holder) -> str:
     """When it claimed the GPU, in this machine's time zone."""
     if holder.since is None:
         return "?"
-    return f"{datetime.fromtimestamp(holder.since):%Y-%m-%d %H:%M}"
+    return moment(holder.since)
 
 
 def _links(snapshot: GpuSnapshot, style: Style) -> str:

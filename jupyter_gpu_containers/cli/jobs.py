@@ -13,7 +13,7 @@ from jupyter_gpu_containers.service.services import Services
 from .completion import offer
 from .outcome import Outcome
 from .rest import Server, ask_all, one_of, servers_of
-from .tables import Style, table
+from .tables import Style, moment, table
 
 Json = dict[str, Any]
 TITLES = ("JOB", "KIND", "IMAGE", "STATE", "DONE", "SINCE", "SERVER")
@@ -68,7 +68,7 @@ def _cells(server: Server, job: Json) -> tuple[str, ...]:
         job["reference"],
         job["state"],
         _share(job),
-        job["created"],
+        moment(job["created"]),
         server.url,
     )
 

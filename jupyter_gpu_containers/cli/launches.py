@@ -8,16 +8,16 @@ import sys
 from typing import Any
 
 from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestError
-from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot, Problem
 from jupyter_gpu_containers.model.gpu.names import gpus_named
-from jupyter_gpu_containers.model.size import format_bytes, parse_size
+from jupyter_gpu_containers.model.size import format_bytes
 from jupyter_gpu_containers.service.services import Services
 
 from .completion import offer
-from .gpu_arguments import add_gpu_arguments, named
+from .gpu_arguments import add_gpu_arguments, named, sizes
 from .outcome import Outcome
 from .rest import Server, ask_all, one_of, servers_of
-from .tables import Style, plain, table
+from .tables import Style, moment, plain, table
 
 Json = dict[str, Any]
 TITLES = ("LAUNCH", "KERNEL", "ENVIRONMENT", "PHASE", "SINCE", "NOTEBOOK", "SERVER")
@@ -103,7 +103,7 @@ def _cells(server: Server, launch: Json) -> tuple[str, ...]:
         (launch["kernel_id"] or "")[:8],
         called(launch),
         _phase(launch),
-        _since(launch["phases"]),
+        moment(_since(launch["phases"])),
         launch["path"],
         server.url,
     )
@@ -119,7 +119,7 @@ def _phase(launch: Json) -> str:
     if queue := launch["queue"]:
         return f"waiting, {queue['position']} of {queue['length']}"
     if idle := launch["idle"]:
-        return f"running, idle until {idle['stop_at']}"
+        return f"running, idle until {moment(idle['stop_at'])}"
     return str(launch["phase"])
 
 
@@ -170,21 +170,24 @@ async def _gpus(server: Server, arguments: Any) -> Json:
     names = named(arguments)
     wanted: Json = {"gpus": arguments.gpus.count, "gpu_profile": arguments.gpu_profile}
     if names:
-        there = (await server.ask("GET", "gpus"))["gpus"]
+        there = await server.ask("GET", "gpus")
         fields = ("uuid", "index", "name", "mig_profile")
-        snapshot = GpuSnapshot(tuple(Gpu(**{key: gpu[key] for key in fields}) for gpu in there))
+        gpus = tuple(Gpu(**{key: gpu[key] for key in fields}) for gpu in there["gpus"])
+        why = there["problem"] and Problem(**there["problem"])
+        snapshot = GpuSnapshot(gpus, problem=why)
         wanted["gpu_uuids"] = [gpu.uuid for gpu in gpus_named(snapshot, names)]
     return {key: value for key, value in wanted.items() if value is not None}
 
 
 def _request(arguments: Any) -> Json:
     """Return schema ``NewLaunch``; the server checks it."""
+    limits = sizes(arguments)
     wanted = {
         "environment": arguments.environment,
         "image": arguments.image,
         "kernel": arguments.kernel,
-        "memory": parse_size(arguments.memory) if arguments.memory else None,
-        "shm_size": parse_size(arguments.shm_size) if arguments.shm_size else None,
+        "memory": limits.memory,
+        "shm_size": limits.shm_size,
         "mounts": arguments.mount,
         "path": arguments.path,
         "pull": arguments.pull or None,

@@ -21,13 +21,11 @@ from jupyter_gpu_containers.errors import (
     KernelNotRunningError,
 )
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
-from jupyter_gpu_containers.model.kernel.per_run import PerRun
-from jupyter_gpu_containers.model.size import parse_size
 from jupyter_gpu_containers.service.services import Services
 
 from . import ending
 from .completion import offer
-from .gpu_arguments import add_gpus_argument
+from .gpu_arguments import add_gpus_argument, sizes
 from .outcome import Outcome
 
 
@@ -52,12 +50,7 @@ async def run(services: Services, arguments: Any) -> Outcome:
     """``run``: what has run is written also where a cell fails, or Ctrl-C ends it."""
     source, target, notebook = await asyncio.to_thread(_read, arguments)
     environment = _environment(services, notebook, arguments)
-    per_run = PerRun(
-        arguments.gpus.count,
-        parse_size(arguments.memory) if arguments.memory else None,
-        parse_size(arguments.shm_size) if arguments.shm_size else None,
-        arguments.gpus.names,
-    )
+    per_run = sizes(arguments)
     variables = {**os.environ, **per_run.variables(), "JPY_SESSION_NAME": str(source)}
     share_services(services)  # the provisioner's, in this process
     task = asyncio.current_task()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
+import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from jupyter_gpu_containers import __version__
 from jupyter_gpu_containers.service.services import Services
@@ -41,6 +44,7 @@ exit codes:
   2    the command line cannot be understood
   3    run: a cell failed
   4    run, start: as many GPUs are not free
+  129  ended by SIGHUP: its terminal was closed
   130  ended by Ctrl-C
   143  ended by SIGTERM
   exec ends with the code of its program.
@@ -48,6 +52,8 @@ exit codes:
 environment:
   NO_COLOR       no colours, where it is not empty (https://no-color.org)
   JUPYTER_TOKEN  of the server that --server names
+  JUPYTER_GPU_CONTAINERS_GPUS, …_MEMORY, …_SHM_SIZE
+                 of one run of papermill, jupyter execute and others: as the options of run
 """
 Command = Callable[[Services, Any], Awaitable[Outcome]]
 
@@ -69,6 +75,21 @@ async def _doctor(services: Services, arguments: Any) -> Outcome:
     return await doctor(services, arguments)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what was meant, and where to look, instead of all that there is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave the program with status 2."""
+        unknown = re.match(r".*invalid choice: '(.*)' \(choose from (.{90,})\)", message, re.DOTALL)
+        if unknown:
+            choices = re.findall(r"[a-z-]+", unknown[2])
+            close = difflib.get_close_matches(unknown[1], choices, n=3)
+            meant = f" Did you mean {' or '.join(close)}?" if close else ""
+            message = f"there is no command “{unknown[1][:40]}”.{meant}"
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: error: {message}\nhint: {self.prog} --help\n")
+
+
 def parse(argv: Sequence[str] | None = None) -> Arguments:
     """Read the command line; leaves the program with status 2 when it cannot be understood."""
     parser = _parser()
@@ -80,13 +101,13 @@ def parse(argv: Sequence[str] | None = None) -> Arguments:
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print JSON, for programs")
     config = common.add_argument(
         "--config", metavar="FILE", help="configuration file; default: Jupyter's search path"
     )
     offer(config, "files")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=PROGRAM,
         description="Jupyter kernels in containers on GPUs of their own.",
         epilog=EPILOG,

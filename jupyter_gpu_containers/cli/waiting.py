@@ -16,6 +16,7 @@ from jupyter_gpu_containers.web.serializers import time_text
 
 from .kernels import SHORTEST
 from .servers import leave_queue
+from .tables import moment
 
 TITLES = ("PLACE", "LAUNCH", "ENVIRONMENT", "WAITS FOR", "SINCE", "USER", "NOTEBOOK")
 
@@ -61,7 +62,7 @@ class WaitingRow:
             self.id[:8],
             self.display_name,
             "1 GPU" if self.gpus == 1 else f"{self.gpus} GPUs",
-            time_text(self.since),
+            moment(self.since),
             self.user,
             self.notebook,
         )

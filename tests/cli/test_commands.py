@@ -15,6 +15,7 @@ import pytest
 from jupyter_gpu_containers import __version__
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.cli.outcome import CELL_FAILED, GPUS_BUSY, INTERRUPTED
+from jupyter_gpu_containers.cli.tables import moment
 from jupyter_gpu_containers.errors import EngineUnreachableError
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.service.kernel.owner import Owner
@@ -180,7 +181,6 @@ def test_environments_with_a_time_to_be_idle(terminal: Terminal) -> None:
         (["--gpu", "GPU-nowhere"], "This machine has no GPU GPU-nowhere.", "gpus"),
         (["--gpu", "1"], "GPU 1 is several devices: 1g.10gb, 2g.20gb.", "--gpu-profile 1g.10gb"),
         (["--gpu", "0", "--gpus", "2"], "Particular GPUs were named, and 2 GPUs besides.", "other"),
-        (["--gpu-profile", "huge"], "gpu_profile: 'huge' does not match", "openapi.yaml"),
         (["--gpu-profile", "1g.10gb", "--gpus", "0"], "no GPU was asked for", "Ask for 1 GPU"),
     ],
 )
@@ -201,8 +201,8 @@ def test_gpus_that_an_environment_cannot_have(
         (["add", "Not One"], "“Not One” is not an image reference.", "[registry/]repository"),
         (["add", TORCH, "--kernel", "ir"], "has no kernel “ir”", "It has: python3."),
         (["add", TORCH, "--memory", "lots"], "“lots” is not a size.", "8g or 512m"),
-        (["add", TORCH, "--memory", "1"], "memory: 1 is less than the minimum", "openapi.yaml"),
-        (["add", TORCH, "--name", "No Name"], "name: 'No Name' does not match", "openapi.yaml"),
+        (["add", TORCH, "--memory", "1"], "1 B is too little for a limit of memory.", "32 MB"),
+        (["add", TORCH, "--name", "No Name"], "“No Name” cannot be the name", "small letters"),
         (["remove", "nope"], "There is no environment “nope”.", "environments list"),
     ],
 )
@@ -255,7 +255,7 @@ def test_ps(terminal: Terminal) -> None:
         "PyTorch 2.6 · 1 GPU",
         "created",
         "1",
-        model[alive]["created"],
+        moment(model[alive]["created"]),
         getpass.getuser(),
         "nb1.ipynb",
     ]
@@ -337,6 +337,16 @@ def test_usage(terminal: Terminal, words: list[str]) -> None:
     ran = terminal(*words)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("usage: jupyter gpu-containers")
+
+
+def test_what_is_mistyped_is_told_with_what_was_meant(terminal: Terminal) -> None:
+    ran = terminal("luanches")
+    assert "there is no command “luanches”. Did you mean launches" in ran.err
+    assert ran.err.endswith("hint: jupyter gpu-containers --help\n")
+    assert "Did you mean" not in terminal("xyzzy").err
+    ran = terminal("environments", "add", TORCH, "--gpu-profile", "huge")
+    assert (ran.status, "“huge” is not the size of a MIG instance" in ran.err) == (2, True)
+    assert ran.err.endswith("hint: jupyter gpu-containers environments add --help\n")
 
 
 def test_help_has_examples_and_exit_codes(terminal: Terminal) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: exit status, and what is left behind."""
+"""Ctrl-C, SIGTERM and a closed terminal: exit status, and what is left behind."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ PROGRAM = [sys.executable, "-m", "jupyter_gpu_containers.cli"]
 SLOW = "jgc-test/slow-look:1"
 PATIENCE = 60  # seconds
 SLEEPER = b"#!/usr/bin/env python3\nimport time\ntime.sleep(600)\n"
-BOTH = pytest.mark.parametrize(("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+ENDS = pytest.mark.parametrize(
+    ("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 
 
-@BOTH
+@ENDS
 def test_a_question_leaves_a_terminal_that_echoes(memory_room: Room, end: int, status: int) -> None:
     child = pexpect.spawn(
         PROGRAM[0],
@@ -47,7 +49,7 @@ def test_a_question_leaves_a_terminal_that_echoes(memory_room: Room, end: int, s
     assert child.exitstatus == status
 
 
-@BOTH
+@ENDS
 @pytest.mark.parametrize(
     "words",
     [
@@ -73,6 +75,21 @@ def test_a_pipe_that_says_nothing(
         assert child.stderr.read() == b""
 
 
+def test_what_nohup_began_goes_on_without_its_terminal(memory_room: Room) -> None:
+    with subprocess.Popen(
+        ["nohup", *PROGRAM, "verdict", "--image-config", "-"],
+        env=memory_room.environ(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        wait_until_it_reads(child.pid)
+        child.send_signal(signal.SIGHUP)
+        document = b'{"config": {}, "architecture": "amd64", "os": "linux"}'
+        out, _ = child.communicate(document, timeout=PATIENCE)
+    assert child.returncode == 0
+    assert out
+
+
 def wait_until_it_reads(pid: int) -> None:
     """Wait until a process sleeps in a read from a pipe."""
     deadline = time.monotonic() + PATIENCE
@@ -81,7 +98,7 @@ def wait_until_it_reads(pid: int) -> None:
         time.sleep(0.02)
 
 
-@BOTH
+@ENDS
 def test_a_kernel_that_waits_for_its_gpu(memory_room: Room, end: int, status: int) -> None:
     """`start` cancels its launch, and others stay."""
     memory_room.configure(fixed_gpus=[{"count": 1}])
@@ -127,7 +144,7 @@ def slow_image(engine_host: str) -> Iterator[docker.APIClient]:
 
 
 @pytest.mark.engine
-@BOTH
+@ENDS
 def test_a_look_into_an_image(
     engine_room: Room, slow_image: docker.APIClient, end: int, status: int
 ) -> None:

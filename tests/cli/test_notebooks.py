@@ -115,6 +115,7 @@ def test_a_kernel_that_dies(memory_room: Room, capsys: Capture) -> None:
         (["--gpus", "device=0,2"], {}, 1, "no_such_gpu"),
         (["--memory", "3g"], {"max_memory": "2g"}, 1, "policy_memory"),
         (["--memory", "much"], {}, 1, "invalid_request"),
+        (["--memory", "1k"], {}, 1, "invalid_request"),
         (["-e", "nowhere"], {}, 1, "environment_not_found"),
     ],
 )
@@ -146,7 +147,7 @@ def test_a_gpu_that_is_busy(terminal: Terminal, tmp_path: Path) -> None:
     assert not (tmp_path / "work" / "o.ipynb").exists()
 
 
-@pytest.mark.parametrize(("end", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("end", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_run_that_is_ended(any_room: Room, end: str, status: int) -> None:
     """The container goes; what was printed until then is written."""
     environment = any_room.environment_now(any_room.image)
@@ -191,3 +192,22 @@ def test_variables_of_one_run_reach_papermill(engine_room: Room) -> None:
         wrong = run_program(engine_room, [*papermill, "o.ipynb"], env={GPUS: text})
         assert wrong.returncode == 1
         assert why in wrong.stdout
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_a_papermill_that_a_scheduler_ends_leaves_no_container(engine_room: Room, end: int) -> None:
+    """It dies of the signal, as it would without us."""
+    name = engine_room.environment_now(engine_room.image).name
+    mark = engine_room.workspace / "begun"
+    notebook(engine_room, f"open({str(mark)!r}, 'w'); import time; time.sleep(600)")
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "-k", name]
+    with subprocess.Popen(
+        [*command, "n.ipynb", "o.ipynb"], cwd=engine_room.workspace, env=engine_room.environ()
+    ) as program:
+        while not mark.exists():
+            assert program.poll() is None
+            time.sleep(0.02)
+        program.send_signal(end)
+        assert program.wait(60) == -end
+    assert engine_room.settled() == []

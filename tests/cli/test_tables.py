@@ -1,12 +1,13 @@
 """Tables fit, and no cell writes anything but its text."""
 
 import io
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpu_containers.cli.tables import GAP, NARROWEST, Style, _columns, table
+from jupyter_gpu_containers.cli.tables import GAP, NARROWEST, Style, _columns, moment, table
 
 TITLES = ("NAME", "IMAGE")
 
@@ -22,6 +23,28 @@ def test_cells_are_aligned() -> None:
 def test_the_widest_cells_are_cut_first() -> None:
     text = table(TITLES, [("short", "nvcr.io/nvidia/pytorch:25.08-py3")], Style(width=24))
     assert text.splitlines() == ["NAME   IMAGE", "short  nvcr.io/nvidia/p…"]
+
+
+def test_ids_and_times_are_whole_and_names_as_long_as_they_can() -> None:
+    """They are typed again; what has no value in any row goes first."""
+    titles = ("CONTAINER", "ENVIRONMENT", "GPUS", "SINCE", "IMAGE")
+    row = ("af38578f6abc", "PyTorch 2.6 by NVIDIA · 2 GPUs", "", "2026-11-23 18:52", "team/image:1")
+    lines = table(titles, [row], Style(width=60)).splitlines()
+    assert lines[0].split() == ["CONTAINER", "ENVIRONMENT", "SINCE", "IMAGE"]
+    assert "af38578f6abc  PyTorch 2.6 b…  2026" in lines[1]
+    assert "2026-11-23 18:52" in lines[1]
+    assert len(lines[1]) == 60
+    assert table(titles, [row], Style(width=80)).endswith("  team/image:1")
+    assert table(titles, [row], Style(width=200)).startswith("CONTAINER     ENVIRONMENT  ")
+    assert "af38578f6abc" in table(titles, [row], Style(width=20))
+
+
+@pytest.mark.parametrize("at", [0.0, 1764000000.0])
+def test_a_moment_is_local(at: float) -> None:
+    written = datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="milliseconds")
+    local = datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
+    assert moment(at) == moment(written.replace("+00:00", "Z")) == local
+    assert moment("") == ""
 
 
 def test_wide_characters_take_two_columns() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
+from jupyter_gpu_containers.errors import InvalidRequestError
+from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot, Problem
 from jupyter_gpu_containers.model.gpu.names import GpusAsked, gpus_named
 
 
@@ -27,3 +28,11 @@ def test_what_is_understood(text: str, count: int | None, names: tuple[str, ...]
 def test_a_gpu_that_is_named_twice_is_one() -> None:
     machine = GpuSnapshot(tuple(Gpu(f"GPU-{n}{n}", n, "H200") for n in range(3)))
     assert [gpu.index for gpu in gpus_named(machine, ["2", "GPU-22", "0"])] == [2, 0]
+
+
+def test_a_machine_without_gpus_says_why() -> None:
+    machine = GpuSnapshot(problem=Problem("no_driver", "No driver is installed.", "Install it."))
+    with pytest.raises(InvalidRequestError) as refused:
+        gpus_named(machine, ["0"])
+    assert refused.value.message == "This machine has no GPU 0. No driver is installed."
+    assert refused.value.hint == "Install it."

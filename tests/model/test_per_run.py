@@ -74,3 +74,10 @@ def test_particular_gpus() -> None:
 def test_what_cannot_be_understood_names_its_variable(name: str, text: str) -> None:
     with pytest.raises(InvalidRequestError, match=name):
         PerRun.read({name: text})
+
+
+@pytest.mark.parametrize("variables", [{MEMORY: "1k"}, {SHM_SIZE: "1000"}])
+def test_what_no_kernel_could_live_with(variables: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequestError, match="is too little for") as refused:
+        PerRun.read(variables)
+    assert "or more" in refused.value.hint

@@ -90,6 +90,18 @@ def test_each_step_is_one_line_with_fields(
     assert {getattr(record, "launch_id", None) for record in caplog.records} == {"k1"}
 
 
+def test_a_program_tells_why_it_waits_and_no_more(
+    log: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Papermill and others have words of their own for how it went."""
+    lines, launch = LaunchLog(log, lambda: False), ASKED
+    for at, phase in enumerate((Phase.PULLING, Phase.WAITING, Phase.RUNNING, Phase.CANCELLED)):
+        launch = launch.advance(phase, float(at))
+        lines.follow(launch)
+    told = [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]
+    assert [text.split()[1] for text in told] == ["phase=pulling", "phase=waiting"]
+
+
 def test_a_value_cannot_pass_for_another_field_or_line(
     log: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from jupyter_gpu_containers.errors import InvalidRequestError
 from .device import Gpu, GpuSnapshot
 
 DEVICE = "device="  # as Docker's --gpus has it
+MIG_PROFILE = re.compile(  # as the REST contract has it
+    r"([1-9][0-9]*c\.)?[1-9][0-9]*g\.[1-9][0-9]*gb(\+[a-z0-9.]+)*", re.ASCII
+)
 _MOST = 1024  # as the REST contract has it
 
 
@@ -74,9 +78,10 @@ def gpu_named(snapshot: GpuSnapshot, name: str) -> Gpu:
     if len(exact) == 1:
         return exact[0]
     if not exact:
+        why = snapshot.problem if not snapshot.gpus else None
         raise InvalidRequestError(
-            f"This machine has no GPU {name[:100]}.",
-            "List the GPUs with `jupyter gpu-containers gpus`.",
+            f"This machine has no GPU {name[:100]}." + (f" {why.message}" if why else ""),
+            (why.hint if why else "") or "List the GPUs with `jupyter gpu-containers gpus`.",
             code="no_such_gpu",
         )
     profiles = sorted({gpu.mig_profile or gpu.name for gpu in exact})

@@ -24,6 +24,20 @@ METADATA_KEY = "gpu_containers"
 KERNEL_NAME = re.compile(r"[a-z0-9._-]+", re.ASCII)  # what jupyter_client accepts, lower case
 
 
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a kernelspec of ours.
+
+    Raises
+    ------
+    InvalidRequestError
+    """
+    if not KERNEL_NAME.fullmatch(name):
+        raise InvalidRequestError(
+            f"“{name[:100]}” cannot be the name of an environment.",
+            "Use small letters a-z, digits, and the signs . _ -",
+        )
+
+
 @dataclass(frozen=True)
 class Environment:
     """What one of our kernelspecs names."""

@@ -19,6 +19,7 @@ from .environment import Environment
 
 PREFIX = "JUPYTER_GPU_CONTAINERS_"
 GPUS, MEMORY, SHM_SIZE = (PREFIX + name for name in ("GPUS", "MEMORY", "SHM_SIZE"))
+LEAST_MEMORY, LEAST_SHM = 32 << 20, 1 << 20  # bytes, as of an environment (NewEnvironment)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,23 @@ class PerRun:
     shm_size: int | None = None  # bytes
     gpu_names: tuple[str, ...] = ()  # particular GPUs, as they were named; then gpus is None
     gpu_uuids: tuple[str, ...] = ()  # the same, once they are `found`
+
+    def __post_init__(self) -> None:
+        """Refuse what no kernel could live with, before an engine does so in words of its own.
+
+        Raises
+        ------
+        InvalidRequestError
+        """
+        for size, least, what in (
+            (self.memory, LEAST_MEMORY, "a limit of memory"),
+            (self.shm_size, LEAST_SHM, "a size of /dev/shm"),
+        ):
+            if size is not None and size < least:
+                raise InvalidRequestError(
+                    f"{format_memory(size)} is too little for {what}.",
+                    f"Ask for {format_memory(least)} or more, for example {8 * least >> 20}m.",
+                )
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> PerRun:

@@ -20,8 +20,8 @@ from jupyter_gpu_containers.model.image.framework import label_of
 from jupyter_gpu_containers.model.image.image import Image, ImageKernel, ImageReference
 from jupyter_gpu_containers.model.kernel.container import Network
 from jupyter_gpu_containers.model.kernel.environment import (
-    KERNEL_NAME,
     Environment,
+    check_name,
     environment_name,
     environment_title,
     told_apart,
@@ -159,11 +159,7 @@ class Environments:
         )
         self._gate.check_room(memory, shm_size)
         self._gate.check_environment(wanted, image)
-        if not KERNEL_NAME.fullmatch(wanted.name):
-            raise InvalidRequestError(
-                f"“{wanted.name[:100]}” cannot be the name of an environment.",
-                "Use small letters a-z, digits, and the signs . _ -",
-            )
+        check_name(wanted.name)
         present = self.list()
         fitting = [
             environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
@@ -12,6 +13,8 @@ from jupyter_gpu_containers.model.quoting import one_line
 current: ContextVar[str | None] = ContextVar("jupyter_gpu_containers_launch", default=None)
 
 TOLD = {Phase.PULLING, Phase.WAITING, Phase.RUNNING, Phase.FAILED, Phase.CANCELLED}
+# Of a program such as papermill, which shows our lines amid its own: why it waits.
+TOLD_BY_PROGRAMS = {Phase.PULLING, Phase.WAITING}
 
 
 class LaunchFilter(logging.Filter):
@@ -43,10 +46,18 @@ class LaunchLog:
     """Writes one line for each step of a launch that people wait for, and for its end.
 
     ``launch=… phase=running environment=… image=… gpus=GPU-… creating_s=0.112 starting_s=0.904``
+
+    Parameters
+    ----------
+    log : logging.Logger
+    in_server : callable
+        Whether this is a server's log; a program's has the steps in which it waits, and the others
+        for who debugs.
     """
 
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, log: logging.Logger, in_server: Callable[[], bool] = lambda: True) -> None:
         self._log = log
+        self._in_server = in_server
         self._told: dict[str, int] = {}  # phases of those that go on, by launch
 
     def follow(self, launch: Launch) -> None:
@@ -60,7 +71,8 @@ class LaunchLog:
             self._told[launch.id] = count
         if count <= known:
             return
-        level = logging.INFO if launch.phase in TOLD else logging.DEBUG
+        told = TOLD if self._in_server() else TOLD_BY_PROGRAMS
+        level = logging.INFO if launch.phase in told else logging.DEBUG
         fields = {
             "launch": launch.id,
             "phase": launch.phase.value,

@@ -78,7 +78,7 @@ class Operations:
             held.follow,
             accounting.follow,
             self.metrics.follow_launch,
-            LaunchLog(log).follow,
+            LaunchLog(log, lambda: launches.door is not None).follow,
         ):
             launches.on_change(follow)
 
