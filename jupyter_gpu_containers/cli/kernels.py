@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from jupyter_gpu_containers.errors import (
@@ -111,7 +113,8 @@ def select(
     ----------
     rows : sequence of KernelRow
     targets : sequence of str
-        Ids of kernels or containers, beginnings of these, or names of containers or notebooks.
+        Ids of kernels or containers, beginnings of these, or names of containers or notebooks;
+        of a notebook's path, the end will do.
     everything : bool
         All of the caller's kernels, instead of targets; also what dead processes left.
     caller : Caller
@@ -182,6 +185,10 @@ def _one(rows: Sequence[KernelRow], target: str) -> KernelRow:
             for row in rows
             if row.container_id.startswith(target) or row.kernel_id.startswith(target)
         ]
+    if not found:  # a server knows its paths from its root folder, a run of its own whole ones
+        path = Path(target).as_posix()
+        found = [row for row in rows if row.notebook in (path, os.path.abspath(path))]
+        found = found or [row for row in rows if row.notebook.endswith(f"/{path}")]
     if not found:
         raise ContainerNotFoundError(
             f"No kernel and no container of a kernel is called “{target[:100]}”.",

@@ -21,7 +21,7 @@ from .kernels import KernelRow, running_kernel
 from .outcome import Outcome
 from .relay import relay, terminal_size
 
-KERNEL_HELP = "id of a kernel or container, or the beginning of one; or the notebook's path"
+KERNEL_HELP = "id of a kernel or container, or the beginning of one; or the notebook's name or path"
 # With a container all programs in it are killed: by SIGKILL, unless they were asked before.
 KILLED = (128 + 9, 128 + 15, 128 + 1)
 LATEST = 2.0  # seconds for the engine to tell that the container has ended

@@ -285,6 +285,29 @@ def test_stop_by_any_name(terminal: Terminal, how: str) -> None:
     assert terminal.containers() == [other]
 
 
+@pytest.mark.parametrize("target", ["n.ipynb", "./n.ipynb", "work/n.ipynb", "{cwd}/n.ipynb"])
+def test_stop_by_a_notebook_of_a_run(terminal: Terminal, target: str) -> None:
+    """`run` names it by its whole path; the one in this folder comes before others."""
+    here, elsewhere = f"{Path.cwd()}/n.ipynb", "/elsewhere/n.ipynb"
+    wanted = terminal.container(notebook=here)
+    terminal.container(notebook="another-n.ipynb")
+    if target != "work/n.ipynb":  # no path from here
+        terminal.container(notebook=elsewhere)
+    ran = terminal("stop", target.format(cwd=Path.cwd()))
+    assert (ran.status, ran.out) == (0, f"Stopped PyTorch 2.6 · 1 GPU ({here}).\n")
+    assert wanted not in terminal.containers()
+
+
+def test_stop_refuses_a_notebook_that_two_could_be(terminal: Terminal) -> None:
+    """Neither is in this folder."""
+    for folder in ("/one", "two"):
+        terminal.container(notebook=f"{folder}/n.ipynb")
+    ran = terminal("stop", "n.ipynb")
+    assert ran.status == 1
+    assert "“n.ipynb” could be 2 kernels." in ran.err
+    assert len(terminal.containers()) == 2
+
+
 def test_stop_several_and_one_of_them_twice(terminal: Terminal) -> None:
     one, two = terminal.container(), terminal.container()
     ran = terminal("stop", one, two, one[:12], "--json")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from jupyter_gpu_containers.runtime.carried import FOLDER
 from tests.conftest import ROOT
 from tests.docs.test_snippets import PAGES, names
 
@@ -27,6 +28,12 @@ FENCE = re.compile(r"^( *)(?:```|~~~)(\S*)\n(.*?)^\1(?:```|~~~)$", re.MULTILINE 
 QUOTED = re.compile(r"'([{\[].*?)'", re.DOTALL)
 SHELL = re.compile(r"(?:^(?: {4}|\t).*\n)+", re.MULTILINE)
 NAME = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)`")
+RUNTIMES = re.compile(r"gpu_containers/runtimes/v\d+")
+QUOTE = re.compile("“(.+?)”")
+# where a quoted sentence has something else
+EXAMPLE = re.compile(r"…|/dev/\S+|no GPU$| / |\d[\d.:]*|\S+\.ipynb|PyTorch")
+OF_THE_INTERFACE = ("tour", "tutorial", "faq", "guides/images", "guides/data")
+NOT_OF_THE_INTERFACE = {"Errors by code"}  # a page's title
 STATUS = re.compile(r"\b[45]\d\d `([a-z_]+)`")  # 409 `queue_full`
 READERS: dict[str, Callable[[str], Any]] = {
     "python": ast.parse,
@@ -81,6 +88,14 @@ def words_of_the_code() -> set[str]:
 
 
 @pytest.fixture(scope="module")
+def sentences() -> str:
+    """What the package's Python says, sentences in several lines made one."""
+    sources = (ROOT / "jupyter_gpu_containers").rglob("*.py")
+    text = "\n".join(path.read_text("utf-8") for path in sources)
+    return re.sub(r'"\s*\n\s*f?"', "", text)
+
+
+@pytest.fixture(scope="module")
 def codes(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The codes of errors, as the page that is made of the code has them."""
     folder = tmp_path_factory.mktemp("pages")
@@ -130,6 +145,29 @@ def test_the_page_for_who_comes_from_docker_leaves_nothing_out() -> None:
         word for word in DOCKER if (word if word.startswith("-") else f"docker {word}") not in left
     ]
     assert missing == []
+
+
+def test_the_folder_of_carried_kernels_is_the_one_where_they_are_looked_for() -> None:
+    told = {found for page in PAGES for found in RUNTIMES.findall(page.read_text("utf-8"))}
+    assert told == {FOLDER.as_posix()}
+
+
+@pytest.mark.parametrize("name", [f"docs/{page}.md" for page in OF_THE_INTERFACE])
+def test_what_a_page_quotes_is_said_by_the_interface(name: str, sentences: str) -> None:
+    """A label is quoted whole, but for its dots; of a sentence, a part; numbers are examples."""
+    prose = re.sub(r"\s+", " ", FENCE.sub("", (ROOT / name).read_text("utf-8")))
+    quoted = set(QUOTE.findall(prose))
+    labels = json.loads(next((ROOT / "jupyter_gpu_containers/locale").rglob("*.json")).read_text())
+    labels = {label.rstrip("…") for label in labels}
+
+    def said(words: str) -> bool:
+        parts = [part.strip() for part in EXAMPLE.split(words)]
+        if parts == [words.rstrip("…")] and words.rstrip("…") in labels:
+            return True
+        text = sentences + "\n".join(labels if len(parts) > 1 else ())
+        return all(part in text for part in parts)
+
+    assert [words for words in quoted - NOT_OF_THE_INTERFACE if not said(words)] == []
 
 
 def test_enough_was_found_to_be_checked(words_of_the_code: set[str], codes: set[str]) -> None:

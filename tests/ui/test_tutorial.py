@@ -43,11 +43,12 @@ class Tutorial:
     def __init__(self) -> None:
         self.text = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
         prose = re.sub(r"\s+", " ", FENCE.sub("", self.text))
-        self.unseen = {*re.findall(r"\*\*(.+?)\*\*", prose), *re.findall("“(.+?)”", prose)}
+        self.words = {*re.findall(r"\*\*(.+?)\*\*", prose), *re.findall("“(.+?)”", prose)}
+        self.unseen = set(self.words)
 
     def says(self, words: str) -> str:
         """Return words that the page must have."""
-        assert words in prose_words(self.text), f"the tutorial does not say {words!r}"
+        assert words in self.words, f"the tutorial does not say {words!r}"
         self.unseen.discard(words)
         return words
 
@@ -56,12 +57,6 @@ class Tutorial:
         section = self.text.split(f" {title}\n")[1].split("\n## ")[0]
         fenced = FENCE.search(section)
         return fenced.group(3).strip() if fenced else "".join(SHELL.findall(section))
-
-
-def prose_words(text: str) -> set[str]:
-    """The words of a page in bold or in quotation marks."""
-    prose = re.sub(r"\s+", " ", FENCE.sub("", text))
-    return {*re.findall(r"\*\*(.+?)\*\*", prose), *re.findall("“(.+?)”", prose)}
 
 
 @pytest.fixture
@@ -183,7 +178,7 @@ def pick_an_environment(tutorial: Tutorial, notebook: NotebookPage) -> None:
     expect(notebook.button).to_have_text(tutorial.says("Select environment"))
     notebook.button.get_by_role("button").click()
     dialog = notebook.dialog
-    dialog.get_by_role("radio", name="PyTorch 25.08").check()
+    dialog.get_by_role("radio", name="PyTorch 25.08").check(timeout=START_TIMEOUT)
     kernel = re.compile(f"^{tutorial.says('Kernel')}")
     expect(dialog.get_by_role("combobox", name=kernel)).to_be_visible()
     gpus = dialog.get_by_role("combobox", name=re.compile(f"^{tutorial.says('GPUs')}"))
