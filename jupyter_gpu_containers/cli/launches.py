@@ -20,6 +20,7 @@ from .rest import Server, ask_all, one_of, servers_of
 from .tables import Style, moment, plain, table
 
 Json = dict[str, Any]
+WITH_IMAGE = ("pull", "kernel", "gpu_profile", "memory", "shm_size", "mount")
 TITLES = ("LAUNCH", "KERNEL", "ENVIRONMENT", "PHASE", "SINCE", "NOTEBOOK", "SERVER")
 FINAL = ("failed", "cancelled")
 LOOK = 0.3  # seconds between two looks at a launch
@@ -47,11 +48,11 @@ def add_start_arguments(parser: argparse.ArgumentParser) -> None:
         "environment", metavar="ENVIRONMENT", nargs="?", help="name of an environment"
     )
     offer(environment, "environments")
-    text = "an image instead, of which one is made"
+    text = "an image instead, with the options up to --mount"
     offer(what.add_argument("--image", metavar="REF", help=text), "images")
     parser.add_argument("--pull", action="store_true", help="fetch the image where it is not here")
     parser.add_argument("--kernel", metavar="NAME", help="kernel in the image; default: its first")
-    add_gpu_arguments(parser, "default: the environment's")
+    add_gpu_arguments(parser, "default: the environment's, with an image none")
     parser.add_argument("--memory", metavar="SIZE", help="limit of memory, for example 8g")
     parser.add_argument("--shm-size", metavar="SIZE", help="size of /dev/shm, for example 1g")
     mount = parser.add_argument(
@@ -180,7 +181,23 @@ async def _gpus(server: Server, arguments: Any) -> Json:
 
 
 def _request(arguments: Any) -> Json:
-    """Return schema ``NewLaunch``; the server checks it."""
+    """Return schema ``NewLaunch``; the server checks it.
+
+    Raises
+    ------
+    InvalidRequestError
+        An environment and what only images are started with: the server would pass it over.
+    """
+    given = [name for name in WITH_IMAGE if getattr(arguments, name) not in (None, False)]
+    if arguments.gpus.count is not None:
+        given.append("gpus")
+    if arguments.environment and given:
+        raise InvalidRequestError(
+            f"--{given[0].replace('_', '-')} goes with --image alone: an environment says itself "
+            "what its kernels get.",
+            "Which GPUs can be said: --gpus device=0. For the rest add an environment that says "
+            "otherwise; see jupyter gpu-containers environments add --help",
+        )
     limits = sizes(arguments)
     wanted = {
         "environment": arguments.environment,

@@ -92,6 +92,20 @@ def test_gpus_by_index_or_uuid(shell: Shell) -> None:
         assert (refused.status, refused.json["code"]) == (1, code)
 
 
+@pytest.mark.parametrize(
+    "words", [("--gpus", "0"), ("--memory", "1g"), ("--gpu-profile", "1g.10gb"), ("--pull",)]
+)
+def test_what_an_environment_would_pass_over_is_refused(
+    shell: Shell, words: tuple[str, ...]
+) -> None:
+    """Who types `--gpus 2` is not to have one."""
+    shell.room.environment_now(MEMORY_IMAGE, name="torch", gpus=1)
+    refused = shell("start", "torch", *words)
+    assert refused.status == 1
+    assert f"error: {words[0]} goes with --image alone" in refused.err
+    assert shell.json("launches")["launches"] == []
+
+
 def test_launches_that_wait(shell: Shell) -> None:
     holder = shell.json("start", "--image", MEMORY_IMAGE, "--gpus", "1")
     waits = [

@@ -1,4 +1,4 @@
-"""The tutorial, done as it says: each step in its order, and each word that it has for the interface.
+"""The tutorial, done as it says: each step in its order, each word that it has for the interface.
 
 On an engine that gives out one fake GPU, from the page's first command to its last.
 """
