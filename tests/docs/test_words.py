@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from jupyter_gpu_containers.model.fitness.cuda import MINOR_VERSION_DRIVERS, ngc_capability
 from jupyter_gpu_containers.runtime.carried import FOLDER
 from tests.conftest import ROOT
 from tests.docs.test_snippets import PAGES, names
@@ -150,6 +151,16 @@ def test_the_page_for_who_comes_from_docker_leaves_nothing_out() -> None:
 def test_the_folder_of_carried_kernels_is_the_one_where_they_are_looked_for() -> None:
     told = {found for page in PAGES for found in RUNTIMES.findall(page.read_text("utf-8"))}
     assert told == {FOLDER.as_posix()}
+
+
+def test_the_numbers_of_the_page_on_ngc_are_those_of_the_verdict() -> None:
+    page = (ROOT / "docs" / "guides" / "ngc.md").read_text("utf-8")
+    drivers = re.findall(r"CUDA (\d+)(?: runs)? on drivers from ([\d.]+\d)", page)
+    assert {int(cuda): lowest for cuda, lowest in drivers} == {
+        cuda: lowest for cuda, lowest in MINOR_VERSION_DRIVERS.items() if cuda >= 12
+    }
+    (last,) = re.findall(r"NGC's releases up to (\d+\.\d+)", page)
+    assert ngc_capability(last) <= (7, 0) < (7, 5) == ngc_capability("25.01")
 
 
 @pytest.mark.parametrize("name", [f"docs/{page}.md" for page in OF_THE_INTERFACE])
