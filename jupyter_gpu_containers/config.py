@@ -209,6 +209,8 @@ def build_services(
     claims.on_release(pool.look_again)
     if run_time is not None:
         RunTimes(*run_time, kernels, launches, log=log)  # which tell it of every kernel
+    operations = Operations(kernels, launches, jobs, inventory, traits, data, log=log)
+    reconciler.on_spare_removed = operations.accounting.left_waiting
     return Services(
         backend,
         inventory,
@@ -245,7 +247,7 @@ def build_services(
         Changes(),
         Shells(backend, signer),
         pool,
-        Operations(kernels, launches, jobs, inventory, traits, data, log=log),
+        operations,
     )
 
 

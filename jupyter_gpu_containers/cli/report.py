@@ -19,6 +19,7 @@ from .tables import Style, table
 SINCE = "7d"
 KNOWN = 0.95  # a share of the time above which a row does not say how much of it is known
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for one
+WAITING = "(waiting)"
 _TITLES = {
     By.USER: ("USER", "KERNELS"),
     By.NOTEBOOK: ("USER", "NOTEBOOK", "KERNELS"),
@@ -69,11 +70,19 @@ def _text(made: Report, style: Style) -> str:
     notes = [f"{when} HELD is hours times GPUs; USED is of the time that was measured."]
     if any(row.running for row in made.rows):
         notes.append("+ goes on; other servers write down every few minutes what they hold.")
+    if any(row.waiting for row in made.rows):
+        notes.append(f"{WAITING}: containers that hold GPUs for the next kernels (spare_gpus).")
     return "\n".join([table(titles, rows, style), "", *notes])
 
 
 def _who(row: Row, by: By) -> tuple[str, ...]:
     user = row.user or "other users"
+    if row.waiting:
+        return {
+            By.USER: (user, WAITING),
+            By.NOTEBOOK: (user, WAITING, ""),
+            By.KERNEL: (user, "", WAITING, row.environment),
+        }[by]
     notebook = row.notebook or "(no notebook)"
     if by is By.USER:
         return user, str(row.kernels)
@@ -120,7 +129,7 @@ def _csv(model: dict[str, Any]) -> str:
 
 def _columns(total: dict[str, Any]) -> list[str]:
     who = ["user", "notebook", "kernel", "environment", "image", "kernels", "first", "last"]
-    return [*who, "running", *total]
+    return [*who, "waiting", "running", *total]
 
 
 def _cell(value: object) -> str:

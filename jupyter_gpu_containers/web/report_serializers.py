@@ -27,6 +27,7 @@ def _row_model(row: Row) -> Json:
         "image": row.image,
         "gpus": [{"uuid": uuid, "index": index} for uuid, index in row.gpus],
         "kernels": row.kernels,
+        "waiting": row.waiting,
         "first": time_text(row.first),
         "last": time_text(row.last),
         "running": row.running,

@@ -68,6 +68,28 @@ def test_by_notebook_with_a_sum(used: Terminal) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("by", "line"),
+    [
+        ("user", "ada (waiting) 0 2.0 h 0%"),
+        ("notebook", "ada (waiting) 0 2.0 h 0%"),
+        ("kernel", "ada (waiting) torch 0 2.0 h 0%"),
+    ],
+)
+def test_what_waited_for_kernels(terminal: Terminal, now: float, by: str, line: str) -> None:
+    folder = Path(jupyter_data_dir(), "gpu_containers", "accounting")
+    waited = replace(TRAIN, notebook="", waiting=True)
+    Ledger(folder, size=1 << 20, months=13).write(
+        [Stretch(waited, now - 3 * HOUR, now - HOUR, Event.END)]
+    )
+    out = terminal("report", "--by", by).out
+    assert " ".join(out.splitlines()[1].split()) == line
+    assert out.splitlines()[-1].startswith("(waiting): ")
+    validate("Report", told := terminal("report", "--by", by, "--json").json)
+    (row,) = told["rows"]
+    assert (row["waiting"], row["kernels"], row["kernel"]) == (True, 0, "")
+
+
 def test_by_kernel_since_a_day(used: Terminal, now: float) -> None:
     day = datetime.fromtimestamp(now - 40 * 86400)
     ran = used("report", "--since", f"{day:%Y-%m-%d}", "--by", "kernel", "--json")

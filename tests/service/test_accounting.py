@@ -16,8 +16,11 @@ from jupyter_gpu_containers.model.accounting.report import By, Sums
 from jupyter_gpu_containers.model.accounting.stretch import Holding, Stretch
 from jupyter_gpu_containers.model.gpu.device import GpuSnapshot
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerStatus
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.model.policy import Show
+from jupyter_gpu_containers.service.accounting.accounting import Waiting
 from jupyter_gpu_containers.service.accounting.ledger import Ledger
 from jupyter_gpu_containers.service.accounting.reports import read_report
 from tests.service.accounting_book import *  # noqa: F403
@@ -57,6 +60,7 @@ def test_held_used_and_energy(book: Book) -> None:
         "environment": "torch",
         "image": "torch:1",
         "container": "c1",
+        "waiting": False,
     }
 
 
@@ -162,6 +166,28 @@ def test_a_restart_goes_on_and_another_container_is_another_claim(book: Book) ->
     assert ends == ["c1", "c2"]
 
 
+def test_what_waits_has_a_line_of_its_own_until_a_kernel_takes_it(book: Book) -> None:
+    """The kernel's begins where that ends; nothing counts twice."""
+    accounting = book.begin()
+    accounting.looked(busy(0))
+    accounting.waits(Waiting("c1", ("GPU-1",), "k1", "torch", "torch:1"))
+    accounting.waits(Waiting("c2", (), "k2", "torch", "torch:1"))  # without GPUs it costs nothing
+    book.now += 60
+    (row,) = book.report(accounting, By.USER).rows
+    assert (row.user, row.waiting, row.kernels, row.running) == ("ada", True, 0, True)
+    accounting.waits_no_more("c1")
+    book.started(accounting)
+    book.now += 30
+    accounting.close()
+    for by in By:
+        report = book.report(by=by)
+        waited, ran = report.rows
+        assert (waited.waiting, waited.sums.held, waited.kernel) == (True, 60.0, "")
+        assert (waited.gpus, waited.environment) == ((("GPU-1", 3),), "torch")
+        assert (ran.waiting, ran.sums.held, ran.kernels) == (False, 30.0, 1)
+        assert report.total.held == 90.0
+
+
 def test_a_clock_that_is_set_back_counts_nothing_twice(book: Book) -> None:
     accounting = book.begin()
     launch = book.started(accounting)
@@ -201,11 +227,10 @@ def test_of_others_only_what_the_rules_show(
 # --- servers that are killed ----------------------------------------------------------------------
 
 
-def test_kill_9_and_the_next_server(tmp_path: Path) -> None:
-    """What was held is known to the second, and counts once; what was not seen is not known."""
-    folder = tmp_path / "accounting"
+def killed(folder: Path, *options: str) -> float:
+    """Have a process hold a GPU until it is killed; return since when it did."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.service.accounting_child", str(folder)],
+        [sys.executable, "-m", "tests.service.accounting_child", str(folder), *options],
         stdout=subprocess.PIPE,
         cwd=ROOT,
         text=True,
@@ -213,6 +238,13 @@ def test_kill_9_and_the_next_server(tmp_path: Path) -> None:
         assert child.stdout is not None
         began = float(child.stdout.readline())
         child.kill()
+    return began
+
+
+def test_kill_9_and_the_next_server(tmp_path: Path) -> None:
+    """What was held is known to the second, and counts once; what was not seen is not known."""
+    folder = tmp_path / "accounting"
+    began = killed(folder)
     book = Book(folder, time.time() + 100)
     held = book.row().sums.held
     assert 0 < held < 30
@@ -232,6 +264,29 @@ def test_kill_9_and_the_next_server(tmp_path: Path) -> None:
     assert row.sums.held == pytest.approx(book.now - began, abs=0.01)
     assert row.sums.used == pytest.approx(50.0, abs=0.1)
     assert not row.running
+
+
+def test_kill_9_while_a_container_waits(tmp_path: Path) -> None:
+    """It held its GPU until the next process removed it."""
+    folder = tmp_path / "accounting"
+    began = killed(folder, "--waits")
+    book = Book(folder, time.time() + 100)
+    seen = book.row().sums.held
+    assert 0 < seen < 30
+    accounting = book.begin()
+    waited = Container(
+        *("c1", "jgc-1", ContainerStatus.RUNNING, "sha256:1"),
+        {labels.GPUS: "GPU-1", labels.KERNEL: "k1", labels.ENVIRONMENT: "torch"},
+        created=began,
+    )
+    # what ended long ago held nothing since
+    accounting.left_waiting(replace(waited, id="c0", status=ContainerStatus.EXITED))
+    accounting.left_waiting(waited)
+    for told in (accounting, None):
+        row = book.row(told)
+        assert (row.waiting, row.running) == (True, False)
+        assert row.sums.held == pytest.approx(book.now - began, abs=0.1)
+        accounting.close()
 
 
 def test_a_kernel_that_is_not_there_any_more_was_held_only_as_long_as_it_was_seen(

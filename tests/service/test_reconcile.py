@@ -16,6 +16,7 @@ from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest, Problem
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec, ContainerStatus
+from jupyter_gpu_containers.model.kernel.spare import SPARE
 from jupyter_gpu_containers.service.kernel.claims import Claims
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.service.recovery import reconcile, server_id
@@ -368,3 +369,23 @@ async def test_who_went_is_told_with_the_reason(servers: Servers, clock: Clock) 
     await create(backend, "papermill", "GPU-1")
     await one.sweep()
     assert told == [("papermill", None)]
+
+
+async def test_what_waited_for_kernels_of_a_dead_server_is_told_apart(
+    servers: Servers, server: ServerId
+) -> None:
+    """A kernel that was such a container once is none any more."""
+    told: list[str] = []
+    backend = MemoryBackend()
+    one = reconciler(servers, backend)
+    one.server = server.name
+    one.is_taken = lambda kernel_id: kernel_id == "taken"
+    one.on_spare_removed = lambda container: told.append(container.name)
+    for kernel_id in ("waits", "taken"):
+        text = labels.make_labels(
+            purpose=SPARE, owner=DEAD, user="ada", kernel_id=kernel_id, server=server.name
+        )
+        spec = ContainerSpec(DEMO_IMAGES[0].id, ("true",), kernel_id, "1:1", "/", text)
+        await backend.create(Signer(KEY).signed(spec))
+    await one.sweep()
+    assert told == ["waits"]

@@ -103,11 +103,15 @@ async def test_gpus_wait_with_it_until_somebody_else_wants_them(with_gpus: None,
     first, spare = await one_and_one_that_waits(api, one.name)
     assert len(spare["gpus"]) == 1
     assert (await api("GET", "/status")).json["spares"]["gpus"] == 1
+    rows = (await api("GET", "/report")).json["rows"]
+    assert [row["running"] for row in rows if row["waiting"]] == [True]
     await api("DELETE", f"/launches/{first}")
     second = (await api("POST", "/launches", {"environment": two.name})).json["id"]
     launch = await api.until(second, Phase.RUNNING)
     assert len(launch.gpus) == 2
     assert (await api("GET", "/spares")).json["spares"] == []
+    rows = (await api("GET", "/report")).json["rows"]
+    assert [row["running"] for row in rows if row["waiting"]] == [False]
     await api("DELETE", f"/launches/{second}")
     await ended(pool)
 
@@ -120,6 +124,11 @@ async def test_the_next_kernel_has_the_gpus_that_wait(with_gpus: None, api: Api)
     second = (await api("POST", "/launches", {"environment": one.name})).json["id"]
     launch = await api.until(second, Phase.RUNNING)
     assert (launch.container_id, list(launch.gpus)) == (spare["container_id"], spare["gpus"])
+    rows = (await api("GET", "/report?by=kernel")).json["rows"]
+    (waited,) = (row for row in rows if row["waiting"])  # perhaps with what waits now
+    assert {(gpu["uuid"]) for gpu in waited["gpus"]} >= set(spare["gpus"])
+    assert (waited["user"], waited["kernels"]) == (api.services.kernels.seats.caller.name, 0)
+    assert {row["kernel"] for row in rows if not row["waiting"]} == {first, second}
     for each in (first, second):
         await api("DELETE", f"/launches/{each}")
     await ended(pool)

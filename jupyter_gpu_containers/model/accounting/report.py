@@ -65,7 +65,10 @@ class Sums:
 
 @dataclass(frozen=True)
 class Row:
-    """One kernel, notebook or user; "" is told of what differs within the row, or is not known."""
+    """One kernel, notebook or user, or all containers of a user that wait for kernels to come.
+
+    "" is told of what differs within the row, or is not known.
+    """
 
     user: str
     notebook: str
@@ -78,6 +81,7 @@ class Row:
     last: float
     running: bool  # one of them holds its GPUs still, as far as is known
     sums: Sums
+    waiting: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,16 +110,18 @@ def make_report(
     fresh : float
         Seconds before `until` in which a claim that goes on has been written down.
     """
-    rows: dict[tuple[str, ...], list[Stretch]] = {}
+    rows: dict[tuple[bool | str, ...], list[Stretch]] = {}
     total = Sums()
     for stretch in once(stretches):
         part = stretch.within(since, until)
         if part is None or (part.held == 0 and part.event is Event.NOTE):
             continue
-        rows.setdefault(_KEYS[by](part.holding), []).append(part)
+        holding = part.holding
+        key = (holding.user,) if holding.waiting else _KEYS[by](holding)
+        rows.setdefault((holding.waiting, *key), []).append(part)
         total = total.plus(part)
     found = [_row(parts, by, until - fresh) for parts in rows.values()]
-    found.sort(key=lambda row: (-row.sums.held, row.user, row.notebook, row.kernel))
+    found.sort(key=lambda row: (-row.sums.held, row.user, row.notebook, row.kernel, row.waiting))
     return Report(since, until, by, tuple(found), total)
 
 
@@ -186,25 +192,27 @@ def _row(parts: list[Stretch], by: By, fresh_from: float) -> Row:
     latest: dict[tuple[str, str], Stretch] = {}
     for part in parts:  # in the order of their ends
         sums = sums.plus(part)
-        if part.holding.gpu:
+        if part.holding.gpu and (part.holding.index is not None or part.holding.gpu not in gpus):
             gpus[part.holding.gpu] = part.holding.index
         latest[part.holding.container, part.holding.gpu] = part
     holdings = [part.holding for part in parts]
+    waiting = holdings[0].waiting
     ordered = sorted(gpus.items(), key=lambda gpu: (gpu[1] is None, gpu[1] or 0, gpu[0]))
     return Row(
         user=holdings[-1].user,
         notebook=holdings[-1].notebook if by is not By.USER else "",
-        kernel=holdings[-1].kernel if by is By.KERNEL else "",
+        kernel=holdings[-1].kernel if by is By.KERNEL and not waiting else "",
         environment=_common(holding.environment for holding in holdings),
         image=_common(holding.image for holding in holdings),
         gpus=tuple(ordered),
-        kernels=len({holding.kernel or holding.container for holding in holdings}),
+        kernels=0 if waiting else len({each.kernel or each.container for each in holdings}),
         first=min(part.begin for part in parts),
         last=max(part.end for part in parts),
         running=any(
             part.event is not Event.END and part.end >= fresh_from for part in latest.values()
         ),
         sums=sums,
+        waiting=waiting,
     )
 
 
@@ -215,4 +223,4 @@ def _common(texts: Iterable[str]) -> str:
 
 def _anonymous(holding: Holding) -> Holding:
     """Return what tells nothing but that somebody held a GPU; still, two claims are two."""
-    return replace(OTHERS, container=holding.container, gpu=holding.gpu)
+    return replace(OTHERS, container=holding.container, gpu=holding.gpu, waiting=holding.waiting)

@@ -35,6 +35,7 @@ class Holding:
     notebook: str = ""
     environment: str = ""
     image: str = ""  # reference
+    waiting: bool = False  # the container waits for its kernel to come
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def to_record(stretch: Stretch) -> dict[str, Any]:
         "environment": holding.environment or None,
         "image": holding.image or None,
         "container": holding.container,
+        "waiting": holding.waiting,
     }
 
 
@@ -138,6 +140,7 @@ def of_record(record: Mapping[str, Any], user: str | None = None) -> Stretch:
                 notebook=str(record["notebook"] or ""),
                 environment=str(record["environment"] or ""),
                 image=str(record["image"] or ""),
+                waiting=record.get("waiting") is True,  # older lines do not say it
             ),
             begin=_seconds(record["from"]),
             end=_seconds(record["to"]),

@@ -1,6 +1,7 @@
 """What this process's kernels make of their GPUs: measured, and written into the ledger.
 
-Launches tell who holds what, looks at the GPUs what is made of it. A thread of its own, which is
+Launches tell who holds what, and containers that wait for a kernel; looks at the GPUs tell what is
+made of it. A thread of its own, which is
 there only while GPUs are held, writes; a start that has GPUs does no more for this than note it in
 memory, and one without GPUs nothing. Where nobody looks at the GPUs, the thread does, rarely.
 """
@@ -18,6 +19,8 @@ from jupyter_gpu_containers.model.accounting.meter import Meter, sample_of
 from jupyter_gpu_containers.model.accounting.stretch import Event, Holding, Stretch
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
+from jupyter_gpu_containers.model.kernel import labels
+from jupyter_gpu_containers.model.kernel.container import Container, ContainerStatus
 from jupyter_gpu_containers.model.kernel.launch import Launch, Phase
 from jupyter_gpu_containers.ports import GpuInventory
 from jupyter_gpu_containers.service.operations.audit import held_since
@@ -32,7 +35,7 @@ OLD = 2.5  # intervals between two looks after which nobody knows what was betwe
 
 @dataclass
 class _Claim:
-    """A GPU that a kernel of this process holds."""
+    """A GPU that a kernel of this process holds, or a container that waits for one."""
 
     holding: Holding
     told: float  # until when it stands in the ledger, in seconds since the epoch
@@ -48,6 +51,17 @@ class _Claim:
         """The mean since this process knows of it, 0 to 1; None where nothing is known."""
         sampled = self.sampled + self.meter.sampled
         return min(1.0, (self.used + self.meter.used) / sampled) if sampled > 0 else None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A container that waits for a kernel."""
+
+    container: str  # id
+    gpus: tuple[str, ...]  # UUIDs
+    kernel: str  # id, of the kernel that will take it
+    environment: str
+    image: str  # reference
 
 
 class Accounting:
@@ -95,7 +109,8 @@ class Accounting:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         # all of the following with the condition's lock held
-        self._claims: dict[str, dict[str, _Claim]] = {}  # by launch and GPU
+        # by launch, or container that waits, and GPU
+        self._claims: dict[str, dict[str, _Claim]] = {}
         self._ending: list[_Claim] = []  # not yet looked at for the last time
         self._out: list[Stretch] = []  # to be written
         self._gpus: dict[str, Gpu] = {}  # as they were seen last
@@ -135,6 +150,52 @@ class Accounting:
                     claim.found = True
                     self._begun = self._steady()
                     self._tell(claim, Event.BEGIN, self._clock())
+            self._wake()
+
+    def waits(self, waiting: Waiting) -> None:
+        """Take in that a container waits, with its GPUs, for a kernel."""
+        if not waiting.gpus:
+            return
+        with self._changed:
+            now = self._clock()
+            self._claims[waiting.container] = {
+                uuid: self._claim(self._waiting(waiting, uuid), now) for uuid in waiting.gpus
+            }
+            for claim in self._claims[waiting.container].values():
+                self._tell(claim, Event.BEGIN, now)
+            self._begun = self._steady()
+            self._wake()
+
+    def waits_no_more(self, container: str) -> None:
+        """Take in that a container is a kernel's now, or gone; nothing where it held no GPU."""
+        with self._changed:
+            for claim in self._claims.pop(container, {}).values():
+                claim.ended = self._clock()
+                self._ending.append(claim)
+            self._wake()
+
+    def left_waiting(self, container: Container) -> None:
+        """Take in that what waited for kernels of a server that was killed was removed just now.
+
+        It held its GPUs all that time; what that server wrote of it counts once.
+        """
+        gpus = labels.gpus_of(container)
+        if not gpus or container.status is not ContainerStatus.RUNNING:  # since when, nobody knows
+            return
+        text = container.labels
+        waiting = Waiting(
+            container.id,
+            tuple(gpus),
+            text.get(labels.KERNEL, ""),
+            text.get(labels.ENVIRONMENT, ""),
+            "",
+        )
+        with self._changed:
+            now = self._clock()
+            begin = min(container.created, now)
+            for uuid in gpus:
+                self._out.append(Stretch(self._waiting(waiting, uuid), begin, now, Event.END))
+            self._begun = self._steady()
             self._wake()
 
     def looked(self, snapshot: GpuSnapshot) -> None:
@@ -198,24 +259,35 @@ class Accounting:
     def _all(self) -> Iterator[_Claim]:
         return (claim for claims in self._claims.values() for claim in claims.values())
 
-    def _begin(self, launch: Launch, container: str, uuid: str, now: float) -> _Claim:
+    def _holding(self, container: str, uuid: str, kernel: str) -> Holding:
         gpu = self._gpus.get(uuid)
-        holding = Holding(
-            container,
-            uuid,
-            gpu.index if gpu is not None else None,
-            gpu.name if gpu is not None else "",
-            launch.id,
-            self._user,
-            launch.path,
-            launch.environment,
-            launch.image,
+        index, name = (gpu.index, gpu.name) if gpu is not None else (None, "")
+        return Holding(container, uuid, index, name, kernel, self._user)
+
+    def _waiting(self, waiting: Waiting, uuid: str) -> Holding:
+        return replace(
+            self._holding(waiting.container, uuid, waiting.kernel),
+            environment=waiting.environment,
+            image=waiting.image,
+            waiting=True,
+        )
+
+    def _claim(self, holding: Holding, told: float, *, found: bool = True) -> _Claim:
+        gpu = self._gpus.get(holding.gpu)
+        slots = self._slots.of(gpu) if gpu is not None else 1
+        return _Claim(holding, told, slots, found)
+
+    def _begin(self, launch: Launch, container: str, uuid: str, now: float) -> _Claim:
+        holding = replace(
+            self._holding(container, uuid, launch.id),
+            notebook=launch.path,
+            environment=launch.environment,
+            image=launch.image,
         )
         since = held_since(launch) if launch.recovered else None
-        claim = _Claim(
+        claim = self._claim(
             holding,
-            told=now if since is None else min(since, now),
-            slots=self._slots.of(gpu) if gpu is not None else 1,
+            now if since is None else min(since, now),
             found=not launch.recovered or launch.phase is Phase.STARTING,
         )
         if claim.found:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.size import parse_size
-from jupyter_gpu_containers.service.accounting.accounting import Accounting
+from jupyter_gpu_containers.service.accounting.accounting import Accounting, Waiting
 from jupyter_gpu_containers.service.accounting.ledger import Ledger
 from jupyter_gpu_containers.service.gpu.health import GpuHealth
 from jupyter_gpu_containers.service.image.jobs import Jobs
 from jupyter_gpu_containers.service.kernel.kernels import Kernels
 from jupyter_gpu_containers.service.launch.launches import Launches
+from jupyter_gpu_containers.service.pool.spares import Spare
 from jupyter_gpu_containers.settings import GpuContainers
 
 from .audit import Audit
@@ -72,6 +73,8 @@ class Operations:
         inventory.on_look(held.looked)
         inventory.on_look(accounting.looked)
         launches.on_found(accounting.found)
+        spares.on_waits = self._waits
+        spares.on_waits_no_more = accounting.waits_no_more
         jobs.on_change(self.metrics.follow_job)
         for follow in (
             self.audit.follow,
@@ -81,6 +84,18 @@ class Operations:
             LaunchLog(log, lambda: launches.door is not None).follow,
         ):
             launches.on_change(follow)
+
+    def _waits(self, spare: Spare) -> None:
+        environment, gpus = spare.environment, tuple(gpu.uuid for gpu in spare.gpus)
+        self.accounting.waits(
+            Waiting(
+                spare.container_id,
+                gpus,
+                spare.kernel_id,
+                environment.name,
+                environment.reference,
+            )
+        )
 
     def close(self) -> None:
         """Write down how this process left its kernels; show its metrics no more."""

@@ -91,6 +91,9 @@ class Spares:
         self._kept: set[str] = set()  # kernels that were told which GPUs are theirs
         self._going: set[asyncio.Task[None]] = set()
         self.handed_over = 0  # how many have become kernels
+        # told of each that waits from now on, and of the id of each container that does no more
+        self.on_waits: Callable[[Spare], None] = lambda spare: None
+        self.on_waits_no_more: Callable[[str], None] = lambda container_id: None
         # what those of an environment import before they wait
         self.modules_of: Callable[[Environment], tuple[str, ...]] = lambda environment: ()
 
@@ -187,6 +190,7 @@ class Spares:
             kernel_id, container_id, environment, seat, key, ended, connection, claim.gpus, modules
         )
         self._free[kernel_id] = spare
+        self.on_waits(spare)
         return spare
 
     async def take(
@@ -236,7 +240,10 @@ class Spares:
 
     def claim(self, seat: Seat) -> Spare | None:
         """Return the spare that a kernel has taken, once; it is the kernel's from then on."""
-        return self._taken.pop(seat.kernel_id, None)
+        spare = self._taken.pop(seat.kernel_id, None)
+        if spare is not None:
+            self.on_waits_no_more(spare.container_id)
+        return spare
 
     async def hand_over(self, seat: Seat) -> None:
         """Let the interpreter go on as the kernel of a seat.
@@ -300,5 +307,6 @@ class Spares:
                 await self._claims.release(container_id)
             except UnavailableError as exc:  # the next reconciliation removes it
                 self._log.warning("container %s will be removed later: %s", container_id, exc)
+            self.on_waits_no_more(container_id)
         reached("spare.removed")
         await in_thread(None, lambda: self._seats.leave(seat))

@@ -105,6 +105,8 @@ class Reconciler:
         self.drives: Callable[[Container], bool] = lambda container: False
         # whether a container that was started ahead has become the kernel whose id it carries
         self.is_taken: Callable[[str], bool] = lambda kernel_id: True
+        # of what waited for kernels of a server that is gone
+        self.on_spare_removed: Callable[[Container], None] = lambda container: None
         self.on_removed: Callable[[Container, Problem | None], None] = lambda c, p: None
 
     def created(self, container_id: str, name: str) -> None:
@@ -154,6 +156,7 @@ class Reconciler:
                 swept.standing.append(container)
                 continue
             going = container.id in self._releasing  # it is only waited for
+            spare = self.is_spare(container)
             if not going:
                 self._log.warning(
                     "removing %s: %s", container.name, why.message if why else "nobody drives it"
@@ -169,6 +172,8 @@ class Reconciler:
             if going:
                 continue
             self.on_removed(container, why)
+            if spare:
+                self.on_spare_removed(container)
             reached("sweep.removed")
             swept.removed.append(container)
         present = {container.id for container in swept.standing}
