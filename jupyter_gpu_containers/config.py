@@ -210,7 +210,9 @@ def build_services(
     if run_time is not None:
         RunTimes(*run_time, kernels, launches, log=log)  # which tell it of every kernel
     operations = Operations(kernels, launches, jobs, inventory, traits, data, log=log)
-    reconciler.on_spare_removed = operations.accounting.left_waiting
+    reconciler.on_left_behind = lambda container, waiting: operations.accounting.left_behind(
+        container, waiting=waiting
+    )
     return Services(
         backend,
         inventory,

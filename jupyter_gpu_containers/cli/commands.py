@@ -82,12 +82,17 @@ async def stop(services: Services, arguments: Any) -> Outcome:
     if arguments.all:
         leaving = waiting
     chosen = select(rows, targets, everything=arguments.all, caller=caller)
+    dead = {row.container_id for row in chosen if row.left_behind}
+    there = await services.backend.containers(labels.VERSION) if dead else []
     for waits in leaving:
         await asyncio.to_thread(waits.leave)
     for row in chosen:
         if row.purpose == "kernel" and not row.left_behind:
             await asyncio.to_thread(shut_down, row.kernel_id, row.driver)
         await services.claims.release(row.container_id)
+    for container in (one for one in there if one.id in dead):
+        is_spare = services.claims.reconciler.is_spare(container)
+        services.operations.accounting.left_behind(container, waiting=is_spare)
     left = await services.backend.containers(labels.VERSION)
     await services.reattach.sweep_folders(left)  # of servers that are gone
 

@@ -3,16 +3,18 @@
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jupyter_gpu_containers.backends.memory import MemoryBackend
 from jupyter_gpu_containers.cli import doctor as module
+from jupyter_gpu_containers.config import load_services
 from jupyter_gpu_containers.errors import EnginePermissionError
 from jupyter_gpu_containers.model.kernel.container import EngineInfo
 from jupyter_gpu_containers.service.doctor import facts
-from jupyter_gpu_containers.service.doctor.checks import CHECKS
+from jupyter_gpu_containers.service.doctor.checks import CHECKS, check_left_behind
 from jupyter_gpu_containers.service.doctor.findings import Finding, Level
 
 from .conftest import TORCH, Terminal
@@ -89,6 +91,28 @@ def test_an_environment_whose_image_is_gone(
     level, message, fix = findings(terminal)["environments"]
     assert (level, message.partition(":")[0]) == ("problem", "torch")
     assert fix.startswith("docker pull pytorch/pytorch@sha256:")
+
+
+def test_an_environment_that_a_newer_rule_forbids(terminal: Terminal, installed: Path) -> None:
+    assert terminal("environments", "add", TORCH, "--name", "torch", "--gpus", "1").status == 0
+    terminal.configure(max_gpus_per_kernel=0)
+    level, message, fix = findings(terminal)["environments"]
+    assert (level, fix) == ("problem", "jupyter gpu-containers environments remove torch")
+    assert "at most 0 GPUs per kernel" in message
+    assert terminal(*fix.split()[2:]).status == 0
+    assert findings(terminal)["environments"][0] == "ok"
+
+
+@pytest.mark.parametrize(("uid", "fix"), [(1000, ""), (0, "jupyter gpu-containers stop ")])
+def test_what_others_left_is_for_root_alone_to_stop(terminal: Terminal, uid: int, fix: str) -> None:
+    """With a key for several people it can be told; `stop` refuses it to others."""
+    theirs = terminal.container(user="somebody-else")
+    services = load_services()
+    seats = services.kernels.seats
+    seats.caller = replace(seats.caller, uid=uid, name="ada")
+    found = check_left_behind(terminal.wait(facts.read_facts(services)))
+    services.close()
+    assert found.fix == (fix and fix + theirs[:12])
 
 
 def test_extensions_that_are_not_there(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

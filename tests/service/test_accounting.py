@@ -266,6 +266,29 @@ def test_kill_9_and_the_next_server(tmp_path: Path) -> None:
     assert not row.running
 
 
+LABELS = {labels.GPUS: "GPU-1", labels.KERNEL: "k1", labels.USER: "ada"}
+
+
+def test_kill_9_and_nobody_takes_it_over(tmp_path: Path) -> None:
+    """As of `run`: it is counted when it is removed, to that moment, and once."""
+    folder = tmp_path / "accounting"
+    began = killed(folder)
+    book = Book(folder, time.time() + 100)
+    left = Container("c1", "jgc-1", ContainerStatus.RUNNING, "sha256:1", LABELS, began)
+    for strange in (
+        replace(left, id="c2", status=ContainerStatus.EXITED),  # since when, nobody knows
+        replace(left, id="c3", labels={**LABELS, labels.USER: "bob"}),  # has a ledger of his own
+        replace(left, id="c4", labels={labels.USER: "ada"}),
+        left,
+    ):
+        accounting = book.begin()
+        accounting.left_behind(strange)
+        accounting.close()
+    row = book.row()
+    assert (row.kernel, row.image, row.running) == ("k1", "torch:1", False)
+    assert row.sums.held == pytest.approx(book.now - began, abs=0.1)
+
+
 def test_kill_9_while_a_container_waits(tmp_path: Path) -> None:
     """It held its GPU until the next process removed it."""
     folder = tmp_path / "accounting"
@@ -276,12 +299,10 @@ def test_kill_9_while_a_container_waits(tmp_path: Path) -> None:
     accounting = book.begin()
     waited = Container(
         *("c1", "jgc-1", ContainerStatus.RUNNING, "sha256:1"),
-        {labels.GPUS: "GPU-1", labels.KERNEL: "k1", labels.ENVIRONMENT: "torch"},
+        {**LABELS, labels.ENVIRONMENT: "torch"},
         created=began,
     )
-    # what ended long ago held nothing since
-    accounting.left_waiting(replace(waited, id="c0", status=ContainerStatus.EXITED))
-    accounting.left_waiting(waited)
+    accounting.left_behind(waited, waiting=True)
     for told in (accounting, None):
         row = book.row(told)
         assert (row.waiting, row.running) == (True, False)

@@ -375,12 +375,12 @@ async def test_what_waited_for_kernels_of_a_dead_server_is_told_apart(
     servers: Servers, server: ServerId
 ) -> None:
     """A kernel that was such a container once is none any more."""
-    told: list[str] = []
+    told: list[tuple[str, bool]] = []
     backend = MemoryBackend()
     one = reconciler(servers, backend)
     one.server = server.name
     one.is_taken = lambda kernel_id: kernel_id == "taken"
-    one.on_spare_removed = lambda container: told.append(container.name)
+    one.on_left_behind = lambda container, waiting: told.append((container.name, waiting))
     for kernel_id in ("waits", "taken"):
         text = labels.make_labels(
             purpose=SPARE, owner=DEAD, user="ada", kernel_id=kernel_id, server=server.name
@@ -388,4 +388,4 @@ async def test_what_waited_for_kernels_of_a_dead_server_is_told_apart(
         spec = ContainerSpec(DEMO_IMAGES[0].id, ("true",), kernel_id, "1:1", "/", text)
         await backend.create(Signer(KEY).signed(spec))
     await one.sweep()
-    assert told == ["waits"]
+    assert sorted(told) == [("taken", False), ("waits", True)]

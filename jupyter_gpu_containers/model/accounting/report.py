@@ -217,7 +217,7 @@ def _row(parts: list[Stretch], by: By, fresh_from: float) -> Row:
 
 
 def _common(texts: Iterable[str]) -> str:
-    found = set(texts)
+    found = set(texts) - {""}
     return found.pop() if len(found) == 1 else ""
 
 

@@ -174,27 +174,26 @@ class Accounting:
                 self._ending.append(claim)
             self._wake()
 
-    def left_waiting(self, container: Container) -> None:
-        """Take in that what waited for kernels of a server that was killed was removed just now.
+    def left_behind(self, container: Container, *, waiting: bool = False) -> None:
+        """Take in that what a process left that was killed has been removed just now.
 
-        It held its GPUs all that time; what that server wrote of it counts once.
+        It held its GPUs all that time; what that process wrote of it counts once.
         """
-        gpus = labels.gpus_of(container)
-        if not gpus or container.status is not ContainerStatus.RUNNING:  # since when, nobody knows
+        text, gpus = container.labels, labels.gpus_of(container)
+        if container.status is not ContainerStatus.RUNNING:  # since when, nobody knows
             return
-        text = container.labels
-        waiting = Waiting(
-            container.id,
-            tuple(gpus),
-            text.get(labels.KERNEL, ""),
-            text.get(labels.ENVIRONMENT, ""),
-            "",
-        )
+        if not gpus or text.get(labels.USER, "") != self._user:  # whose ledger this is not
+            return
         with self._changed:
             now = self._clock()
-            begin = min(container.created, now)
-            for uuid in gpus:
-                self._out.append(Stretch(self._waiting(waiting, uuid), begin, now, Event.END))
+            for uuid in sorted(gpus):
+                holding = replace(
+                    self._holding(container.id, uuid, text.get(labels.KERNEL, "")),
+                    notebook="" if waiting else text.get(labels.NOTEBOOK, ""),
+                    environment=text.get(labels.ENVIRONMENT, ""),
+                    waiting=waiting,
+                )
+                self._out.append(Stretch(holding, min(container.created, now), now, Event.END))
             self._begun = self._steady()
             self._wake()
 

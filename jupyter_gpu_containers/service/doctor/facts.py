@@ -75,12 +75,27 @@ async def _left_behind(services: Services) -> tuple[str, ...]:
         containers = await services.backend.containers(labels.VERSION)
     except UnavailableError:  # it answered a moment ago; the next look will tell
         return ()
-    abandoned = filter(services.claims.reconciler.is_abandoned, containers)
+    caller = services.kernels.seats.caller
+    # with a key for several people, others' can be told; only they, and root, may stop them
+    mine = [
+        one for one in containers if caller.uid == 0 or one.labels.get(labels.USER) == caller.name
+    ]
+    abandoned = filter(services.claims.reconciler.is_abandoned, mine)
     return tuple(one.id for one in sorted(abandoned, key=lambda one: -one.created))
 
 
 async def _broken_environments(services: Services) -> tuple[tuple[str, Problem], ...]:
-    found = await environment_problems(services.environments.list(), services.backend)
+    environments = services.environments.list()
+    found = await environment_problems(environments, services.backend)
+    for environment in environments:
+        if environment.name not in found:
+            try:  # a rule may be newer than the environment
+                image = await services.backend.image(environment.image_id)
+                services.gate.check_environment(environment, image)
+            except UnavailableError:  # it answered a moment ago; the next look will tell
+                break
+            except GpuContainersError as exc:
+                found[environment.name] = as_problem(exc)
     return tuple(found.items())
 
 

@@ -105,8 +105,8 @@ class Reconciler:
         self.drives: Callable[[Container], bool] = lambda container: False
         # whether a container that was started ahead has become the kernel whose id it carries
         self.is_taken: Callable[[str], bool] = lambda kernel_id: True
-        # of what waited for kernels of a server that is gone
-        self.on_spare_removed: Callable[[Container], None] = lambda container: None
+        # of what a process left that is gone; and whether it waited for a kernel
+        self.on_left_behind: Callable[[Container, bool], None] = lambda container, waiting: None
         self.on_removed: Callable[[Container, Problem | None], None] = lambda c, p: None
 
     def created(self, container_id: str, name: str) -> None:
@@ -172,8 +172,7 @@ class Reconciler:
             if going:
                 continue
             self.on_removed(container, why)
-            if spare:
-                self.on_spare_removed(container)
+            self.on_left_behind(container, spare)
             reached("sweep.removed")
             swept.removed.append(container)
         present = {container.id for container in swept.standing}
