@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_core.paths import jupyter_config_path, jupyter_path
+from jupyter_core.paths import ENV_CONFIG_PATH, jupyter_config_path, jupyter_path
 from jupyter_server.extension.config import ExtensionConfigManager
 from jupyterlab_server.config import get_page_config
 
@@ -63,8 +64,14 @@ async def _all_facts(services: Services) -> Facts:
     return replace(
         await read_facts(services),
         server_extension=server_extension_enabled(),
+        own_python=own_python(),
         lab_extension=lab_extension_enabled(),
     )
+
+
+def own_python() -> bool:
+    """Tell whether this user may change Jupyter's configuration in the Python environment."""
+    return all(os.access(folder, os.W_OK) for folder in ENV_CONFIG_PATH if os.path.isdir(folder))
 
 
 def server_extension_enabled() -> bool:

@@ -80,6 +80,13 @@ def test_socket_that_does_not_exist() -> None:
         ask(DockerBackend("unix:///nowhere/docker.sock"))
 
 
+def test_socket_that_a_variable_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To start this machine's own engine would not help."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    with pytest.raises(EngineUnreachableError, match=r"unset DOCKER_HOST"):
+        ask(DockerBackend())
+
+
 def test_socket_of_an_engine_that_has_died(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="jgc-") as folder:
         path = Path(folder) / "docker.sock"

@@ -178,10 +178,16 @@ def test_a_machine_on_which_all_is_fine(check: object) -> None:
             "jupyter server extension enable jupyter_gpu_containers",
         ),
         (
+            replace(FINE, server_extension=False, own_python=False),
+            "server extension",
+            "does not load",
+            'sudo "$(command -v jupyter)" server extension enable jupyter_gpu_containers',
+        ),
+        (
             replace(FINE, lab_extension=False),
             "lab extension",
             "is disabled",
-            "jupyter labextension enable jupyter-gpu-containers",
+            "jupyter labextension enable jupyter-gpu-containers --level=user",
         ),
         (
             replace(FINE, lab_extension=None),

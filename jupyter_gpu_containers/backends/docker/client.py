@@ -17,7 +17,14 @@ from docker import errors, utils
 
 from jupyter_gpu_containers.errors import EngineError
 
-from .errors import bad_address, not_permitted, translated, unreachable
+from .errors import (
+    NAMED_BY_VARIABLE,
+    START_ENGINE,
+    bad_address,
+    not_permitted,
+    translated,
+    unreachable,
+)
 from .streams import Frames, JsonStream, LogStream
 from .transport import EngineAdapter, connect_socket
 
@@ -302,4 +309,5 @@ def _check_address(address: str) -> None:
     except PermissionError as exc:
         raise not_permitted(path) from exc
     except OSError as exc:
-        raise unreachable(path) from exc
+        named = os.environ.get("DOCKER_HOST") == address and path not in SYSTEM_SOCKETS
+        raise unreachable(path, NAMED_BY_VARIABLE if named else START_ENGINE) from exc

@@ -28,13 +28,16 @@ Translation = Callable[[BaseException, str], GpuContainersError]
 START_ENGINE = (
     "Start it with `sudo systemctl start docker`, or install one: `sudo apt install docker.io`."
 )
+NAMED_BY_VARIABLE = (
+    "DOCKER_HOST names it. Start that engine, or `unset DOCKER_HOST` to use this machine's own."
+)
 JOIN_GROUP = 'Run `sudo usermod -aG docker "$USER"`, then log out and in again.'
 
 
-def unreachable(where: str = "") -> EngineUnreachableError:
+def unreachable(where: str = "", hint: str = START_ENGINE) -> EngineUnreachableError:
     """Return the error for "nobody answers"."""
     place = f" at {where}" if where else ""
-    return EngineUnreachableError(f"No container engine answers{place}.", START_ENGINE)
+    return EngineUnreachableError(f"No container engine answers{place}.", hint)
 
 
 def not_permitted(where: str = "") -> EnginePermissionError:

@@ -21,7 +21,8 @@ LONGEST_SOCKET = 107  # bytes of a Unix socket's path (unix(7))
 SOCKET_IN_RUN_DIR = "/tmpXXXXXXXX/k-5"  # how kernel.seats names the longest one
 
 SHORT_RUN_DIR = (
-    """echo 'c.GpuContainers.run_dir = "/tmp/jupyter-gpu"' """
+    """mkdir -p "$(jupyter --config-dir)" && """
+    """echo "c.GpuContainers.run_dir = '/tmp/jupyter-gpu-$(id -un)'" """
     '>> "$(jupyter --config-dir)/jupyter_gpu_containers_config.py"'
 )
 NEW_WORKSPACE = 'mkdir -p "$HOME/notebooks" && cd "$HOME/notebooks" && jupyter lab'
@@ -90,12 +91,14 @@ def check_environments(facts: Facts) -> Finding:
 
 def check_server_extension(facts: Facts) -> Finding:
     """Jupyter Server loads the extension."""
+    # Jupyter enables it in the Python environment
+    jupyter = "jupyter" if facts.own_python else 'sudo "$(command -v jupyter)"'
     if not facts.server_extension:
         return Finding(
             "server extension",
             Level.PROBLEM,
             "Jupyter Server does not load the extension.",
-            "jupyter server extension enable jupyter_gpu_containers",
+            f"{jupyter} server extension enable jupyter_gpu_containers",
         )
     return Finding("server extension", Level.OK, "Enabled.")
 
@@ -114,7 +117,7 @@ def check_lab_extension(facts: Facts) -> Finding:
             "lab extension",
             Level.PROBLEM,
             "JupyterLab's part is disabled.",
-            "jupyter labextension enable jupyter-gpu-containers",
+            "jupyter labextension enable jupyter-gpu-containers --level=user",
         )
     return Finding("lab extension", Level.OK, "Enabled.")
 

@@ -49,6 +49,7 @@ class Facts:
     left_behind: tuple[str, ...] = ()  # ids of containers whose server is gone
     broken_environments: tuple[tuple[str, Problem], ...] = ()  # by name
     server_extension: bool = True  # enabled in Jupyter Server's configuration
+    own_python: bool = True  # this user may change the Python environment's configuration
     lab_extension: bool | None = True  # None: its files are not installed; False: disabled
 
 

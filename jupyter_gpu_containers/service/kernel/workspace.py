@@ -52,7 +52,7 @@ def resolve_workspace(root: str | None, working_dir: str | None) -> tuple[Mount,
             f"The workspace {root} cannot be mounted into a container: it would hide the image's "
             "own files.",
             "Start JupyterLab in a folder of your own, for example "
-            "`jupyter lab --ServerApp.root_dir=$HOME/notebooks`.",
+            '`mkdir -p "$HOME/notebooks" && jupyter lab --ServerApp.root_dir="$HOME/notebooks"`.',
             code="workspace_is_system_folder",
         )
     if not _inside(folder, root):
