@@ -277,6 +277,9 @@ def _read(folder: Path) -> KernelRuntime | None:
         )
     except FileNotFoundError:
         return None
+    except PermissionError as exc:  # as an administrator's copy, without `chmod -R a+rX`
+        log.warning("The kernel runtime %s may not be read: %s", folder, exc)
+        return None
     except (OSError, ValueError, LookupError, TypeError, InvalidRequestError) as exc:
         log.warning("The kernel runtime %s is damaged: %r", folder, exc)
         return None

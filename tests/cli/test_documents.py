@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gpu_containers.runtime.carried import FOLDER
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
 HOMES = (ROOT, ROOT / "jupyter_gpu_containers", ROOT / "labextension" / "src")
@@ -32,6 +34,14 @@ def test_files_that_are_named_exist(document: Path) -> None:
     named = set(FILE.findall(document.read_text("utf-8"))) - MADE_BY_PEOPLE
     absent = [name for name in named if not any(list(home.glob(name)) for home in HOMES)]
     assert absent == []
+
+
+def test_pages_name_the_folder_in_which_kernels_to_carry_are_looked_for() -> None:
+    """Its last part is a version, which changes."""
+    pages = [ROOT / "docs" / name for name in ("administration.md", "guides/images.md")]
+    for page in (*pages, ROOT / "docs" / "architecture.md"):
+        named = set(re.findall(r"gpu_containers/runtimes/v\d+", page.read_text("utf-8")))
+        assert named == {str(FOLDER)}, page.name
 
 
 def test_the_architecture_page_gives_a_reason_for_every_dependency() -> None:

@@ -90,6 +90,17 @@ def test_who_started_what_with_which_gpus_and_how_it_ended(tmp_path: Path) -> No
     }
 
 
+def test_a_name_makes_no_line_of_its_own(tmp_path: Path) -> None:
+    book = Book(tmp_path)
+    name = 'a.ipynb\n{"event":"ended","user":"bob"}\r\x1b[2J\u2028.ipynb'
+    starts = {"gpus": ("GPU-1",), "container_id": "c1"}
+    book.tell(replace(ASKED, path=name), Phase.QUEUED, Phase.STARTING, **starts)
+    text = book.path.read_text("utf-8")
+    assert text.count("\n") == 1
+    assert "\x1b" not in text
+    assert json.loads(text)["notebook"] == name
+
+
 def test_what_never_got_a_container_is_told_too(tmp_path: Path) -> None:
     book = Book(tmp_path)
     refused = Problem("policy_gpus", "too many")
