@@ -198,3 +198,20 @@ def test_what_is_wrong_is_found_out() -> None:
     for language, body in documents(page):
         with pytest.raises(ValueError, match=r"Expecting|Illegal"):
             READERS[language](body)
+
+
+def test_what_the_page_of_errors_quotes_is_said() -> None:
+    """What stands between numbers and dots, in the code's own strings, however they are broken."""
+    sources = (ROOT / "jupyter_gpu_containers").rglob("*.py")
+    code = "\n".join(path.read_text("utf-8") for path in sources)
+    said = re.sub(r'"\s+f?"', "", code)
+    quoted = re.findall(
+        r"^\| “(.+?)” \|", (ROOT / "docs" / "faq.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert len(quoted) > 6
+    parts = [
+        part.strip(" ,.;:()/")
+        for text in quoted
+        for part in re.split(r"…|\(Xid|GPU \d|/dev/nvidia\d|CUDA [\d.]+|[\d.]+| / ", text)
+    ]
+    assert [part for part in parts if len(part) > 5 and part not in said] == []

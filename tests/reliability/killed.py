@@ -37,12 +37,12 @@ RECOVERY = (  # with kernels that answer
 ENDED = ("reattach.failed", "reattach.removed")  # with one whose container has ended
 HALF = "reattach.dropped"  # with one that was being started
 STRANGE = "sweep.removed"  # with one that ended, and of which no record is left
-# with containers that wait, which is off here: tests/faults/test_crashpoints.py
-SPARE = tuple(point for point in POINTS if point.startswith("spare."))
+# of containers that wait and of warm restarts, which are off here: tests/faults/test_crashpoints.py
+OFF = tuple(point for point in POINTS if point.startswith(("spare.", "restart.")))
 START = tuple(
-    point for point in POINTS if point not in (*SHUTDOWN, *RECOVERY, *ENDED, *SPARE, HALF, STRANGE)
+    point for point in POINTS if point not in (*SHUTDOWN, *RECOVERY, *ENDED, *OFF, HALF, STRANGE)
 )
-ALL = tuple(point for point in POINTS if point not in SPARE)
+ALL = tuple(point for point in POINTS if point not in OFF)
 QUICK = ("seat.folder", "kernel.started", "seat.left", "reattach.answered")
 STARTS, QUICK_STARTS = 200, 16
 
