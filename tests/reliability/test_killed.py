@@ -11,10 +11,10 @@ from jupyter_gpu_containers.service.recovery.crashpoints import POINTS
 from .killed import ENDED as ENDED_POINTS
 from .killed import (
     HALF,
+    OFF,
     RECOVERED_IN,
     RECOVERY,
     SHUTDOWN,
-    SPARE,
     START,
     STRANGE,
     figures,
@@ -41,7 +41,7 @@ def good() -> Tally:
 
 
 def test_every_point_has_its_scene() -> None:
-    scenes = [*START, *SHUTDOWN, *RECOVERY, *ENDED_POINTS, *SPARE, HALF, STRANGE]
+    scenes = [*START, *SHUTDOWN, *RECOVERY, *ENDED_POINTS, *OFF, HALF, STRANGE]
     assert sorted(scenes) == sorted(POINTS)
 
 
