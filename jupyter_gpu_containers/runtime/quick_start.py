@@ -4,7 +4,6 @@ Two things take a third of a kernel's start: looking for garbage among modules t
 debugger, which hardly anybody asks for. The first is put off until the kernel runs; the second is
 imported when somebody debugs. JupyterLab's question what there is to debug, once a notebook is
 open, is answered without it. A kernel that has started is as any other.
-
 The environment is that of ``python -m ipykernel_launcher``: `sys.path`, `sys.argv`, ``__main__``.
 
 Where a named pipe lies beside the kernel's connection file, the kernel is started ahead: as far as
