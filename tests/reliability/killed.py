@@ -37,7 +37,7 @@ RECOVERY = (  # with kernels that answer
 ENDED = ("reattach.failed", "reattach.removed")  # with one whose container has ended
 HALF = "reattach.dropped"  # with one that was being started
 STRANGE = "sweep.removed"  # with one that ended, and of which no record is left
-# of containers that wait and of warm restarts, which are off here: tests/faults/test_crashpoints.py
+# of containers that wait, which are off here, and of restarts: tests/faults/test_crashpoints.py
 OFF = tuple(point for point in POINTS if point.startswith(("spare.", "restart.")))
 START = tuple(
     point for point in POINTS if point not in (*SHUTDOWN, *RECOVERY, *ENDED, *OFF, HALF, STRANGE)
