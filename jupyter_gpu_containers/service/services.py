@@ -85,6 +85,7 @@ class Services:
             sight=self.claims.sight,
             is_spare=self.claims.reconciler.is_spare,
             mean=self.operations.accounting.utilization,
+            foreign=self.claims.foreign,
         )
 
     async def gpu_report(self, since: str, by: By) -> Report:

@@ -9,6 +9,7 @@ from jupyter_gpu_containers.backends.memory.images import DEMO_IMAGES
 from jupyter_gpu_containers.errors import EnginePermissionError, EngineUnreachableError
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model.gpu.device import GpuProcess, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec, EngineInfo
@@ -110,6 +111,17 @@ async def test_another_process_claim_is_not_mine() -> None:
     usage = await gpu_usage(FOUR, backend, "me")
     assert [use.state.value for use in usage.uses] == ["claimed", "claimed", "free", "free"]
     assert [use.holder.mine for use in usage.uses if use.holder] == [False, False]
+
+
+async def test_a_container_by_hand_has_its_gpu_although_it_does_not_compute() -> None:
+    """As it counts for whoever wants a GPU; of what is behind it, nothing is known."""
+
+    async def foreign() -> list[ForeignContainer]:
+        return [ForeignContainer("f" * 64, "by-hand", frozenset({"1", "/dev/nvidia3"}))]
+
+    usage = await gpu_usage(FOUR, MemoryBackend(), "me", foreign=foreign)
+    states = [(use.state.value, use.holder) for use in usage.uses]
+    assert states == [("free", None), ("in_use", None), ("free", None), ("in_use", None)]
 
 
 def slots_of(use: GpuUse) -> tuple[str, int, int]:

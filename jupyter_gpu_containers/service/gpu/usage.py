@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from jupyter_gpu_containers.errors import UnavailableError
 from jupyter_gpu_containers.model.gpu.device import Gpu, GpuSnapshot, Problem
+from jupyter_gpu_containers.model.gpu.foreign import ForeignContainer, uuids_of
 from jupyter_gpu_containers.model.gpu.load import memory_of
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots, holders_of, slot_use, used_by_others
 from jupyter_gpu_containers.model.kernel import labels
@@ -19,6 +20,11 @@ from jupyter_gpu_containers.service.image.images import as_problem
 from jupyter_gpu_containers.service.sight import Sight
 
 Mean = Callable[[str, str], float | None]  # of a container and a GPU
+Foreign = Callable[[], Awaitable[Sequence[ForeignContainer]]]
+
+
+async def _nobody() -> tuple[ForeignContainer, ...]:
+    return ()
 
 
 class GpuState(str, Enum):
@@ -27,7 +33,7 @@ class GpuState(str, Enum):
     FREE = "free"
     SHARED = "shared"  # by containers of ours, and there is a slot for another one
     CLAIMED = "claimed"  # by containers of ours, in whatever state
-    IN_USE = "in_use"  # by another process
+    IN_USE = "in_use"  # by another process, or a container of others has it
     UNAVAILABLE = "unavailable"  # broken, or nobody can say who has it
 
 
@@ -81,6 +87,7 @@ async def gpu_usage(
     sight: Sight | None = None,
     is_spare: Callable[[Container], bool] = lambda container: False,
     mean: Mean = lambda container, gpu: None,
+    foreign: Foreign = _nobody,
 ) -> GpuUsage:
     """Look at the GPUs and at all containers of ours.
 
@@ -103,14 +110,20 @@ async def gpu_usage(
         Tells of a container whether it only waits for a kernel to come.
     mean : callable, optional
         Returns a container's mean utilisation of a GPU so far, 0 to 1, where it is known.
+    foreign : callable, optional
+        Finds containers of others that have GPUs, whether they compute on them or not.
     """
     slots = slots or GpuSlots()
-    snapshot, containers = await asyncio.gather(inventory.snapshot(), _containers(backend))
-    if isinstance(containers, Problem):
-        return GpuUsage(snapshot, tuple(_unknown(gpu, containers) for gpu in snapshot.gpus))
+    snapshot, found = await asyncio.gather(inventory.snapshot(), _containers(backend, foreign))
+    if isinstance(found, Problem):
+        return GpuUsage(snapshot, tuple(_unknown(gpu, found) for gpu in snapshot.gpus))
+    containers, others = found
+    taken = {uuid for other in others for uuid in uuids_of(other, snapshot.gpus)}
     holders, me = holders_of(containers), {owner, server or owner}
     seen = sight or Sight()
-    uses = (_use(gpu, holders.get(gpu.uuid, []), slots, me, seen, mean) for gpu in snapshot.gpus)
+    uses = (
+        _use(gpu, holders.get(gpu.uuid, []), slots, me, seen, mean, taken) for gpu in snapshot.gpus
+    )
     spares = {container.id for container in containers if is_spare(container)}
     return GpuUsage(snapshot, tuple(_with_spares(use, spares) for use in uses))
 
@@ -128,9 +141,11 @@ def _with_spares(use: GpuUse, spares: set[str]) -> GpuUse:
     return replace(use, holders=tuple(holders))
 
 
-async def _containers(backend: ContainerBackend) -> list[Container] | Problem:
+async def _containers(
+    backend: ContainerBackend, foreign: Foreign
+) -> tuple[list[Container], Sequence[ForeignContainer]] | Problem:
     try:
-        return await backend.containers(labels.VERSION)
+        return await backend.containers(labels.VERSION), await foreign()
     except UnavailableError as exc:
         return as_problem(exc)
 
@@ -142,10 +157,11 @@ def _use(
     me: set[str],
     sight: Sight,
     mean: Mean,
+    taken: set[str],
 ) -> GpuUse:
     slots = slot_use(gpu, policy, containers)
     holders = tuple(_holders(gpu, containers, me, sight, mean))
-    foreign = used_by_others(gpu, containers)
+    foreign = gpu.uuid in taken or used_by_others(gpu, containers)
     if containers:
         can_be_had = slots.free and not foreign and gpu.problem is None
         state = GpuState.SHARED if can_be_had else GpuState.CLAIMED

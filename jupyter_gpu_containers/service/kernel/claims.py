@@ -109,11 +109,21 @@ class Claims:
             Nobody knows; nothing is free then.
         """
         holders = tuple(await self._holders())
-        foreign = await self._backend.foreign_gpu_containers()
-        counted = tuple(
-            c for c in foreign if not any(fnmatchcase(c.name, name) for name in self._monitoring)
+        foreign = await self.foreign()
+        return Scene(holders, await self._inventory.snapshot(), foreign)
+
+    async def foreign(self) -> tuple[ForeignContainer, ...]:
+        """Return containers of others that have GPUs, without those that only watch them.
+
+        Raises
+        ------
+        UnavailableError
+            Nobody knows.
+        """
+        found = await self._backend.foreign_gpu_containers()
+        return tuple(
+            c for c in found if not any(fnmatchcase(c.name, name) for name in self._monitoring)
         )
-        return Scene(holders, await self._inventory.snapshot(), counted)
 
     async def are_sound(self, gpus: Collection[Gpu]) -> bool:
         """Tell whether GPUs that are claimed are still there, and well."""
