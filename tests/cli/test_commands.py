@@ -178,7 +178,7 @@ def test_environments_with_a_time_to_be_idle(terminal: Terminal) -> None:
     [
         (["--gpu", "7"], "This machine has no GPU 7.", "gpu-containers gpus"),
         (["--gpu", "GPU-nowhere"], "This machine has no GPU GPU-nowhere.", "gpus"),
-        (["--gpu", "1"], "GPU 1 is several devices: 1g.10gb, 2g.20gb.", "--gpu-profile 1g.10gb"),
+        (["--gpu", "1"], "GPU 1 is 2 devices: 1g.10gb, 2g.20gb.", "--gpu-profile 1g.10gb"),
         (["--gpu", "0", "--gpus", "2"], "Particular GPUs were named, and 2 GPUs besides.", "other"),
         (["--gpu-profile", "1g.10gb", "--gpus", "0"], "no GPU was asked for", "Ask for 1 GPU"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from jupyter_gpu_containers.cli import commits
@@ -37,6 +38,8 @@ CHANGES = Changes(
 def test_what_people_read() -> None:
     text = commits._text(CHANGES, Style())
     assert text.startswith("3.1 MB more than torch:2\n5 files added, 1 changed, 0 removed.")
+    one = commits._text(replace(CHANGES, added=1), Style())
+    assert "\n1 file added, 1 changed, 0 removed." in one
     assert "numpy    pip  changed  1.26    2.1" in text
     assert "Whoever gets the image can read these:" in text
     assert "… and 10 more" in text

@@ -86,7 +86,7 @@ def gpu_named(snapshot: GpuSnapshot, name: str) -> Gpu:
         )
     profiles = sorted({gpu.mig_profile or gpu.name for gpu in exact})
     raise InvalidRequestError(
-        f"GPU {name[:100]} is several devices: {', '.join(profiles)}.",
+        f"GPU {name[:100]} is {len(exact)} devices: {', '.join(profiles)}.",
         "Give the UUID of one (`jupyter gpu-containers gpus --json`), or a size of MIG instances "
         f"(--gpu-profile {profiles[0]}).",
         code="no_such_gpu",
