@@ -97,8 +97,8 @@ def _recipe(changes: Changes) -> str:
 
 def _text(changes: Changes, style: Style) -> str:
     size = "" if changes.size is None else f"{format_bytes(changes.size)} more than "
-    files = "1 file" if changes.added == 1 else f"{changes.added} files"
-    counts = f"{files} added, {changes.changed} changed, {changes.removed} removed"
+    added = "1 file" if changes.added == 1 else f"{changes.added} files"
+    counts = f"{added} added, {changes.changed} changed, {changes.removed} removed"
     parts = [f"{style.paint(f'{size}{changes.image}', 'bold')}\n{counts}."]
     if changes.packages:
         titles = ("PACKAGE", "BY", "CHANGE", "BEFORE", "AFTER")
