@@ -5,6 +5,7 @@ On an engine that gives out two fake GPUs, and in a folder that has the example 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -146,9 +147,9 @@ def test_the_commands_of_the_page(room: Room, machine: HookEngine) -> None:
     assert seeds(room, "result") == [0]
 
     variables, options = blocks("GPUs and memory of one run")
-    said = typed(room, machine, variables)
-    (gpus,) = re.findall(r"phase=running .* gpus=(\S+)", said)
-    assert len(gpus.split(",")) == 2
+    typed(room, machine, variables)
+    used = json.loads(typed(room, machine, "jupyter gpu-containers report --by kernel --json"))
+    assert sorted({len(row["gpus"]) for row in used["rows"]}) == [1, 2]
     typed(room, machine, "rm result.ipynb\n" + options)
     assert seeds(room, "result") == [0]
 
@@ -186,7 +187,7 @@ def test_failures_look_as_the_page_says(room: Room, machine: HookEngine) -> None
 
 
 def test_a_run_that_waits_and_one_that_is_ended(room: Room, machine: HookEngine) -> None:
-    """Waiting is not ended by papermill's own limit; Ctrl-C tidies up, SIGTERM does not."""
+    """Waiting is not ended by papermill's own limit; Ctrl-C and SIGTERM tidy up, SIGKILL cannot."""
     room.environment_now(MEMORY_IMAGE, name="torch", gpus=2)
     notebook(room, HOLD)
     again = "papermill --language python -k torch -p x 1 n.ipynb o2.ipynb"
@@ -218,6 +219,12 @@ def test_a_run_that_waits_and_one_that_is_ended(room: Room, machine: HookEngine)
     with begun(room, machine, "-k", "torch") as program:
         read_until(program, "begun")
         program.send_signal(signal.SIGTERM)
+        assert program.wait(60) == -signal.SIGTERM
+    assert room.settled() == []
+
+    with begun(room, machine, "-k", "torch") as program:
+        read_until(program, "begun")
+        program.kill()
         program.wait(60)
     assert len(room.containers()) == 1
     (stop,) = blocks("What failures look like")
