@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from jupyter_gpu_containers.errors import (
     EnvironmentNotFoundError,
     GpusBusyError,
     ImageNotFoundError,
+    InvalidRequestError,
     KernelExitedError,
     LaunchCancelledError,
     LaunchNotFoundError,
@@ -61,6 +63,24 @@ async def test_an_environment_that_does_not_exist(desk: Desk) -> None:
     with pytest.raises(EnvironmentNotFoundError):
         desk.launches.submit(LaunchRequest(environment="gone"))
     assert desk.launches.list() == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"gpus": 2}, {"gpu_profile": "1g.10gb"}, {"memory": 1 << 30}, {"mounts": ()}, {"pull": True}],
+    ids=str,
+)
+async def test_what_an_environment_would_pass_over_is_refused(
+    desk: Desk, more: dict[str, Any]
+) -> None:
+    """Who asks for two GPUs is not to have the environment's one, without a word."""
+    launch = desk.launches.submit(LaunchRequest(image=IMAGE))
+    await desk.reached(launch.id, Phase.RUNNING)
+    (environment,) = desk.environments.list()
+    with pytest.raises(InvalidRequestError, match=f"“{next(iter(more))}” goes with an image"):
+        desk.launches.submit(LaunchRequest(environment=environment.name, **more))
+    assert [each.id for each in desk.launches.list()] == [launch.id]
+    await desk.launches.close()
 
 
 async def test_an_image_that_is_not_here(desk: Desk) -> None:

@@ -68,6 +68,12 @@ class LaunchRequest:
         if self.mounts is not None:
             object.__setattr__(self, "mounts", tuple(self.mounts))
 
+    def beside_environment(self) -> str:
+        """Return the first field that an environment would pass over, since it says that; or ""."""
+        others = ("kernel", "gpus", "gpu_profile", "memory", "shm_size", "mounts", "pull")
+        given = [name for name in others if getattr(self, name) not in (None, 0)]
+        return given[0] if self.environment and given else ""
+
 
 @dataclass(frozen=True)
 class PullProgress:

@@ -18,6 +18,7 @@ from typing import Any
 from jupyter_gpu_containers.errors import (
     ConflictError,
     GpuContainersError,
+    InvalidRequestError,
     LaunchCancelledError,
 )
 from jupyter_gpu_containers.model.gpu.device import GpuRequest, Problem, asked_gpus
@@ -100,13 +101,18 @@ class Launches(LaunchBook):
         EnvironmentNotFoundError
             There is no environment of the name that was given.
         InvalidRequestError
-            The GPUs contradict each other.
+            The GPUs contradict each other, or the environment would pass something over.
         DataMountUnknownError
         QueueFullError
         PolicyError
             What is asked for is never allowed; what depends on the image or on other kernels of
             the user is told by the launch.
         """
+        if passed_over := request.beside_environment():
+            raise InvalidRequestError(
+                f"“{passed_over}” goes with an image alone: an environment says what it gets.",
+                "Leave it out, or name an image; particular GPUs can be asked for by gpu_uuids.",
+            )
         asked = asked_gpus(request.gpus, request.gpu_uuids, request.gpu_profile)
         environment = self._prepare.named(request.environment) if request.environment else None
         if environment is None:
