@@ -97,6 +97,16 @@ def images(engine_host: str) -> SimpleNamespace:
     return IMAGES
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _hangup() -> None:
+    """Programs that tests start mind a closed terminal, also where `nohup` began the tests.
+
+    They inherit that a signal is ignored; one that is handled, as here, is theirs to die of.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
+
+
 @pytest.fixture(autouse=True)
 def _engine_and_images(request: pytest.FixtureRequest) -> None:
     """A test marked `engine` may take engine and images for granted."""
