@@ -18,7 +18,7 @@ OWNER = PREFIX + "owner"  # the process that drives the kernel (service.kernel.o
 ENVIRONMENT = PREFIX + "environment"  # name of the kernelspec
 DISPLAY_NAME = PREFIX + "display-name"
 NOTEBOOK = PREFIX + "notebook"  # path of the notebook, where known
-PURPOSE = PREFIX + "purpose"  # "kernel" or "probe"
+PURPOSE = PREFIX + "purpose"  # "kernel", "spare" or "probe"
 SERVER = PREFIX + "server"  # the Jupyter server whose kernel it is, which it survives for a while
 SIGNATURE = PREFIX + "signature"  # of all the others, see `signature`
 
