@@ -124,13 +124,15 @@ def build_services(
     reconciler = Reconciler(backend, signer=signer, servers=servers, grace=grace, log=log)
     reconciler.is_taken = records.has
     catalogue = _catalogue(traits)
+    # a catalogue of the user's own allows nothing that the system's files do not
+    trusted = catalogue if system.carry_into_unknown_images else _catalogue(system)
     gate = Gate(
         rules,
         backend,
         user=caller.name,
         signer=signer,
         network=policy.network,
-        known=lambda: [tag for entry in catalogue.entries() for tag in entry.tags],
+        known=lambda: [tag for entry in trusted.entries() for tag in entry.tags],
         mounts=policy.data_mounts,
         is_spare=reconciler.is_spare,
         ram=machine_ram(),

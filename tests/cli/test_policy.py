@@ -128,6 +128,18 @@ def test_a_user_cannot_loosen_what_the_system_says(terminal: Terminal, etc: Etc)
         services.close()
 
 
+def test_a_users_catalogue_has_no_kernel_carried(terminal: Terminal, etc: Etc) -> None:
+    entries = [{"name": "mine", "reference": "evil/x:1"}]
+    for system, known in ((entries, True), ([], False)):
+        etc(carry_into_unknown_images=False, catalogue_entries=system)
+        terminal.configure(catalogue_entries=entries)
+        services = load_services(str(terminal.config_file))
+        try:
+            assert ("evil/x:1" in services.gate._known()) is known
+        finally:
+            services.close()
+
+
 def test_a_user_can_add_rules(terminal: Terminal, etc: Etc) -> None:
     etc(max_gpus_per_kernel=2)
     terminal.configure(max_gpus_per_kernel=1)

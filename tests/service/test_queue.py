@@ -172,6 +172,16 @@ async def test_only_so_many_may_wait(store: MemoryStore) -> None:
     await hall.close()
 
 
+async def test_where_nobody_may_wait_free_gpus_are_had_all_the_same(store: MemoryStore) -> None:
+    hall = Hall(store, 1, limit=0)
+    hall.queue.check_room()
+    await hall.run("one")
+    with pytest.raises(GpusBusyError, match="Held by"):
+        await asyncio.wait_for(hall.ask("two"), 10)
+    assert hall.queue.places() == {}
+    await hall.close()
+
+
 # --- leaving --------------------------------------------------------------------------------------
 
 

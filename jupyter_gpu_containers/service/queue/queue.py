@@ -49,7 +49,7 @@ class Queue:
     Parameters
     ----------
     limit : int
-        How many may wait.
+        How many may wait; with 0 who finds too few free GPUs is refused.
     forecast : Forecast, optional
         Tells how long people wait at most; by default nobody knows.
     """
@@ -216,8 +216,8 @@ class Queue:
         return True
 
     def check_room(self) -> None:
-        """Raise `QueueFullError` where as many wait as may."""
-        if self.full:
+        """Raise `QueueFullError` where as many wait as may; where nobody may, GPUs may be free."""
+        if self._limit and self.full:
             raise QueueFullError(
                 f"{self._limit} launches wait for a GPU already; no more may.",
                 "Try again later, or start on CPU.",
@@ -289,7 +289,7 @@ class Queue:
                 raise
             self._log.debug("queue: %s", exc)
         if not waiter.turn.done():
-            if patience is not None and patience <= 0:
+            if not self._limit or (patience is not None and patience <= 0):
                 raise self._refusal(waiter)
             if not waiter.told:
                 with self._lock:
