@@ -8,6 +8,8 @@ import getpass
 import logging
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, cast
 
@@ -106,12 +108,13 @@ def build_services(
     InvalidRequestError
         A setting cannot be used.
     """
-    traits = GpuContainers(config=config or Config())
+    system = system_settings(CONFIG_NAME)
+    with _told():
+        traits = GpuContainers(config=config or Config())
     log = log or logging.getLogger("jupyter_gpu_containers")
     caller = Caller(os.getuid(), os.getgid(), _login_name())
     owner = str(Owner.current())
     data = Path(jupyter_data_dir())
-    system = system_settings(CONFIG_NAME)
     rules = all_rules(traits, system)
     policy = container_policy(traits, system, rules)
     backend = _backend(traits)
@@ -261,17 +264,29 @@ def load_config(config_file: str | None = None) -> Config:
     Raises
     ------
     InvalidRequestError
-        The file that was named does not exist.
+        The file that was named does not exist, or one of them cannot be read.
     """
     reader = Application(raise_config_file_errors=True)
-    if config_file is None:
-        reader.load_config_file(CONFIG_NAME, path=jupyter_config_path())
-    elif Path(config_file).is_file():
+    folder, name = jupyter_config_path(), CONFIG_NAME
+    if config_file is not None:
+        if not Path(config_file).is_file():
+            raise InvalidRequestError(f"There is no configuration file {config_file}.")
         folder, name = os.path.split(os.path.abspath(config_file))
+    with _told():
         reader.load_config_file(name, path=folder)
-    else:
-        raise InvalidRequestError(f"There is no configuration file {config_file}.")
     return reader.config
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell in a sentence what is wrong with a configuration."""
+    try:
+        yield
+    except Exception as exc:  # whatever a file in Python may raise
+        raise InvalidRequestError(
+            f"The configuration cannot be used: {type(exc).__name__}: {str(exc)[:300]}",
+            f"Correct {CONFIG_NAME}.py or .json.",
+        ) from exc
 
 
 def load_services(config_file: str | None = None, engine_url: str | None = None) -> Services:

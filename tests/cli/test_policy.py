@@ -184,6 +184,25 @@ def test_a_rule_that_means_nothing_is_told(terminal: Terminal, traits: dict[str,
     assert ran.json["hint"]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("c.GpuContainers.network = 'host'", "['bridge', 'none']"),
+        ("c.GpuContainers.", "line 1"),
+        ("1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_a_file_of_the_users_that_is_damaged_is_told(
+    terminal: Terminal, tmp_path: Path, text: str, words: str
+) -> None:
+    terminal.config_file = tmp_path / "damaged.py"
+    terminal.config_file.write_text(text)
+    ran = terminal("images", "--json")
+    assert (ran.status, ran.json["code"]) == (1, "invalid_request")
+    assert words in ran.json["message"]
+    assert ran.json["hint"]
+
+
 def test_the_systems_mounts_stand_and_others_can_be_added(
     terminal: Terminal, etc: Etc, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 
 import pytest
 
@@ -95,7 +96,13 @@ async def test_a_look_that_fails_does_not_end_all(caplog: pytest.LogCaptureFixtu
 
 async def test_it_can_be_switched_off() -> None:
     inventory = Inventory()
-    held = HeldGpus(inventory, interval=0.0)
+    now = 0.0
+    held = HeldGpus(inventory, interval=0.0, clock=lambda: now)
     held.follow(RUNNING)
     await asyncio.wait_for(held.run(), 10)
     assert inventory.count == 0
+    held.looked(BUSY)  # for a page
+    now = 5.0
+    assert held.used() == 1.0
+    now = 500.0
+    assert math.isnan(held.used())

@@ -19,6 +19,7 @@ from jupyter_gpu_containers.ports import GpuInventory
 from jupyter_gpu_containers.service.futures import set_within
 
 OLD = 2.5  # intervals after which a look tells nothing of now any more
+USUAL = 30.0  # seconds: the interval for looks of others, where this one takes none
 
 
 class HeldGpus:
@@ -81,7 +82,7 @@ class HeldGpus:
         held = sorted(self.uuids)
         if not held:
             return 0.0
-        if self._last is None or self._age() > OLD * self._interval:
+        if self._last is None or self._age() > OLD * (self._interval or USUAL):
             return math.nan
         snapshot = self._last[1]
         if not {gpu.uuid for gpu in snapshot.gpus}.issuperset(held):
