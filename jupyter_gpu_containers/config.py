@@ -267,13 +267,14 @@ def load_config(config_file: str | None = None) -> Config:
         The file that was named does not exist, or one of them cannot be read.
     """
     reader = Application(raise_config_file_errors=True)
-    folder, name = jupyter_config_path(), CONFIG_NAME
+    folders, name = jupyter_config_path(), CONFIG_NAME
     if config_file is not None:
         if not Path(config_file).is_file():
             raise InvalidRequestError(f"There is no configuration file {config_file}.")
         folder, name = os.path.split(os.path.abspath(config_file))
+        folders = [folder]
     with _told():
-        reader.load_config_file(name, path=folder)
+        reader.load_config_file(name, path=folders)
     return reader.config
 
 
