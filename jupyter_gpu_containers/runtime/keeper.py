@@ -20,7 +20,10 @@ import select
 import signal
 import sys
 import types
-import typing
+
+TYPE_CHECKING = False  # what `typing` has is True for type checkers; here it is not imported
+if TYPE_CHECKING:
+    import typing
 
 CONNECTION_FILE = "connection.json"
 ORDERS_FILE = "orders"  # a named pipe, from the server

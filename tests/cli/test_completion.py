@@ -94,8 +94,8 @@ def test_what_servers_know(memory_room: Room, capsys: Capture) -> None:
     memory_room.environment_now(MEMORY_IMAGE, name="torch", gpus=1)
     server = Server(memory_room)
     assert tell("servers") == [f"{server.url}/".replace("127.0.0.1", "localhost")]
-    runs = server.launch(environment="torch", path="a b.ipynb", gpus=1)
-    waits = server.launch(environment="torch", gpus=1)
+    runs = server.launch(environment="torch", path="a b.ipynb")
+    waits = server.launch(environment="torch")
     server.reached(runs, "running")
     server.reached(waits, "waiting")
     assert sorted(tell("launches")) == sorted([runs[:8], waits[:8], "a b.ipynb"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.runtime import keeper
+from jupyter_gpu_containers.runtime import keeper, traces
 from jupyter_gpu_containers.runtime.keeper_link import KeeperLink, NotKeptError, make_pipes
 
 # the first process of a container: a fresh /dev/shm, one child, and everybody's end with it
@@ -60,6 +61,11 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def copy_keeper(folder: Path) -> None:
+    for module in (keeper, traces):
+        shutil.copy(module.__file__, folder)
+
+
 class Kept:
     """A container, as far as its processes go."""
 
@@ -67,7 +73,7 @@ class Kept:
         self.folder = folder
         make_pipes(str(folder), (os.getuid(), os.getgid()))
         (folder / "quick_start.py").write_text(f"FOLDER = {str(folder)!r}\n{KERNEL}")
-        (folder / "keeper.py").write_text(Path(keeper.__file__).read_text())
+        copy_keeper(folder)
         command = [str(folder / "keeper.py"), "-f", str(folder / keeper.CONNECTION_FILE)]
         own = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
         self.process = subprocess.Popen(
@@ -197,7 +203,7 @@ def test_nobody_is_kept_elsewhere(tmp_path: Path, pipes: bool) -> None:
     """Among other processes it kills none: the kernel is this very process."""
     if pipes:
         make_pipes(str(tmp_path), (os.getuid(), os.getgid()))
-    (tmp_path / "keeper.py").write_text(Path(keeper.__file__).read_text())
+    copy_keeper(tmp_path)
     (tmp_path / "quick_start.py").write_text(
         "import os\ndef main(ready):\n    ready()\n    print(os.getpid())\n"
     )
@@ -225,11 +231,13 @@ def test_a_connection_file_is_recognized() -> None:
 def test_it_is_small() -> None:
     """It lies in memory beside each kernel: nothing is imported that Python itself has not."""
     code = (
-        "import sys; before = set(sys.modules); sys.argv = ['']\n"
-        f"exec(compile(open({keeper.__file__!r}).read(), 'keeper', 'exec'), {{}})\n"
+        "import sys; before = set(sys.modules); sys.argv = ['']; names = {}\n"
+        f"exec(compile(open({keeper.__file__!r}).read(), 'keeper', 'exec'), names)\n"
+        f"names['load']({str(Path(traces.__file__).parent)!r}, 'traces').processes()\n"
         "print(*sorted(set(sys.modules) - before))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     small = {"collections", "enum", "functools", "itertools", "keyword", "math", "operator"}
-    small |= {"reprlib", "select", "signal", "types"}
+    small |= {"reprlib", "select", "signal", "types", "importlib", "importlib.machinery"}
+    small |= {"importlib._bootstrap", "importlib._bootstrap_external", "warnings"}
     assert {name for name in ran.stdout.split() if not re.match("_", name)} <= small
