@@ -5,15 +5,18 @@ Below ``gpu_containers/runtimes/v2`` in a Jupyter data directory, a folder for e
     cpython-311-glibc-amd64/
         runtime.json          what it is, see `KernelRuntime`
         launch.py             starts the kernel (carried_launcher.py)
+        start.py              starts the image's own
         keeper.py             keeps the container while the kernel is restarted
         traces.py             what of a kernel must not be left then
         preload.py            what every kernel of the container is to find imported
         quick_start.py        leaves away what it needs only later
+        deferred.py           has that found when it is wanted
         leaving.py            lets it end sooner
         distributions.json    what each package needs, for the launcher
         lib/                  ipykernel and all that it needs
     quick-start-0123456789ab/
-        keeper.py ... leaving.py  the same, for images that have an ipykernel of their own
+        start.py ... leaving.py  the same, for images that have an ipykernel of their own
+        __pycache__/          their bytecode, for each Python that this machine has
 
 A folder is there wholly or not at all, and nothing in it ever changes: containers that run have it
 mounted. A new form of these folders gets a new name in place of ``v2``.
@@ -40,7 +43,7 @@ from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestErro
 from jupyter_gpu_containers.model.image.image import is_image_id
 from jupyter_gpu_containers.model.kernel.runtime import RuntimeTag
 
-from .carried_fetch import QUICK_SOURCES, Fetcher, install_launcher, install_quick_start
+from .carried_fetch import LIBRARY, QUICK_SOURCES, Fetcher, install_launcher, install_quick_start
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +147,7 @@ class RuntimeStore:
             shutil.copytree(runtime.folder, copy)
             (copy / ABOUT).unlink()  # written anew below, after the stranger's work
             work(copy)
-            compiled = any((copy / "lib" / "ipykernel").glob("__pycache__/*.pyc"))
+            compiled = any((copy / LIBRARY / "ipykernel").glob("__pycache__/*.pyc"))
             return self._place(copy, runtime.tag, runtime.ipykernel, compiled, image_id)
 
     def quick_start(self) -> Path:
@@ -163,6 +166,7 @@ class RuntimeStore:
                 if not folder.is_dir():
                     (nest / name).mkdir(mode=0o755)
                     install_quick_start(nest / name)
+                    self._fetcher.compile_quick_start(nest / name)
                     os.rename(nest / name, folder)
         return folder
 

@@ -17,11 +17,14 @@ from pathlib import Path
 
 from jupyter_gpu_containers.errors import RuntimeUnavailableError
 from jupyter_gpu_containers.model.kernel.runtime import (
+    DEFERRED,
     KEEPER,
     LAUNCHER,
     LEAVING,
+    OLDEST_PYTHON,
     PRELOAD,
     QUICK_START,
+    START,
     TRACES,
     RuntimeTag,
 )
@@ -30,13 +33,17 @@ PROGRAM = Path(__file__).with_name("carried_pip.py")
 LAUNCHER_SOURCE = files(__package__).joinpath("carried_launcher.py")
 # what starts an image's own ipykernel, by its name in the folder that is brought in
 QUICK_SOURCES = {
+    START: files(__package__).joinpath("start.py"),
     KEEPER: files(__package__).joinpath("keeper.py"),
     TRACES: files(__package__).joinpath("traces.py"),
     PRELOAD: files(__package__).joinpath("preload.py"),
     QUICK_START: files(__package__).joinpath("quick_start.py"),
+    DEFERRED: files(__package__).joinpath("deferred.py"),
     LEAVING: files(__package__).joinpath("leaving.py"),
 }
 TABLE = "distributions.json"
+LIBRARY = "lib"
+NEWEST_MINOR = 20  # of a Python 3 that this machine may have
 TIMEOUT = 900.0  # seconds for all downloads; about 20 MB
 COMPILE_TIMEOUT = 300.0  # seconds
 _CONNECTION = re.compile(
@@ -77,14 +84,14 @@ def install_quick_start(folder: Path) -> None:
 
 
 def compile_command(python: str, folder: str, minor: int) -> tuple[str, ...]:
-    """Return the command that fills a runtime's folder with bytecode.
+    """Return the command that fills a folder with bytecode.
 
     The files are never changed, so nothing has to be compared when they are imported
     (``unchecked-hash``, https://peps.python.org/pep-0552/; Python 3.6 compares times).
     """
     mode = ("--invalidation-mode", "unchecked-hash") if minor >= 7 else ()
     # templates and code for Python 2 that nobody imports cannot be compiled, hence -q -q
-    return (python, "-I", "-m", "compileall", "-q", "-q", *mode, f"{folder}/lib")
+    return (python, "-I", "-m", "compileall", "-q", "-q", *mode, folder)
 
 
 class Fetcher:
@@ -127,22 +134,29 @@ class Fetcher:
 
     def _compile(self, tag: RuntimeTag, folder: Path) -> bool:
         """Compile where this machine has a Python of that version; bytecode is for any machine."""
-        python = self._interpreter(tag)
+        python = self._interpreter(tag.minor)
         if python is None:
             return False
-        self._run([*compile_command(python, str(folder), tag.minor)], COMPILE_TIMEOUT)
-        return any((folder / "lib" / "ipykernel").glob("__pycache__/*.pyc"))
+        self._run([*compile_command(python, str(folder / LIBRARY), tag.minor)], COMPILE_TIMEOUT)
+        return any((folder / LIBRARY / "ipykernel").glob("__pycache__/*.pyc"))
 
-    def _interpreter(self, tag: RuntimeTag) -> str | None:
-        ours = sys.version_info[:2] == (3, tag.minor)
+    def compile_quick_start(self, folder: Path) -> None:
+        """Compile programs by every Python of this machine; images may have another."""
+        for minor in range(OLDEST_PYTHON[1], NEWEST_MINOR + 1):
+            python = self._interpreter(minor)
+            if python is not None:
+                self._run([*compile_command(python, str(folder), minor)], COMPILE_TIMEOUT)
+
+    def _interpreter(self, minor: int) -> str | None:
+        ours = sys.version_info[:2] == (3, minor)
         if ours and platform.python_implementation() == "CPython":
             return sys.executable
-        python = shutil.which(f"python{tag.python}")
+        python = shutil.which(f"python3.{minor}")
         if python is None:
             return None
         code = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
         status, words = self._run([python, "-I", "-c", code], COMPILE_TIMEOUT)
-        return python if status == 0 and words.strip() == f"cpython 3 {tag.minor}" else None
+        return python if status == 0 and words.strip() == f"cpython 3 {minor}" else None
 
     def _run(self, command: list[str], timeout: float) -> tuple[int, str]:
         """Run a program to its end: exit status and what it printed."""

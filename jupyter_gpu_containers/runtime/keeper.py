@@ -12,7 +12,8 @@ terminal for instance: who is killed there shall learn of it by the end of the c
 Modules that are to be imported ahead (`preload.py`) are imported before the first kernel is begun,
 and every kernel finds them.
 
-An order holds as long as the pipe is open: it ends with the server that gave it.
+That order holds as long as the pipe is open: it ends with the server that gave it. By the same pipe
+a signal for the kernel comes sooner than by the engine.
 """
 
 import os
@@ -142,11 +143,14 @@ class Keeper:
             if number == signal.SIGTERM and not self._kernel:
                 self._end()
             if number != signal.SIGCHLD and self._kernel:
-                try:
-                    os.killpg(self._kernel, number)
-                except OSError:  # it has ended
-                    break
+                self._signal(number)
         self._reap()
+
+    def _signal(self, number: int) -> None:
+        try:
+            os.killpg(self._kernel, number)
+        except OSError:  # it has ended
+            return
 
     def _reap(self) -> None:
         while self._kernel or self._next:
@@ -185,11 +189,11 @@ class Keeper:
 
     def _open(self) -> None:
         """Wait for the next one to give orders: only a pipe that is new tells of its end."""
-        if self._orders >= 0:
-            os.close(self._orders)
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        self._orders = os.open(os.path.join(self._folder, ORDERS_FILE), flags)
-        self._heard = b""
+        orders = os.open(os.path.join(self._folder, ORDERS_FILE), flags)
+        if self._orders >= 0:  # only now: somebody always reads what is written meanwhile
+            os.close(self._orders)
+        self._orders, self._heard = orders, b""
 
     def _listen(self) -> bool:
         """Do what is ordered; True in a process that is begun for it."""
@@ -207,6 +211,8 @@ class Keeper:
                 self._ordered = not self._traces.has_visitors()
                 if self._ordered and words[1:] == [b"ahead"] and self._prepare():
                     return True
+            elif words[:1] == [b"signal"] and words[-1].isdigit() and self._kernel:
+                self._signal(int(words[-1]))
             elif words == [b"kill"] and self._kernel:
                 self._kill(-self._kernel)
             elif words == [b"go"] and self._ordered and not self._kernel:
@@ -263,6 +269,7 @@ class Keeper:
         try:
             self._open()
         except OSError:  # the kernel has removed it: nobody can order anything any more
+            os.close(self._orders)
             self._orders = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     @staticmethod
@@ -345,7 +352,3 @@ def main() -> None:
     here = os.path.dirname(os.path.realpath(__file__))
     descriptor = keep(sys.argv[1:], lambda: load(here, "quick_start"))
     load(here, "quick_start").main(lambda: wait(descriptor))
-
-
-if __name__ == "__main__":
-    main()

@@ -148,6 +148,30 @@ def make_pipes(folder: str, user: tuple[int, int]) -> None:
         make_pipe(os.path.join(folder, name), user)
 
 
+def pass_signal(folder: str, number: int) -> bool:
+    """Have the keeper send its kernel a signal; False: there is none, or it takes no orders.
+
+    A tenth of what the engine takes for it, which begins a process of its own each time.
+
+    Parameters
+    ----------
+    folder : str
+        The run directory.
+    number : int
+        Of the signal.
+    """
+    try:
+        orders = open_pipe(os.path.join(folder, ORDERS_FILE), os.O_WRONLY)
+    except OSError:
+        return False
+    try:
+        return os.write(orders, b"signal %d\n" % number) > 0
+    except OSError:
+        return False
+    finally:
+        os.close(orders)
+
+
 def has_pipes(folder: str) -> bool:
     """Tell whether a container of this run directory was to have a keeper."""
     return os.path.lexists(os.path.join(folder, ORDERS_FILE))

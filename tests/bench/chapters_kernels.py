@@ -36,7 +36,8 @@ answered for the first time (both from the beginning); the phases of our starts 
 
 NETWORK = """\
 What the engine alone takes to start a container that only sleeps, and to remove it: without a
-network; with its own address on the bridge, as every kernel with internet access; and in the
+network; without one and without the engine's hook, which has nothing to do there, as all kernels of
+ours that have none; with its own address on the bridge, as those with internet access; and in the
 namespace of another container that was started ahead, and would have to be kept for each kernel.
 """
 

@@ -52,7 +52,7 @@ class Goal:
 
 PHASES = ("phase ", "start_kernel")
 MEMORY = ("kernel", "own", "shim", "other")
-ADDRESS = "an address of its own: see “What a network costs”"
+ADDRESS = "the engine's network hook and an address: see “What a network costs”"
 FORKS = "only forks of one process share what no file holds (own): each container has its own"
 
 GOALS = (

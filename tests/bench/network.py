@@ -14,6 +14,7 @@ from .bench import Bench
 from .rounds import Case, Sample, interleave
 
 NONE = "none"
+DISABLED = "none, and the engine's hook left out"
 BRIDGE = "bridge"
 AHEAD = "joins a container's that was started ahead"
 WAIT = ["sleep", "infinity"]
@@ -21,10 +22,10 @@ LABEL = "jgc-bench-network"
 
 
 async def measure(bench: Bench) -> dict[str, Any]:
-    """Start containers that only sleep: without a network, with one, with one that is there."""
+    """Start containers that only sleep: without a network in two ways, with one, joining one."""
     cases: dict[str, Case] = {
         case: partial(asyncio.to_thread, _sample, bench.client, bench.image, case)
-        for case in (NONE, BRIDGE, AHEAD)
+        for case in (NONE, DISABLED, BRIDGE, AHEAD)
     }
     try:
         return asdict(await interleave(cases, bench.rounds, bench.gate))
@@ -34,13 +35,15 @@ async def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _sample(client: docker.DockerClient, image: str, case: str) -> Sample:
-    made = {"command": WAIT, "labels": [LABEL], "init": True}
+    made: dict[str, Any] = {"command": WAIT, "labels": [LABEL], "init": True}
     holder = None
     mode = case
     if case == AHEAD:
         holder = client.containers.create(image, network_mode=BRIDGE, **made)
         holder.start()
         mode = f"container:{holder.id}"
+    if case == DISABLED:  # as our kernels that have none, see `backends.docker.body`
+        mode, made["network_disabled"] = NONE, True
     container = client.containers.create(image, network_mode=mode, **made)
     began = perf_counter()
     container.start()

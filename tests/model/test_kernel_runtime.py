@@ -125,5 +125,5 @@ def test_packages_that_an_old_musl_cannot_load(
     ],
 )
 def test_only_an_ipykernel_is_started_quickly(argv: str, expected: str | None) -> None:
-    quick = expected and expected.replace("QUICK", f"{RUNTIME_FOLDER}/keeper.py")
+    quick = expected and expected.replace("QUICK", f"{RUNTIME_FOLDER}/start.py")
     assert quick_argv(tuple(argv.split(" "))) == (quick and tuple(quick.split(" ")))

@@ -210,6 +210,6 @@ def test_an_images_own_ipykernel_is_started_by_what_is_brought_in() -> None:
     kernel = replace(ENVIRONMENT.kernel, argv=(*OWN, "-f", "{connection_file}"))
     made = make_container_spec(replace(ENVIRONMENT, kernel=kernel), (), SEAT, POLICY, "k1", folder)
     target = "/opt/jupyter-gpu-containers/runtime"
-    command = ("python3", f"{target}/keeper.py", *PLAIN.command[-2:])
+    command = ("python3", f"{target}/start.py", *PLAIN.command[-2:])
     mounts = (*PLAIN.mounts, Mount(folder, target, read_only=True))
     assert made == replace(PLAIN, command=command, mounts=mounts)

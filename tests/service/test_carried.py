@@ -6,6 +6,7 @@ import tarfile
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor, wait
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,7 @@ def test_packages_are_those_of_the_other_python(index: Path, tmp_path: Path) -> 
     made = RuntimeStore(tmp_path / "v1").prepare(TAG).result(60)
     assert made.ipykernel == "6.31.0"
     assert sorted(path.name for path in made.folder.iterdir()) == [
+        "deferred.py",
         "distributions.json",
         "keeper.py",
         "launch.py",
@@ -236,6 +238,7 @@ def test_packages_are_those_of_the_other_python(index: Path, tmp_path: Path) -> 
         "preload.py",
         "quick_start.py",
         "runtime.json",
+        "start.py",
         "traces.py",
     ]
     found = {path.stem for path in (made.folder / "lib").glob("*.py")}
@@ -322,3 +325,14 @@ def test_a_file_that_is_no_bundle(tmp_path: Path, store: RuntimeStore, content: 
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(InvalidRequestError):
         load_bundle(store, tmp_path / "x")
+
+
+def test_programs_are_compiled_once(tmp_path: Path) -> None:
+    """For each Python of this machine, this one at least; nothing is compared when they run."""
+    folder = RuntimeStore(tmp_path / "v2").quick_start()
+    sources = {path.name for path in folder.glob("*.py")}
+    assert "start.py" in sources
+    for name in sources:
+        code = Path(cache_from_source(str(folder / name))).read_bytes()
+        assert code[:4] == MAGIC_NUMBER
+        assert int.from_bytes(code[4:8], "little") == 1  # unchecked hash, PEP 552

@@ -14,8 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.runtime import keeper, traces
-from jupyter_gpu_containers.runtime.keeper_link import KeeperLink, NotKeptError, make_pipes
+from jupyter_gpu_containers.runtime import keeper, start, traces
+from jupyter_gpu_containers.runtime.keeper_link import (
+    KeeperLink,
+    NotKeptError,
+    make_pipes,
+    pass_signal,
+)
 
 # the first process of a container: a fresh /dev/shm, one child, and everybody's end with it
 INIT = """
@@ -62,7 +67,7 @@ def until(true: Callable[[], object]) -> None:
 
 
 def copy_keeper(folder: Path) -> None:
-    for module in (keeper, traces):
+    for module in (start, keeper, traces):
         shutil.copy(module.__file__, folder)
 
 
@@ -74,7 +79,7 @@ class Kept:
         make_pipes(str(folder), (os.getuid(), os.getgid()))
         (folder / "quick_start.py").write_text(f"FOLDER = {str(folder)!r}\n{KERNEL}")
         copy_keeper(folder)
-        command = [str(folder / "keeper.py"), "-f", str(folder / keeper.CONNECTION_FILE)]
+        command = [str(folder / "start.py"), "-f", str(folder / keeper.CONNECTION_FILE)]
         own = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
         self.process = subprocess.Popen(
             [*own, sys.executable, "-c", INIT, *command], cwd=folder, stderr=subprocess.PIPE
@@ -154,6 +159,33 @@ def test_the_next_kernel_finds_what_the_first_found(kept: Kept, ahead: bool) -> 
 
 
 @pytest.mark.root
+def test_signals_come_by_the_pipe_as_well(kept: Kept) -> None:
+    """In any order with orders, and after each other; nobody's order ends with them."""
+    kept.kernels(1)
+    for count in range(1, 51):
+        assert pass_signal(str(kept.folder), signal.SIGUSR1)
+        until(lambda count=count: len(kept.told("told")) == count)
+    link = ordered(kept)
+    assert pass_signal(str(kept.folder), signal.SIGUSR2)
+    assert link.ended.result(TIMEOUT) == 3
+    link.go().result(TIMEOUT)
+    link.close()
+    kept.kernels(2)
+    assert pass_signal(str(kept.folder), signal.SIGUSR2)
+    assert kept.ended() == 3
+    assert not pass_signal(str(kept.folder), signal.SIGUSR2)
+
+
+@pytest.mark.root
+def test_what_is_no_order_is_passed_over(kept: Kept) -> None:
+    kept.kernels(1)
+    with (kept.folder / keeper.ORDERS_FILE).open("w") as orders:
+        orders.write("signal\nsignal x\nsignal 99999\nsignal -1\nstop\n\n")
+    assert pass_signal(str(kept.folder), signal.SIGUSR1)
+    until(lambda: kept.told("told"))
+
+
+@pytest.mark.root
 def test_one_that_does_not_end_is_killed(kept: Kept) -> None:
     kept.kernels(1)
     link = ordered(kept)
@@ -207,7 +239,7 @@ def test_nobody_is_kept_elsewhere(tmp_path: Path, pipes: bool) -> None:
     (tmp_path / "quick_start.py").write_text(
         "import os\ndef main(ready):\n    ready()\n    print(os.getpid())\n"
     )
-    command = [sys.executable, "keeper.py", "-f", str(tmp_path / keeper.CONNECTION_FILE)]
+    command = [sys.executable, "start.py", "-f", str(tmp_path / keeper.CONNECTION_FILE)]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         said, _ = process.communicate(timeout=TIMEOUT)
     assert int(said) == process.pid

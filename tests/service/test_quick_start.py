@@ -16,7 +16,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from jupyter_gpu_containers.runtime import quick_start
+from jupyter_gpu_containers.runtime import deferred, quick_start
 
 TIMEOUT = 60.0  # seconds
 PROGRAM = quick_start.__file__
@@ -127,7 +127,7 @@ async def test_where_it_cannot_be_told_the_debugger_is_asked(
         async def process_request(self, message: dict[str, Any]) -> str:
             return f"{message['command']} by the real one"
 
-    stand_in = quick_start.Debugger()
+    stand_in = deferred.Debugger()
     monkeypatch.setattr(stand_in, "_wake", Real)
     answer = await stand_in.process_request({"type": "request", "seq": 1, "command": "debugInfo"})
     assert answer == "debugInfo by the real one"
@@ -211,3 +211,64 @@ print("debugpy" in sys.modules, DebugpyClient.__module__, Debugger.__module__)
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert ran.stdout == "False\nTrue ipykernel.debugger ipykernel.debugger\n"
+
+
+CLIENT_PROGRAM = f"""
+import importlib.util, sys, threading, types
+spec = importlib.util.spec_from_file_location("quick_start", {PROGRAM!r})
+quick_start = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(quick_start)
+"""
+IMPORTED = "import jupyter_client\nfrom ipykernel import ipkernel, kernelapp\n"
+
+
+def output(program: str) -> str:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_what_starts_kernels_is_imported_by_who_asks_for_it() -> None:
+    look = "print(type(jupyter_client) is types.ModuleType, sorted(vars(jupyter_client)))\n"
+    usual = output(f"import types\n{IMPORTED}{look}")
+    quick = output(
+        f"{CLIENT_PROGRAM}quick_start.import_kernel()\n{IMPORTED}"
+        "from jupyter_client import write_connection_file\n"
+        "print('jupyter_client.manager' in sys.modules, hasattr(jupyter_client, '__wrapped__'))\n"
+        f"print(jupyter_client.KernelManager.__module__)\n{look}"
+    )
+    assert quick == f"False False\njupyter_client.manager\n{usual}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print('KernelManager' in dir(jupyter_client))",
+        "from jupyter_client import *; print(KernelManager is not None)",
+        "print(jupyter_client.__version__ == jupyter_client._version.__version__)",
+        "print(jupyter_client.manager is sys.modules['jupyter_client.manager'])",
+        "print(not hasattr(jupyter_client, 'nothing'))",
+        "print(jupyter_client.connect.find_connection_file is jupyter_client.find_connection_file)",
+    ],
+)
+def test_it_is_found_in_every_way(code: str) -> None:
+    program = f"{CLIENT_PROGRAM}quick_start.import_kernel()\nimport jupyter_client\n{code}"
+    assert output(program) == "True\n"
+
+
+def test_threads_that_ask_at_once_all_find_it() -> None:
+    assert (
+        output(
+            f"{CLIENT_PROGRAM}quick_start.import_kernel()\n"
+            "import jupyter_client\n"
+            "barrier = threading.Barrier(8)\n"
+            "found = []\n"
+            "def ask():\n"
+            "    barrier.wait()\n"
+            "    found.append(jupyter_client.MultiKernelManager)\n"
+            "threads = [threading.Thread(target=ask) for _ in range(8)]\n"
+            "for one in threads: one.start()\n"
+            "for one in threads: one.join()\n"
+            "print(len(found), len(set(found)))\n"
+        )
+        == "8 1\n"
+    )

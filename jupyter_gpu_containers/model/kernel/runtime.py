@@ -9,10 +9,12 @@ from jupyter_gpu_containers.errors import InvalidRequestError
 
 RUNTIME_FOLDER = "/opt/jupyter-gpu-containers/runtime"  # where a container sees its runtime
 LAUNCHER = "launch.py"
-KEEPER = "keeper.py"  # runs the others
+START = "start.py"  # runs the others
+KEEPER = "keeper.py"
 TRACES = "traces.py"
 PRELOAD = "preload.py"
 QUICK_START = "quick_start.py"
+DEFERRED = "deferred.py"
 LEAVING = "leaving.py"
 OLDEST_PYTHON = (3, 6)
 LIBCS = ("glibc", "musl")
@@ -138,7 +140,7 @@ def quick_argv(argv: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the command that starts the same ipykernel sooner; None for any other kernel.
 
     >>> quick_argv(("python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"))
-    ('python3', '/opt/jupyter-gpu-containers/runtime/keeper.py', '-f', '{connection_file}')
+    ('python3', '/opt/jupyter-gpu-containers/runtime/start.py', '-f', '{connection_file}')
     >>> quick_argv(("R", "--slave", "-e", "IRkernel::main()"))
     """
     place = 1
@@ -146,4 +148,4 @@ def quick_argv(argv: tuple[str, ...]) -> tuple[str, ...] | None:
         place += 1
     if argv[place : place + 2] != _IPYKERNEL:
         return None
-    return (*argv[:place], f"{RUNTIME_FOLDER}/{KEEPER}", *argv[place + 2 :])
+    return (*argv[:place], f"{RUNTIME_FOLDER}/{START}", *argv[place + 2 :])

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
+from signal import SIGINT
 from typing import Any
 
 from jupyter_gpu_containers.errors import (
@@ -23,7 +24,7 @@ from jupyter_gpu_containers.model.kernel.container import ContainerExit
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Phase, Policy, Seat
 from jupyter_gpu_containers.ports import ContainerBackend, ImageFactsStore
-from jupyter_gpu_containers.runtime.keeper_link import KeeperLink
+from jupyter_gpu_containers.runtime.keeper_link import KeeperLink, pass_signal
 from jupyter_gpu_containers.runtime.threads import in_thread
 from jupyter_gpu_containers.service.futures import from_thread
 from jupyter_gpu_containers.service.policy import Admission, Gate
@@ -200,8 +201,10 @@ class Kernels:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def signal(self, kernel: KernelContainer, signum: int) -> None:
-        """Send a signal to the kernel and its children."""
-        await self._backend.signal(kernel.container_id, signum)
+        """Send a signal to the kernel and its children; nobody is told whether it came."""
+        is_interrupt = signum == SIGINT  # whatever ends a kernel does not depend on its keeper
+        if not is_interrupt or not pass_signal(kernel.seat.run_dir, signum):
+            await self._backend.signal(kernel.container_id, signum)
 
     async def explain(
         self, kernel: KernelContainer, *, answered: bool = True

@@ -20,7 +20,7 @@ from jupyter_gpu_containers.model.kernel.launch import Caller
 from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag, quick_argv
 from jupyter_gpu_containers.ports import ContainerBackend
 from jupyter_gpu_containers.runtime.carried import KernelRuntime, RuntimeStore
-from jupyter_gpu_containers.runtime.carried_fetch import compile_command, is_present
+from jupyter_gpu_containers.runtime.carried_fetch import LIBRARY, compile_command, is_present
 from jupyter_gpu_containers.service.futures import from_thread
 from jupyter_gpu_containers.service.recovery.signing import Signer
 
@@ -155,7 +155,7 @@ def make_compile_spec(
     """Return the container that compiles a runtime: no network, no GPU, nothing else to write."""
     return ContainerSpec(
         image=image_id,
-        command=compile_command(python, RUNTIME_FOLDER, tag.minor),
+        command=compile_command(python, f"{RUNTIME_FOLDER}/{LIBRARY}", tag.minor),
         name=f"jupyter-gpu-containers-compile-{uuid.uuid4().hex[:12]}",
         user=f"{caller.uid}:{caller.gid}",
         working_dir="/",
