@@ -21,6 +21,7 @@ DEBUGGER = "ipykernel.debugger"
 QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 CLIENT = "jupyter_client"
 PART = "connect"  # of jupyter_client: all that ipykernel wants of the package itself
+RESOLVE = "_resolve_classes"  # of `traitlets.Type`
 ASKED_FOR = ("__all__", "__version__")  # by people; the other names of this kind by Python itself
 
 
@@ -154,7 +155,7 @@ class _Package(types.ModuleType):
         if name.startswith("__") and name not in ASKED_FOR:
             raise AttributeError(name)
         part = importlib.import_module(self.__name__ + "." + PART)
-        if name in part.__all__:
+        if name in getattr(part, "__all__", ()):
             return getattr(part, name)
         _Package._load(self)  # by its name: another thread may have ended the class's part
         return object.__getattribute__(self, name)
@@ -182,3 +183,15 @@ def defer_client() -> None:
     spec = importlib.util.find_spec(CLIENT)
     if spec is not None and spec.submodule_search_locations:
         sys.modules[CLIENT] = _Package(spec)
+        _defer_class(importlib.import_module(CLIENT + "." + PART))
+
+
+def _defer_class(connect: types.ModuleType) -> None:
+    """Have the kernel's application not look for a client's class before somebody asks for it.
+
+    Traits look for the classes that they name by words when their object is made, and again when
+    they are asked.
+    """
+    trait = vars(getattr(connect, "ConnectionFileMixin", object)).get("blocking_class")
+    if isinstance(getattr(trait, "default_value", None), str) and hasattr(trait, RESOLVE):
+        setattr(trait, RESOLVE, lambda: None)

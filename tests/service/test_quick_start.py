@@ -272,3 +272,12 @@ def test_threads_that_ask_at_once_all_find_it() -> None:
         )
         == "8 1\n"
     )
+
+
+async def test_a_kernel_that_runs_has_not_asked_for_it(tmp_path: Path) -> None:
+    async with kernel_of(tmp_path, PROGRAM) as quick:
+        await quick.client.execute_interactive("import sys", timeout=TIMEOUT)
+        assert await quick.value("'jupyter_client.client' in sys.modules") is False
+        name = "get_ipython().kernel.parent.blocking_class.__name__"
+        assert await quick.value(name) == "BlockingKernelClient"
+        assert await quick.value("'jupyter_client.client' in sys.modules") is True
