@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from jupyter_gpu_containers.runtime import carried_launcher, keeper, leaving, quick_start
+from jupyter_gpu_containers.runtime.carried_fetch import install_launcher
 from jupyter_gpu_containers.runtime.carried_launcher import conflicts, fits, installed
 
 CPP = "libstdc++6 (Debian, Ubuntu) or libstdc++ (others)"
@@ -86,10 +86,7 @@ def runtime(tmp_path: Path) -> Path:
         "    print(json.dumps([traitlets.place, numpy.place, sys.argv, sys.path]))\n"
     )
     (folder / "lib" / "ipykernel" / "ipkernel.py").write_text("")
-    (folder / "launch.py").write_text(Path(carried_launcher.__file__).read_text())
-    for module in (keeper, quick_start, leaving):
-        source = Path(module.__file__)
-        (folder / source.name).write_text(source.read_text())
+    install_launcher(folder)
     (folder / "distributions.json").write_text(json.dumps(TABLE))
     return folder
 
