@@ -131,9 +131,10 @@ async def close_at_once(driver: FakeDriver) -> tuple[bool, int]:
     """Return whether the thread ended, and how often NVML was shut down."""
     watch = Watch()
     await watch.start()
-    await asyncio.to_thread(watch.events.close)
     thread = watch.events._thread
     assert thread is not None
+    await asyncio.to_thread(watch.events.close)
+    await asyncio.to_thread(thread.join, 60.0)  # on a busy machine later than it is waited for
     return not thread.is_alive(), driver.calls()["nvmlShutdown"]
 
 

@@ -40,8 +40,7 @@ async def test_a_start_and_a_shutdown_ask_the_engine_for_no_more_than_they_need(
             proxy.requests.clear()
             assert await kernel.run("print(1)") == "1"
             await kernel.manager.shutdown_kernel(now=True)
-            assert plain(proxy.requests) == [  # the kernel is killed by its container's process
-                "POST /containers/ID/kill?signal=2",
+            assert plain(proxy.requests) == [  # its keeper interrupts it, and then it is killed
                 "GET /containers/ID/json",
                 "DELETE /containers/ID?v=True&link=False&force=True",
             ]

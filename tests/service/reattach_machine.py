@@ -46,7 +46,6 @@ SERVER = "s-0"
 DEAD = str(replace(Owner.current(), start_time="1"))
 REBOOTED = str(replace(Owner.current(), boot="before"))
 SIGNER = Signer(b"k" * 64)
-GRACE = 0.2
 PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "hb_port": 4, "control_port": 5}
 ENVIRONMENT = Environment(
     "torch", "Torch", "torch:1", DEMO_IMAGES[0].id, ImageKernel("python3", "P", "python", ("x",))
@@ -145,14 +144,13 @@ class Machine:
         self.claims = Claims(self.engine, inventory, reconciler=self.reconciler)
         self.seats = self.new_seats()
         self.kernels = Kernels(self.engine, self.claims, self.seats, Policy())
-        self.reattach = Reattach(
+        self.reattach = Reattach(  # with the grace of a server: a busy machine is no silent kernel
             self.engine,
             inventory,
             self.reconciler,
             self.kernels,
             self.told,  # type: ignore[arg-type]
             self.records,
-            grace=GRACE,
         )
         self.context = zmq.Context()
         self.threads: list[threading.Thread] = []

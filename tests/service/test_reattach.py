@@ -104,7 +104,6 @@ async def test_the_server_is_stopped_while_the_engine_is_away(machine: Machine) 
 async def test_the_server_is_stopped_before_the_kernel_answered(machine: Machine) -> None:
     """An ordinary shutdown stops kernels, also those that were not taken over yet."""
     await machine.alive(answer=False)
-    machine.reattach._grace = 1000.0
     machine.come_back()
     await machine.engine.asked.wait()
     await machine.reattach.close()
@@ -173,6 +172,7 @@ async def test_one_that_we_did_not_sign(machine: Machine) -> None:
 
 async def test_it_never_answers(machine: Machine) -> None:
     await machine.alive(answer=False)
+    machine.reattach._grace = 0.05
     machine.come_back()
     await machine.settled()
     assert machine.told.failed == {KERNEL: "kernel_not_recovered"}
@@ -181,6 +181,7 @@ async def test_it_never_answers(machine: Machine) -> None:
 
 async def test_one_that_is_paused_has_no_time_to_answer(machine: Machine) -> None:
     record = await machine.alive(answer=False)
+    machine.reattach._grace = 0.05
     machine.engine.status = ContainerStatus.PAUSED
     machine.come_back()
     for _ in range(3):  # after each grace it is looked at again
