@@ -59,12 +59,12 @@ def find_out(kernel: Any) -> Callable[[], None]:
     return _ask(kernel, lambda: _settle(kernel, _state(kernel) == "starting"))
 
 
-async def answers(kernel: Any, patience: float = PATIENCE) -> bool:
-    """Tell whether a kernel answers within ``patience`` seconds."""
+async def answers(kernel: Any, patience: float | None = None) -> bool:
+    """Tell whether a kernel answers within ``patience`` seconds; None: within `PATIENCE`."""
     answered = asyncio.Event()
     close = _ask(kernel, answered.set)
     try:
-        await asyncio.wait_for(answered.wait(), patience)
+        await asyncio.wait_for(answered.wait(), PATIENCE if patience is None else patience)
     except asyncio.TimeoutError:
         return False
     finally:

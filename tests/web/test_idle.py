@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.model.kernel.launch import Phase
+from jupyter_gpu_containers.web import kernel_state
 
-from .conftest import Api
+from .conftest import TIMEOUT, Api
 from .idle_kernel import (
     IMAGE,
     Later,
@@ -38,7 +39,8 @@ def jp_server_config(jp_server_config: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def later(api: Api) -> Later:
+def later(api: Api, monkeypatch: pytest.MonkeyPatch) -> Later:
+    monkeypatch.setattr(kernel_state, "PATIENCE", TIMEOUT)  # a busy machine is no busy kernel
     return Later(api)
 
 
@@ -98,9 +100,15 @@ async def test_warned_kept_and_in_the_end_stopped_with_the_numbers(api: Api, lat
 
 
 async def test_a_running_cell_is_never_stopped(
-    api: Api, later: Later, opened: Opener, jp_serverapp: Any, tmp_path: Path
+    api: Api,
+    later: Later,
+    opened: Opener,
+    jp_serverapp: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nor where a message on another channel has the server believe that it has ended."""
+    monkeypatch.setattr(kernel_state, "PATIENCE", 0.5)  # it does not answer
     launch = await started(api)
     notebook = await opened(launch.id)
     go = tmp_path / "go"
@@ -120,6 +128,7 @@ async def test_a_running_cell_is_never_stopped(
     running = api.services.launches.get(launch.id)
     assert (running.phase, running.idle) == (Phase.RUNNING, None)
 
+    monkeypatch.setattr(kernel_state, "PATIENCE", TIMEOUT)
     go.touch()
     await notebook.ran(cell)
     await warned(api, later, launch.id, HOUR + 60)
