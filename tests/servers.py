@@ -23,6 +23,7 @@ from tests.rooms import Room
 
 START = 60.0  # seconds in which a server must answer
 PATIENCE = 60.0  # seconds in which anything else must have happened
+LAST = 6000  # characters of a log
 LOST_SIGNAL = "RuntimeError: reentrant call inside"  # see `ask_to_end`
 
 
@@ -135,7 +136,7 @@ class Server:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Make a request that must succeed; return the answer's JSON."""
         response = self.request(method, path, body)
-        assert response.ok, response.text
+        assert response.ok, f"{response.text}\n{self.last_said()}"
         return response.json() if response.content else None
 
     # --- launches -----------------------------------------------------------------------------
@@ -180,6 +181,10 @@ class Server:
         page = Page(self, kernel_id, session_id)
         self._pages.append(page)
         return page
+
+    def last_said(self) -> str:
+        """Return the end of the server's log: why, where an answer does not say it."""
+        return self.log.read_text(errors="replace")[-LAST:]
 
     def restart(self, page: Page, kernel_id: str) -> Page:
         """Restart a kernel and connect anew, as JupyterLab does; return the new connection.

@@ -17,6 +17,8 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 
 from jupyter_gpu_containers.errors import GpuContainersError
 from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.model.kernel.launch import Phase
+from jupyter_gpu_containers.service.services import Services
 
 from .offline import OfflineBuffer
 from .reasons import culling, idle_words, reason_to_stop
@@ -55,8 +57,7 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         dies is unknown to the next one.
         """
         session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
-        web_app: Any = getattr(self.parent, "web_app", None)
-        services = web_app.settings.get("gpu_containers") if web_app is not None else None
+        services = self._services()
         if services is not None and "kernel_id" not in kwargs:
             # a container that waits has the id of its kernel already
             promised = services.kernels.spares.promise(kernel_name or self.default_kernel_name)
@@ -92,11 +93,28 @@ class CancellingKernelManager(AsyncMappingKernelManager):
         self, kernel_id: str, now: bool = False
     ) -> Any:
         """Restart a kernel; a shutdown that is asked for meanwhile comes after it."""
+        await self._until_ready(kernel_id)
         stock = super().restart_kernel(kernel_id, now=now)  # type: ignore[no-untyped-call]
         going = asyncio.ensure_future(stock)
         self._restarts[kernel_id] = going
         going.add_done_callback(lambda _: self._restarts.pop(kernel_id, None))
         return await going
+
+    def _services(self) -> Services | None:
+        web_app: Any = getattr(self.parent, "web_app", None)
+        return web_app.settings.get("gpu_containers") if web_app is not None else None
+
+    async def _until_ready(self, kernel_id: str) -> None:
+        """Wait where a kernel is told to run already, and jupyter_client does not know it yet.
+
+        It sleeps 0.01 seconds after a start, and refuses to restart a kernel meanwhile.
+        """
+        kernel = self._kernels.get(kernel_id)
+        services = self._services()
+        launch = services.launches.find(kernel_id) if services is not None else None
+        if kernel is not None and launch is not None and launch.phase is Phase.RUNNING:
+            ready: Any = kernel.ready
+            await asyncio.wait({ready})
 
     async def _shut_down(self, kernel_id: str, now: bool, restart: bool) -> None:
         provisioner: Any = getattr(self._kernels.get(kernel_id), "provisioner", None)

@@ -53,6 +53,7 @@ class Goal:
 PHASES = ("phase ", "start_kernel")
 MEMORY = ("kernel", "own", "shim", "other")
 ADDRESS = "the engine's network hook and an address: see “What a network costs”"
+RESTART = "the next interpreter is begun when the restart is ordered: one that waits takes memory"
 FORKS = "only forks of one process share what no file holds (own): each container has its own"
 
 GOALS = (
@@ -82,7 +83,9 @@ GOALS = (
         "restart to first answer, cold", "life", "restart", c.COLD, 1.1, parts=("restart request",)
     ),
     Goal(
-        "restart to first answer, warm", "life", "restart", c.WARM, 0.3, parts=("restart request",)
+        *("restart to first answer, warm", "life", "restart", c.WARM, 0.3),
+        parts=("restart request",),
+        why=RESTART,
     ),
     Goal("shutdown as the user sees it", "life", "shutdown", c.COLD, 1.0),
     Goal("execute round trip", "traffic", "round_trip", c.COLD, 1.05, parts=("late",)),

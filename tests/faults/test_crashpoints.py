@@ -90,6 +90,12 @@ def test_in_a_start(room: Room, servers: list[Server], point: str) -> None:
     second.reached(second.session(name)["kernel"]["id"], "running")
 
 
+def restart_warm(server: Server, kernel_id: str) -> None:
+    """Restart until the server dies of it: a busy machine may restart cold, without the points."""
+    for _ in range(10):
+        server.ask("POST", f"/api/kernels/{kernel_id}/restart")
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("point", ["restart.ordered", "restart.cleared", "restart.gone_on"])
 def test_in_a_restart(room: Room, servers: list[Server], point: str) -> None:
@@ -101,7 +107,7 @@ def test_in_a_restart(room: Room, servers: list[Server], point: str) -> None:
     first.reached(kernel_id, "running")
     first.connect(kernel_id).run("x = 1")
     with pytest.raises((requests.ConnectionError, AssertionError)):
-        first.ask("POST", f"/api/kernels/{kernel_id}/restart")
+        restart_warm(first, kernel_id)
     assert first.process.wait(60) == SIGKILL_EXIT
     first.wait(1)
     servers.append(second := Server(room))
@@ -112,7 +118,7 @@ def test_in_a_restart(room: Room, servers: list[Server], point: str) -> None:
         second.until(lambda: not room.containers() and not list(room.run.glob("*")))
         [launch] = second.ask("GET", "/gpu-containers/launches")["launches"]
         assert (launch["phase"], launch["error"]["code"]) == ("failed", "kernel_exited")
-        assert second.kernels() == []
+        second.until(lambda: second.kernels() == [])
         kernel_id = second.session(name)["kernel"]["id"]
         second.reached(kernel_id, "running")
     page = second.restart(second.connect(kernel_id), kernel_id)

@@ -193,6 +193,16 @@ def test_interrupt_and_restart(server: Server) -> None:
     server.request("DELETE", f"/api/sessions/{session['id']}")
 
 
+def test_restart_as_soon_as_it_is_told_to_run(server: Server) -> None:
+    """jupyter_client calls a kernel pending for some milliseconds more, and refuses."""
+    for _ in range(5):
+        kernel_id = server.ask("POST", "/api/kernels", {"name": "good"})["id"]
+        while server.get_launch(kernel_id)["phase"] != "running":  # looks without a pause
+            pass
+        server.ask("POST", f"/api/kernels/{kernel_id}/restart")
+        server.cancel(kernel_id)
+
+
 def test_a_page_that_connects_again_while_a_dead_kernel_is_restarted(server: Server) -> None:
     """As JupyterLab does when it is told; the restart is a shutdown and then a start."""
     session = server.session("good")
