@@ -177,6 +177,8 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
         cases = result.get("cases") or result.get("samples", {}).get("cases") or {}
         base = NATIVE if NATIVE in cases else next(iter(cases), "")
         found[name] = tables.summary(cases, base)
+        if with_libraries := result.get("libraries", {}).get("cases"):
+            found[f"{name} libraries"] = tables.summary(with_libraries, base)
         for count, samples in result.get("counts", {}).items():
             found[f"{name} {count}"] = tables.summary(samples["cases"], NATIVE)
     return {name: one for name, one in found.items() if one}

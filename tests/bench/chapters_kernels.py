@@ -8,9 +8,12 @@ from typing import Any
 
 from . import contenders as c
 from .framework import IMPORT, TENSOR
+from .libraries import IMPORT as CELL
 from .life import WITH_EXTENSION
 from .network import NONE
 from .tables import cell, composition, parts_of, table
+
+PARTS_OF_MEMORY = ["kernel", "own", "shim", "other"]
 
 STARTS = """\
 From asking for a kernel until it has answered `1+1`: a new process or container each time, but for
@@ -63,6 +66,11 @@ Memory of each of {kernels} idle kernels, with what is there only because of the
 engine's shim and proxies, processes that the client started. What several share counts by its part
 (PSS). *Other* is init, proxies and such processes; *own* is the part of the kernel's that no file
 holds (Linux 5.4 and newer tell it).
+"""
+
+LIBRARIES = """\
+Each kernel has executed the cell `{cell}` ({versions}): natively, in a container,
+and in one that waited with those imported already (`spare_modules`).
 """
 
 FRAMEWORK = """\
@@ -159,7 +167,24 @@ def footprint(found: Mapping[str, Any], picture: Any) -> list[str]:
         FOOTPRINT.format(kernels=found["kernels"]),
         picture("footprint", title, cases, "pss", c.NATIVE, unit="MB", failures=failures),
         table(cases, "pss", c.NATIVE, unit="MB", failures=failures),
-        composition(cases, ["kernel", "own", "shim", "other"], unit="MB"),
+        composition(cases, PARTS_OF_MEMORY, unit="MB"),
+        "### With libraries imported\n",
+        *_with_libraries(found["libraries"], picture),
+    ]
+
+
+def _with_libraries(found: Mapping[str, Any], picture: Any) -> list[str]:
+    if "left_out" in found:
+        return [f"Left out: {found['left_out']}.\n"]
+    cases, failures = found["cases"], found["failures"]
+    title = "Memory of an idle kernel with libraries (PSS)"
+    return [
+        LIBRARIES.format(cell=CELL, versions=", ".join(found["libraries"])),
+        picture("libraries", title, cases, "pss", c.NATIVE, unit="MB", failures=failures),
+        table(cases, "pss", c.NATIVE, unit="MB", failures=failures),
+        composition(cases, PARTS_OF_MEMORY, unit="MB"),
+        "Until that cell had come to its end in all of them:\n",
+        table(cases, "import", c.NATIVE, failures=failures),
     ]
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ CARRIED = "container, kernel carried in"
 WARM = "container, warm"
 
 # the settings that keep containers ready; a version without the first has none
-SPARES, MOST_SPARES = "spare_kernels", "max_spare_kernels"
+SPARES, MOST_SPARES, MODULES = "spare_kernels", "max_spare_kernels", "spare_modules"
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class Contender:
         }
 
 
-def native() -> Contender:
+def native(kernel: str = NATIVE_KERNEL) -> Contender:
     """The ipykernel of the environment that Jupyter itself lies in."""
-    return Contender(NATIVE, NATIVE_KERNEL)
+    return Contender(NATIVE, kernel)
 
 
 def has_spares() -> bool:
@@ -91,10 +91,18 @@ def has_spares() -> bool:
 
 
 def ours(
-    title: str, kernel: str, image: str, *, network: str = "none", spares: int = 0
+    title: str,
+    kernel: str,
+    image: str,
+    *,
+    network: str = "none",
+    spares: int = 0,
+    modules: Sequence[str] = (),
 ) -> Contender:
-    """Containers of ours; with spares the setting of that name."""
+    """Containers of ours; with spares, and modules that those import, the settings of that name."""
     settings: dict[str, Any] = {"network": network}
     there = GpuContainers.class_trait_names()
     settings |= {name: spares for name in (SPARES, MOST_SPARES) if name in there}
+    if modules and MODULES in there:
+        settings[MODULES] = {image: list(modules)}
     return Contender(title, kernel, settings=settings, image=image, spares=spares)

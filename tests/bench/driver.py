@@ -126,13 +126,27 @@ class Driver:
         return {"output": took}
 
     async def execute(self, code: str) -> dict[str, Any]:
-        """Execute a cell in the first kernel; an error of it is ours."""
-        client = self._running[0][1]
+        """Execute a cell in all kernels at the same moment; an error of it is ours."""
         began = perf_counter()
-        content = await _reply(client, client.execute(code, store_history=False))
-        if content["status"] != "ok":
-            raise RuntimeError(f"{content.get('ename')}: {content.get('evalue')}")
+        clients = [client for _, client in self._running]
+        replies = (_reply(one, one.execute(code, store_history=False)) for one in clients)
+        for content in await asyncio.gather(*replies):
+            if content["status"] != "ok":
+                raise RuntimeError(f"{content.get('ename')}: {content.get('evalue')}")
         return {"took": perf_counter() - began}
+
+    async def spares(self, count: int) -> dict[str, Any]:
+        """Await that so many containers wait, with all imported that they are to import."""
+        from jupyter_gpu_containers.config import shared_services
+
+        services: Any = shared_services()
+        there = services.kernels.spares
+        began = perf_counter()
+        while sum(there.is_ready(one) for one in there.free) < count:
+            if perf_counter() - began > TIMEOUT:
+                raise RuntimeError(f"{len(there.free)} of {count} containers wait")
+            await asyncio.sleep(0.1)
+        return {}
 
     async def where(self) -> dict[str, Any]:
         """Return of each kernel its namespace of processes and its own process in it."""

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from . import contenders as c
+from . import libraries
 from .bench import Bench
 from .clients import Clients
 from .contenders import COLD_BRIDGE, Contender
-from .rounds import Case, Sample, interleave
+from .peers import CannotInstallError
+from .place import SAME, remove_images
+from .rounds import Case, Sample, Samples, interleave
 
 KERNELS = 6
 ROUNDS = 3  # at most: memory hardly varies
@@ -31,30 +35,66 @@ async def measure(bench: Bench) -> dict[str, Any]:
     """Start some kernels at once and read what belongs to them."""
     if os.geteuid() != 0:
         return {"left_out": "it reads the memory of the engine's processes, which only root may"}
-    clients = Clients(bench.place)
     contenders = [one for one in await bench.contenders(spares=KERNELS) if one.title != COLD_BRIDGE]
+    samples = await _interleaved(bench, contenders)
+    with_libraries = await _with_libraries(bench)
+    errors = [*samples.errors, *with_libraries.get("errors", ())]
+    found = {"kernels": KERNELS, "libraries": with_libraries}
+    return {**asdict(samples), **found, "errors": errors}
+
+
+async def _with_libraries(bench: Bench) -> dict[str, Any]:
+    """Measure the same with libraries that a cell imports, or that were imported ahead."""
+    if bench.image != SAME:
+        return {"left_out": "no test image has this Python's version"}
+    try:
+        there = await asyncio.to_thread(libraries.install)
+    except CannotInstallError as exc:
+        return {"left_out": f"the libraries could not be installed: {exc}"}
+    image = await asyncio.to_thread(there.build, bench.client, bench.image)
+    bench.place.native_kernelspec("libraries", there.environment())
+    name = await bench.kernel(image)
+    contenders = [c.native("libraries"), c.ours(c.COLD, name, image)]
+    if c.has_spares():
+        ahead = libraries.MODULES
+        contenders.append(c.ours(c.WARM, name, image, spares=KERNELS, modules=ahead))
+    try:
+        samples = await _interleaved(bench, contenders, cell=libraries.IMPORT)
+    finally:
+        remove_images(bench.client, [image])
+    return {**asdict(samples), "libraries": list(libraries.REQUIREMENTS)}
+
+
+async def _interleaved(
+    bench: Bench, contenders: Sequence[Contender], *, cell: str | None = None
+) -> Samples:
+    clients = Clients(bench.place)
     cases: dict[str, Case] = {
-        one.title: partial(_sample, bench, clients, one) for one in contenders
+        one.title: partial(_sample, bench, clients, one, cell) for one in contenders
     }
     try:
-        samples = await interleave(cases, min(bench.rounds, ROUNDS), bench.gate)
+        return await interleave(cases, min(bench.rounds, ROUNDS), bench.gate)
     finally:
         await clients.close()
-    return {**asdict(samples), "kernels": KERNELS}
 
 
-async def _sample(bench: Bench, clients: Clients, contender: Contender) -> Sample:
+async def _sample(bench: Bench, clients: Clients, contender: Contender, cell: str | None) -> Sample:
     before = {process.pid for process in processes()}
+    more = {}
     try:
         async with clients.of(contender) as client:
             await client.ask("start", count=KERNELS)
             where = (await client.ask("where"))["where"]
+            if cell is not None:
+                more["import"] = (await client.ask("execute", code=cell))["took"]
             await asyncio.sleep(SETTLE)
             sums = memory([tuple(one) for one in where], client.pid, before)
             await client.ask("stop")
+            if contender.spares:
+                await client.ask("spares", count=contender.spares)
     finally:
         await bench.after(contender)
-    return {name: size / KERNELS for name, size in sums.items()}
+    return {**{name: size / KERNELS for name, size in sums.items()}, **more}
 
 
 @dataclass(frozen=True)

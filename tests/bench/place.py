@@ -9,6 +9,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class Place:
     def __enter__(self) -> Place:
         os.environ.update(self.variables)
         os.environ.pop("JUPYTER_GPU_CONTAINERS_BACKEND", None)
-        self._write_native_kernelspec()
+        self.native_kernelspec(NATIVE)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,11 +51,12 @@ class Place:
         """Variables of a process that writes nowhere else."""
         return {**os.environ, **self.variables}
 
-    def _write_native_kernelspec(self) -> None:
-        folder = self.folder / "data" / "kernels" / NATIVE
+    def native_kernelspec(self, name: str, env: Mapping[str, str] | None = None) -> None:
+        """Write the kernelspec of the native kernel, with more variables."""
+        folder = self.folder / "data" / "kernels" / name
         folder.mkdir(parents=True)
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        spec = {"argv": command, "display_name": "Native", "language": "python"}
+        spec = {"argv": command, "display_name": name, "language": "python", "env": {**(env or {})}}
         (folder / "kernel.json").write_text(json.dumps(spec))
 
 

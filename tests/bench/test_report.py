@@ -40,6 +40,8 @@ def results() -> dict[str, Any]:
     lab: list[Sample] = [{"pss": 8e7, "uss": 7e7, "rss": 9e7}]
     start: list[Sample] = [{"restored": 1.0, "busy": 0.5}]
     scroll: list[Sample] = [{"per_second": 60.0, "median": 0.016, "p95": 0.02, "busy": 0.001}]
+    memory = ("pss", "kernel", "own", "shim", "other")
+    loaded = {**samples(*memory, "import"), "libraries": ["numpy==2.2.6"]}
     parts: dict[str, Any] = {
         "starts": {
             **samples("start_kernel", "info", "phase queued", "answer", "shutdown"),
@@ -50,7 +52,7 @@ def results() -> dict[str, Any]:
         "life": {**life, "failed_steps": {peers.TITLES[0]: {"restart": "HTTP 599: Timeout"}}},
         "bursts": {"counts": {"10": samples("all", "first", "middle", "shutdown")}},
         "traffic": samples("round_trip", "late", "output"),
-        "footprint": {**samples("pss", "kernel", "own", "shim", "other"), "kernels": 6},
+        "footprint": {**samples(*memory), "kernels": 6, "libraries": loaded},
         "framework": {"left_out": "this machine has no GPU"},
         "idle": {
             "cases": {
@@ -126,7 +128,7 @@ def test_page_and_pictures_are_written(tmp_path: Path) -> None:
     shown = set(re.findall(rf"\({report.PICTURES}/([\w-]+\.svg)\)", text))
     written = {path.name for path in (tmp_path / report.PICTURES).iterdir()}
     assert shown == written
-    assert {"starts.svg", "life.svg", "restart.svg", "bursts-10.svg", "footprint.svg"} <= written
+    assert {"starts.svg", "life.svg", "restart.svg", "bursts-10.svg", "libraries.svg"} <= written
     assert sum(path.stat().st_size for path in (tmp_path / report.PICTURES).iterdir()) < 40_000
     report.write(file, {"machine": {}, "verdicts": results()["verdicts"]}, whole=False)
     assert file.read_text() == text

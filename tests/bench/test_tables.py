@@ -102,6 +102,12 @@ def test_goal_of_a_part_that_was_left_out_says_why() -> None:
     assert "execute round trip" not in goals.rows(results)
 
 
+def test_goal_of_a_section_that_was_left_out_says_why() -> None:
+    part: dict[str, object] = {"cases": {}, "libraries": {"left_out": "no package index"}}
+    reason = row({"footprint": part}, "memory, warm, with numpy, pandas and pyplot")[6:]
+    assert reason == ["not measured", "no package index"]
+
+
 def test_best_of_the_others_or_that_all_fail() -> None:
     cases = {c.NATIVE: [{"restart": 1.0}], c.COLD: [{"restart": 1.0}]}
     one, other = peers.TITLES
