@@ -94,6 +94,27 @@ def test_a_start_writes_nothing_itself(book: Book, monkeypatch: pytest.MonkeyPat
     accounting.close()
 
 
+def test_lines_keep_their_order_whoever_writes(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a process ends while its thread is about to write that a kernel began."""
+    writes, writing, other = iter([True]), threading.Event(), threading.Event()
+    write = Ledger.write
+
+    def held(self: Ledger, *args: Any) -> None:
+        if next(writes, False):
+            writing.set()
+            other.wait(0.3)  # it does not come
+        else:
+            other.set()
+        write(self, *args)
+
+    monkeypatch.setattr(Ledger, "write", held)
+    accounting = real(book.folder, Inventory())
+    book.started(accounting)
+    assert writing.wait(10)
+    accounting.close()
+    assert [record["event"] for record in book.records] == ["begin", "end"]
+
+
 def test_what_is_not_written_yet_is_reported_too(book: Book) -> None:
     accounting = book.begin()
     book.started(accounting)

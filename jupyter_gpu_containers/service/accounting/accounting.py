@@ -107,6 +107,7 @@ class Accounting:
         self._steady = steady
         self._log = log or logging.getLogger(__name__)
         self._changed = threading.Condition()
+        self._writing = threading.Lock()  # taken before the condition's: lines keep their order
         self._thread: threading.Thread | None = None
         # all of the following with the condition's lock held
         # by launch, or container that waits, and GPU
@@ -245,11 +246,9 @@ class Accounting:
                     self._tell(claim, Event.NOTE, now)
             self._claims.clear()
             self._finish()
-            out, self._out = self._out, []
             thread = self._thread
             self._changed.notify_all()
-        if self.ledger is not None:
-            self.ledger.write(out)
+        self._write()
         if thread is not None:  # it may be about to write; a driver that hangs is not waited for
             thread.join(CLOSING)
 
@@ -364,6 +363,11 @@ class Accounting:
                         if claim.found:
                             self._tell(claim, Event.NOTE, self._clock())
                 self._finish()
+            self._write()
+
+    def _write(self) -> None:
+        with self._writing:
+            with self._changed:
                 out, self._out = self._out, []
             if self.ledger is not None:
                 self.ledger.write(out)
