@@ -87,6 +87,48 @@ def test_jupyter_execute_of_a_cell_that_fails(engine_room: Room, environment: st
     assert "ZeroDivisionError" in done.stdout
 
 
+SCRIPT = """
+import nbformat
+from nbclient import NotebookClient
+
+notebook = nbformat.read("train.ipynb", as_version=4)
+NotebookClient(notebook, kernel_name=NAME).execute()
+print(notebook.cells[-1].outputs[0].output_type)
+"""
+
+
+def test_nbclient(engine_room: Room, environment: str) -> None:
+    """As a script of somebody's own calls it."""
+    shutil.copy(TRAIN, engine_room.workspace)
+    script = f"NAME = {environment!r}\n{SCRIPT}"
+    done = run_program(engine_room, [sys.executable, "-c", script])
+    assert done.returncode == 0, done.stdout
+    assert (engine_room.workspace / "weights.npz").exists()
+    assert done.stdout.strip() in ("display_data", "stream")
+
+
+def test_nbconvert(engine_room: Room, environment: str) -> None:
+    shutil.copy(TRAIN, engine_room.workspace)
+    options = ["--execute", "--to", "markdown", f"--ExecutePreprocessor.kernel_name={environment}"]
+    command = [sys.executable, "-m", "nbconvert", *options, "train.ipynb"]
+    done = run_program(engine_room, command)
+    assert done.returncode == 0, done.stdout
+    assert "accuracy" in (engine_room.workspace / "train.md").read_text("utf-8")
+
+
+def test_jupyter_run(engine_room: Room, environment: str) -> None:
+    """A script runs in the container; what it prints comes, and what fails is told."""
+    (engine_room.workspace / "s.py").write_text("import os; print(os.path.exists('/.dockerenv'))")
+    (engine_room.workspace / "fails.py").write_text("1 / 0")
+    command = [str(PROGRAMS / "jupyter-run"), f"--kernel={environment}"]
+    done = run_program(engine_room, [*command, "s.py"])
+    assert (done.returncode, done.stdout.strip()) == (0, "True")
+    done = run_program(engine_room, [*command, "fails.py"])
+    assert done.returncode != 0
+    assert "ZeroDivisionError" in done.stdout
+    assert engine_room.containers() == []
+
+
 def test_jupyter_console(engine_room: Room, environment: str) -> None:
     """A terminal, a person who types, Ctrl-C in a cell, Ctrl-D in the end."""
     terminal = pexpect.spawn(
