@@ -36,7 +36,7 @@ class Goal:
     why : str
         What a miss consists of, where the quantities alone do not say so.
     note : str
-        What is told of a row that holds, such as that other runs did not.
+        What is told of the row whether it holds or not.
     """
 
     work: str
@@ -93,7 +93,7 @@ GOALS = (
     ),
     Goal("shutdown as the user sees it", "life", "shutdown", c.COLD, 1.0),
     Goal("execute round trip", "traffic", "round_trip", c.COLD, 1.05, parts=("late",)),
-    Goal("50 MB of output", "traffic", "output", c.COLD, 1.1, why=RUNS, note=RUNS),
+    Goal("50 MB of output", "traffic", "output", c.COLD, 1.1, note=RUNS),
     Goal("memory of an idle kernel", "footprint", "pss", c.COLD, 1.10, unit="MB", parts=MEMORY),
     Goal("memory, warm", "footprint", "pss", c.WARM, 0.7, unit="MB", parts=MEMORY, why=FORKS),
     Goal(
@@ -151,7 +151,8 @@ def _row(goal: Goal, found: Any) -> str:
     else:
         holds = value <= goal.limit
         ratio_text, word = f"{value:.2f}", "holds" if holds else "**missed**"
-        why = goal.note if holds else _where(goal, cases)
+        reasons = ["" if holds else _where(goal, cases), goal.note]
+        why = "; ".join(reason for reason in reasons if reason)
     return (
         f"| {goal.work} | {shown[0]} | {_best(goal, cases, found)} | {shown[1]} | {ratio_text} "
         f"| ≤ {goal.limit:.2f} | {word} | {why} |"

@@ -151,3 +151,10 @@ def test_picture_is_well_formed_and_in_proportion(title: str) -> None:
 
 def test_goals_table_of_a_whole_run_has_every_row() -> None:
     assert list(goals.rows(results())) == [goal.work for goal in goals.GOALS]
+
+
+@pytest.mark.parametrize(("ours", "word"), [(0.1, "holds"), (0.3, "**missed**")])
+def test_note_is_told_whether_the_goal_is_held_or_missed(ours: float, word: str) -> None:
+    cases = {c.NATIVE: [{"output": 0.2}], c.COLD: [{"output": ours}]}
+    row = goals.rows({"traffic": {"cases": cases}})["50 MB of output"]
+    assert row.endswith(f" | {word} | {goals.RUNS} |")
