@@ -46,35 +46,6 @@ def test_by_keyboard_alone_and_what_was_chosen_is_remembered(
     expect(other.dialog.get_by_label("GPUs")).to_have_value("1")
 
 
-FOCUSED = """() => {
-  const row = document.activeElement.closest('.jp-GpuContainers-choice');
-  const list = row.closest('.jp-GpuContainers-found').getBoundingClientRect();
-  const title = row.parentElement.querySelector('h3').getBoundingClientRect();
-  const { top, bottom } = row.getBoundingClientRect();
-  return [row.innerText, top < title.bottom - 1 || bottom > list.bottom + 1];
-}"""
-
-
-def test_what_is_chosen_is_seen_whole_below_its_places_title(
-    demo: OpenNotebook, page: Page
-) -> None:
-    notebook = demo()
-    open_by_keyboard(notebook)
-    page.keyboard.press("ArrowDown")
-    rows = notebook.dialog.get_by_role("radio")
-    expect(notebook.dialog.locator("[type=radio]:focus")).to_have_count(1)
-    found = notebook.dialog.locator(".jp-GpuContainers-found")
-    assert found.evaluate("list => list.scrollHeight > 2 * list.clientHeight")
-    expect(notebook.dialog.get_by_role("group", name="Recommended")).to_be_visible()
-    seen = set()
-    for _ in range(rows.count() + 1):  # upwards and round
-        page.keyboard.press("ArrowUp")
-        name, hidden = page.evaluate(FOCUSED)
-        assert not hidden, name
-        seen.add(name)
-    assert len(seen) > 10
-
-
 def test_an_image_that_is_not_here_is_downloaded_and_started(
     demo: OpenNotebook, page: Page
 ) -> None:
