@@ -19,7 +19,7 @@ from hypothesis import settings
 
 from tests.canary_listener import SUITE_LISTENER
 
-pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.canary_plugin"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.canary_plugin", "tests.report_plugin"]
 
 # the same examples in every run, on slow machines too, and no files left behind
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None)
@@ -59,14 +59,20 @@ def _stage(item: pytest.Item) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order the run; leave out what cannot run: without real GPUs, or by others than root."""
+    """Order the run; leave out what cannot run: without real GPUs, or by others than root.
+
+    A file is of the last stage that one of its tests is of: workers take files whole, in this order.
+    """
     cannot = [] if any(Path("/dev").glob("nvidia[0-9]*")) else ["hardware"]
     if os.geteuid() != 0:
         cannot.append("root")
     out = {item for item in items if any(map(item.get_closest_marker, cannot))}
     config.hook.pytest_deselected(items=list(out))
     items[:] = [item for item in items if item not in out]
-    items.sort(key=_stage)
+    stages: dict[Path, int] = {}
+    for item in items:
+        stages[item.path] = max(_stage(item), stages.get(item.path, 0))
+    items.sort(key=lambda item: stages[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -326,7 +326,9 @@ async def test_the_dead_hold_nothing(store: MemoryStore) -> None:
     assert names(store) == {mine.container_id}
 
 
-@pytest.mark.parametrize("owner", [ME, ELSEWHERE, "", "nobody"])
+@pytest.mark.parametrize(
+    "owner", [ME, ELSEWHERE, "", "nobody"], ids=["me", "elsewhere", "none", "nobody"]
+)
 async def test_the_living_and_the_unknown_keep_theirs(store: MemoryStore, owner: str) -> None:
     backend = MemoryBackend(store=store)
     claims = make_claims(backend, 1)

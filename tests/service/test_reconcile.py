@@ -93,7 +93,7 @@ def container(
 
 
 @pytest.mark.parametrize("status", [*ENDED, CREATED])
-@pytest.mark.parametrize("owner", [ALIVE, ELSEWHERE])
+@pytest.mark.parametrize("owner", [ALIVE, ELSEWHERE], ids=["alive", "elsewhere"])
 def test_a_probe_that_could_not_be_removed(
     clock: Clock, owner: str, status: ContainerStatus
 ) -> None:
@@ -120,7 +120,11 @@ def test_a_kernel_of_a_process_that_lives_stays_in_any_state(
 
 
 @pytest.mark.parametrize("status", STATES)
-@pytest.mark.parametrize("owner", [ALIVE, DEAD, REBOOTED, ELSEWHERE, "nonsense"])
+@pytest.mark.parametrize(
+    "owner",
+    [ALIVE, DEAD, REBOOTED, ELSEWHERE, "nonsense"],
+    ids=["alive", "dead", "rebooted", "elsewhere", "nonsense"],
+)
 @pytest.mark.parametrize("key", [b"another key", None])
 def test_what_we_did_not_sign_is_left_alone(
     status: ContainerStatus, owner: str, key: bytes | None
@@ -184,7 +188,9 @@ async def test_a_hundred_counterfeits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", STATES)
-@pytest.mark.parametrize("owner", [ALIVE, ELSEWHERE, "nonsense"])
+@pytest.mark.parametrize(
+    "owner", [ALIVE, ELSEWHERE, "nonsense"], ids=["alive", "elsewhere", "nonsense"]
+)
 @pytest.mark.parametrize("named", ["", "unknown-0"])
 def test_the_living_and_the_unknown_stand(
     servers: Servers, status: ContainerStatus, owner: str, named: str
@@ -268,7 +274,9 @@ def test_what_is_neither_running_nor_ended_stays_claimed(
 
 @pytest.mark.parametrize("status", ENDED)
 @pytest.mark.parametrize(
-    ("owner", "why"), [(DEAD, reconcile.ENDED_ALONE), (REBOOTED, reconcile.HOST_REBOOTED)]
+    ("owner", "why"),
+    [(DEAD, reconcile.ENDED_ALONE), (REBOOTED, reconcile.HOST_REBOOTED)],
+    ids=["dead", "rebooted"],
 )
 def test_ended_while_nobody_was_there(
     servers: Servers, server: ServerId, status: ContainerStatus, owner: str, why: Problem
