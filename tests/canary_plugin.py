@@ -1,8 +1,8 @@
 """A run of the tests with canary secrets around it: a hit fails the test that it is seen in.
 
 A hit that is seen when all tests are done, of a container that one of the last has started, fails
-the run: its exit status is 1. Each worker of pytest-xdist has secrets and a listener of its own, and
-tells the run's first process at its end what was searched and what no test has told.
+the run: its exit status is 1. Each worker of pytest-xdist has secrets and a listener of its own;
+at its end it tells the first process what was searched and found.
 """
 
 from __future__ import annotations

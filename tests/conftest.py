@@ -61,7 +61,7 @@ def _stage(item: pytest.Item) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Order the run; leave out what cannot run: without real GPUs, or by others than root.
 
-    A file is of the last stage that one of its tests is of: workers take files whole, in this order.
+    Workers take files whole, in this order; a file is of the last stage of its tests.
     """
     cannot = [] if any(Path("/dev").glob("nvidia[0-9]*")) else ["hardware"]
     if os.geteuid() != 0:
