@@ -80,7 +80,7 @@ def words_of_the_code() -> set[str]:
     found: set[str] = set()
     package = ROOT / "jupyter_gpu_containers"
     folders = [(package, "*.py"), (package, "*.yaml"), (ROOT / "labextension", "*.ts*")]
-    folders += [(ROOT / "tests", "*.py"), (ROOT / "scripts", "*.py")]
+    folders += [(ROOT / folder, "*.py") for folder in ("tests", "rigs", "scripts")]
     for folder, pattern in folders:
         for path in folder.rglob(pattern):
             if path != Path(__file__):

@@ -1,6 +1,6 @@
 """Eight servers race for three GPUs on a real engine, one of them shared, and die at any moment.
 
-The rig of `test_race.py` and of the published figure (``python -m tests.reliability races``).
+The rig of `test_race.py` and of the published figure (``python -m rigs.reliability races``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """No GPU is lost or doubled by any order of steps; and broken protocols are found out.
 
-More sequences: ``python -m tests.reliability sequences --long``.
+More sequences: ``python -m rigs.reliability sequences --long``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from tests.engines import PrivateEngine
 
 from .race import private_engine, race
 
-WINS = 60  # the published figure is of more: python -m tests.reliability races --long
+WINS = 60  # the published figure is of more: python -m rigs.reliability races --long
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_gpu_containers.web.base import MAX_DEPTH
-from tests.reliability.hostile_requests import Scale, besiege, figures
 
 from .conftest import Api
 
@@ -66,10 +65,3 @@ async def test_an_address_of_origin_that_is_none(
     response = await api.fetch("GET", path, headers=headers)
     assert response.code == 400
     assert json.loads(response.body)["message"] == f"The header {name} is not a URL."
-
-
-def test_a_real_server_under_hostile_requests() -> None:
-    """The published figure, small: python -m tests.reliability hostile_requests."""
-    scale = Scale(strangers=400, malformed=600, valid=0)
-    siege = besiege(scale, seed=7, generated=False)
-    assert [str(one) for one in figures(siege, scale) if not one.met] == []

@@ -1,4 +1,4 @@
-"""`python -m tests.reliability [NAME ...] [--long]`: prints a line `name | measured | goal` each.
+"""`python -m rigs.reliability [NAME ...] [--long]`: prints a line `name | measured | goal` each.
 
 A module of this package that has a function `measure(long: bool) -> list[Figure]` is a sub-command.
 """
@@ -11,14 +11,14 @@ import pkgutil
 import sys
 from types import ModuleType
 
-import tests.reliability
+import rigs.reliability
 
 
 def sections() -> dict[str, ModuleType]:
     """Return the modules that measure something, by name."""
-    names = [module.name for module in pkgutil.iter_modules(tests.reliability.__path__)]
+    names = [module.name for module in pkgutil.iter_modules(rigs.reliability.__path__)]
     modules = {
-        name: importlib.import_module(f"tests.reliability.{name}")
+        name: importlib.import_module(f"rigs.reliability.{name}")
         for name in names
         if name != "__main__"
     }
@@ -28,7 +28,7 @@ def sections() -> dict[str, ModuleType]:
 def main() -> int:
     """Measure what was asked for; 1 where a figure is not what it has to be."""
     found = sections()
-    parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rigs.reliability", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(found)}")
     parser.add_argument("--long", action="store_true", help="as many rounds as are published")
     options = parser.parse_args()

@@ -86,7 +86,7 @@ def beat(longest: Longest, loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "tests.reliability.heartbeat"}]
+    return [{"module": "rigs.reliability.heartbeat"}]
 
 
 def _load_jupyter_server_extension(serverapp: Any) -> None:

@@ -1,6 +1,6 @@
 """A program that starts kernels over an engine on whose calls it may not rely; see `faults.py`.
 
-``python -m tests.reliability.faulty_worker ENVIRONMENT STARTS AT_ONCE SEED`` prints JSON objects:
+``python -m rigs.reliability.faulty_worker ENVIRONMENT STARTS AT_ONCE SEED`` prints JSON objects:
 what came of each start and of each end; "ready" when all are through. A line on standard input
 tells that the faults are over: then what still runs is ended, everything is reconciled once, and
 "reconciled" printed. It ends with its standard input.

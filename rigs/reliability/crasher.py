@@ -34,7 +34,7 @@ class Crash(JupyterHandler):
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "tests.reliability.crasher"}]
+    return [{"module": "rigs.reliability.crasher"}]
 
 
 def _load_jupyter_server_extension(serverapp: Any) -> None:

@@ -155,7 +155,7 @@ def run(folder: Path, starts: int) -> Outcome:
 def _program(room: Room, name: str, starts: int, seed: int) -> subprocess.Popen[str]:
     arguments = [name, str(starts), str(AT_ONCE), str(seed)]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.reliability.faulty_worker", *arguments],
+        [sys.executable, "-m", "rigs.reliability.faulty_worker", *arguments],
         cwd=room.workspace,
         env={**room.environ(), "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,

@@ -87,27 +87,27 @@ def measure(long: bool) -> list[Figure]:
     ]
 
 
-def one_round() -> Rush:
-    """Start a server of its own, and ask for everything at once."""
+def one_round(gpus: int = GPUS) -> Rush:
+    """Start a server of its own with so many GPUs, and ask for everything at once."""
     with tempfile.TemporaryDirectory() as facts:
         room = Room("memory", Path(facts))
         try:
-            room.configure(fixed_gpus=[{"count": GPUS}])
+            room.configure(fixed_gpus=[{"count": gpus}])
             extensions = {"ServerApp": {"jpserver_extensions": {heartbeat.__name__: True}}}
             (room.config / "jupyter_server_config.d").mkdir()
             enabled = room.config / "jupyter_server_config.d" / "heartbeat.json"
             enabled.write_text(json.dumps(extensions))
             server = Server(room, env={"PYTHONPATH": str(ROOT)})
             try:
-                return rush(server)
+                return rush(server, gpus)
             finally:
                 _end(server)
         finally:
             room.close()
 
 
-def rush(server: Server) -> Rush:
-    """Ask for everything at once, and wait until everybody has a GPU or a place."""
+def rush(server: Server, gpus: int) -> Rush:
+    """Ask for everything at once, and wait until everybody has one of the GPUs or a place."""
     warm_up(server)
     server.ask("GET", "/heartbeat")
     at_once(server, "GET", "/api/status", 200)
@@ -118,7 +118,7 @@ def rush(server: Server) -> Rush:
         closing(websocket.create_connection(page, header=headers, timeout=PATIENCE)) as events,
         ThreadPoolExecutor(1) as reader,
     ):
-        hearing = reader.submit(hear, events)
+        hearing = reader.submit(hear, events, LAUNCHES - gpus)
         began = time.monotonic()
         at_once(server, "POST", "/gpu-containers/launches", 202, BODY)
         known = hearing.result() - began
@@ -158,7 +158,7 @@ def at_once(server: Server, method: str, path: str, status: int, body: str | Non
             assert answer.status == status, text
 
 
-def hear(events: websocket.WebSocket) -> float:
+def hear(events: websocket.WebSocket, places: int) -> float:
     """Read what a page is told until all launches run or wait; return when it had the last place.
 
     In seconds of the monotonic clock.
@@ -173,7 +173,7 @@ def hear(events: websocket.WebSocket) -> float:
         if launch["queue"]:
             placed.setdefault(launch["id"], time.monotonic())
         done = [each for each in now.values() if each["phase"] == "running" or each["queue"]]
-        if len(done) == LAUNCHES and len(placed) >= LAUNCHES - GPUS:
+        if len(done) == LAUNCHES and len(placed) >= places:
             return max(placed.values())
 
 

@@ -1,1 +1,0 @@
-"""Measurements: `./run bench`, or `python -m tests.bench`. Tests here assert no times."""

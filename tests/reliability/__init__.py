@@ -1,1 +1,0 @@
-"""What the documentation says of reliability, measured: `python -m tests.reliability`."""

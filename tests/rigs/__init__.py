@@ -1,0 +1,1 @@
+"""The programs of `rigs/`, each tried small."""
