@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from itertools import islice
 
+import pytest
+
+from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.web.contract import validate
 from rigs.reliability import careless
 from rigs.reliability.hostile_corpus import RECIPES
@@ -44,8 +47,12 @@ def test_every_change_of_the_contract_is_tried_by_strangers() -> None:
     assert {(one.method.upper(), one.address(ABSENT_VALUES)) for one in changing} <= tried
 
 
-def test_requests_are_made_of_the_contract() -> None:
+def test_what_is_made_of_the_contract_is_refused_or_taken_by_it() -> None:
     index = next(n for n, one in enumerate(_operations()) if one.label == "POST /launches")
-    (request,) = _batch("valid", 1, (index, 1))
-    validate("NewLaunch", json.loads(request.body))
-    assert _batch("malformed", 1, (index, 1)) not in ([], [request])
+    for request in _batch("valid", 10, (index, 1)):
+        validate("NewLaunch", json.loads(request.body))
+    malformed = _batch("malformed", 10, (index, 1))
+    assert len(malformed) == 10
+    for request in malformed:
+        with pytest.raises((ValueError, InvalidRequestError)):
+            validate("NewLaunch", json.loads(request.body))
