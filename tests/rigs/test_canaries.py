@@ -6,6 +6,7 @@ import base64
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -194,8 +195,8 @@ from tests.canary_listener import SUITE_LISTENER
 def test_of_a_container():
     SUITE_LISTENER.listen(os.environ["ENGINE"], stays=True)
     client = docker.DockerClient(base_url=os.environ["ENGINE"])
-    token = os.environ["AWS_SECRET_ACCESS_KEY"]
-    client.containers.create({IMAGES.debian12!r}, "true", environment=[f"A={{token}}"]).remove()
+    variables = {{"A": os.environ["AWS_SECRET_ACCESS_KEY"]}}
+    client.containers.create({IMAGES.debian12!r}, environment=variables, name=os.environ["NAME"])
     client.close()
 """
 
@@ -228,7 +229,13 @@ def test_a_test_fails_that_sees_a_secret(tmp_path: Path) -> None:
 def test_a_run_fails_over_the_last_container(
     tmp_path: Path, engine_host: str, images: SimpleNamespace
 ) -> None:
-    status, said = run(tmp_path, SEEN_AT_THE_END, ENGINE=engine_host)
+    name = f"jgc-canary-{uuid.uuid4().hex}"
+    try:
+        status, said = run(tmp_path, SEEN_AT_THE_END, ENGINE=engine_host, NAME=name)
+    finally:
+        client = docker.DockerClient(base_url=engine_host)
+        client.containers.get(name).remove()  # it was there when it was looked at
+        client.close()
     assert status == 1, said
-    assert "a canary (plain): " in said
-    assert "create of " in said
+    assert f"create of {name} from " in said
+    assert "inspect: a canary (plain): " in said
