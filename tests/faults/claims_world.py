@@ -21,7 +21,6 @@ from jupyter_gpu_containers.model.gpu.device import Gpu, GpuRequest
 from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerStatus
-from jupyter_gpu_containers.service.kernel import claims as claims_module
 from jupyter_gpu_containers.service.kernel.claims import Claim, Claims
 from jupyter_gpu_containers.service.recovery import reconcile
 from jupyter_gpu_containers.service.recovery.reconcile import Reconciler
@@ -69,7 +68,6 @@ class ClaimsWorld(RuleBasedStateMachine):
         for place in range(2):
             self._be_born(place)
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(claims_module, "BACKOFF", 0.0)
         # no time passes but at the end: when the grace is over, is no matter of claims
         self.patch.setattr(reconcile, "time", SimpleNamespace(monotonic=lambda: self.clock))
         self.patch.setattr(reconcile.owner, "is_dead", lambda text, *, running: text in self.dead)
@@ -89,7 +87,9 @@ class ClaimsWorld(RuleBasedStateMachine):
         slots = self.slots[self.born % len(self.slots)]
         reconciler = Reconciler(backend, servers=self, grace=GRACE)  # type: ignore[arg-type]
         rng = random.Random(self.born)
-        claims = self.order(backend, self.inventory, slots=slots, rng=rng, reconciler=reconciler)
+        claims = self.order(
+            backend, self.inventory, slots=slots, rng=rng, reconciler=reconciler, backoff=0.0
+        )
         server = Server(name, f"life {self.born}", backend, claims, slots)
         server.pending = self.left.pop(name, {})
         reconciler.server = name

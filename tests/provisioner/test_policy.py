@@ -77,6 +77,7 @@ async def test_another_server_that_was_as_fast_leaves_room_for_none(memory_room:
     environment = await memory_room.environment(MEMORY_IMAGE, gpus=1)
     memory_room.configure(fixed_gpus=GPUS, max_gpus_per_user=1)
     services = memory_room.services
+    services.claims.backoff = 0.0
     uuid = (await services.inventory.snapshot()).gpus[0].uuid
     signer = services.claims.reconciler.signer
     spec = ContainerSpec(

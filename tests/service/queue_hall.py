@@ -19,7 +19,6 @@ from jupyter_gpu_containers.model.gpu.slots import GpuSlots
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import Container, ContainerSpec
 from jupyter_gpu_containers.model.queue import Ticket
-from jupyter_gpu_containers.service.kernel import claims as claims_module
 from jupyter_gpu_containers.service.kernel.claims import Claim, Claims
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from jupyter_gpu_containers.service.queue import queue as queue_module
@@ -30,7 +29,6 @@ __all__ = [
     "Hall",
     "Machine",
     "SometimesAway",
-    "_short_pauses",
     "hall",
     "make_spec",
     "no_poll",
@@ -76,6 +74,7 @@ class Hall:
             self.inventory,
             slots=GpuSlots({"*": slots}),
             rng=random.Random(1),
+            backoff=0.001,
         )
         self.queue = Queue(self.claims, limit=limit)
         self.running: dict[str, Claim] = {}
@@ -150,11 +149,6 @@ def make_spec(name: str) -> Callable[[tuple[Gpu, ...], str], ContainerSpec]:
         )
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims_module, "BACKOFF", 0.001)
 
 
 @pytest.fixture

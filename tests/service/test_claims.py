@@ -41,14 +41,10 @@ def store() -> Iterator[MemoryStore]:
     store.kill_all()
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses matter by being different, not by being long."""
-    monkeypatch.setattr(claims_module, "BACKOFF", 0.001)
-
-
 def make_claims(backend: MemoryBackend, gpus: int = 2, *, seed: int = 1) -> Claims:
-    return Claims(backend, FixedInventory([{"count": gpus}]), rng=random.Random(seed))
+    """Pauses matter by being different, not by being long."""
+    inventory = FixedInventory([{"count": gpus}])
+    return Claims(backend, inventory, rng=random.Random(seed), backoff=0.001)
 
 
 def spec_for(owner: str = ME, image: str = IMAGE) -> MakeSpec:

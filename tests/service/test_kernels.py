@@ -27,7 +27,6 @@ from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model.image.image import ImageKernel
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.model.kernel.launch import Caller, Phase, Policy
-from jupyter_gpu_containers.service.kernel import claims as claims_module
 from jupyter_gpu_containers.service.kernel.claims import Claims
 from jupyter_gpu_containers.service.kernel.kernels import KernelContainer, Kernels
 from jupyter_gpu_containers.service.kernel.seats import Seats
@@ -65,7 +64,7 @@ class Machine:
         )
         (self.folder / "w").mkdir(exist_ok=True)
         inventory = FixedInventory([{"count": self.gpus}])
-        claims = Claims(self.backend, inventory, rng=random.Random(1))
+        claims = Claims(self.backend, inventory, rng=random.Random(1), backoff=0.001)
         self.kernels = Kernels(
             self.backend, claims, seats, Policy(), start_timeout=self.start_timeout
         )
@@ -104,11 +103,6 @@ def store() -> Iterator[MemoryStore]:
     store = MemoryStore()
     yield store
     store.kill_all()
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims_module, "BACKOFF", 0.001)
 
 
 Make = Callable[..., Machine]

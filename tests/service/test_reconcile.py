@@ -168,7 +168,7 @@ async def test_a_hundred_counterfeits(tmp_path: Path) -> None:
             {labels.SIGNATURE: signed, labels.GPUS: uuid, labels.NOTEBOOK: "of another container"},
         )[number % 5]
         await backend.create(replace(spec, labels={**text, **forged}))
-    claims = Claims(backend, inventory, reconciler=reconciler(backend=backend))
+    claims = Claims(backend, inventory, reconciler=reconciler(backend=backend), backoff=0.0)
     swept = await claims.reconcile()
     assert (len(swept.standing), swept.removed) == (100, [])
 

@@ -37,7 +37,7 @@ from jupyter_gpu_containers.service.sight import Sight
 
 ATTEMPTS = 30
 NAMED = 4  # holders that are named to who finds no free GPU
-BACKOFF = 0.1  # seconds, times the number of the attempt, times a random number below 1
+BACKOFF = 0.1  # seconds
 
 MakeSpec = Callable[[tuple[Gpu, ...], str], ContainerSpec]
 
@@ -72,6 +72,9 @@ class Claims:
         Patterns of names of others' containers whose GPUs count as free all the same.
     sight : Sight, optional
         What people are told of who has the GPUs; by default everything.
+    backoff : float
+        Seconds, times the number of the attempt, times a random number below 1: how long a claim
+        waits after another one that wanted the same GPUs.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Claims:
         sight: Sight | None = None,
         log: logging.Logger | None = None,
         rng: random.Random | None = None,
+        backoff: float = BACKOFF,
     ) -> None:
         self._backend = backend
         self._inventory = inventory
@@ -92,6 +96,7 @@ class Claims:
         self._log = log or logging.getLogger(__name__)
         self.sight = sight or Sight()
         self._random = rng or random.Random()
+        self.backoff = backoff
         self._monitoring = tuple(monitoring)
         self.reconciler = reconciler or Reconciler(backend, log=log)
         self._listeners: list[Callable[[], None]] = []
@@ -164,7 +169,7 @@ class Claims:
                 container_id = await self._create(make_spec, gpus)
                 if await self._is_mine(container_id, gpus, handover):
                     return Claim(container_id, gpus)
-            await asyncio.sleep(BACKOFF * (attempt + 1) * self._random.random())
+            await asyncio.sleep(self.backoff * (attempt + 1) * self._random.random())
         raise GpusBusyError(
             "Other servers were claiming the same GPUs again and again.", "Try again in a moment."
         )
