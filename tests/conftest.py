@@ -1,4 +1,4 @@
-"""What every test may use: the order of the run, the engine, the names of the test images.
+"""What every test may use: the engine, the names of the test images.
 
 `./run test` provides an engine, Chromium and the images of tests/images. A test that needs one of
 them fails where it is absent; it is never skipped. Only tests of real GPU hardware are left out
@@ -7,7 +7,6 @@ where there is none, and those marked `root` for other users: `./run test` runs 
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -19,7 +18,12 @@ from hypothesis import settings
 
 from tests.canary_listener import SUITE_LISTENER
 
-pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.canary_plugin", "tests.report_plugin"]
+pytest_plugins = [
+    "pytest_jupyter.jupyter_server",
+    "tests.canary_plugin",
+    "tests.order_plugin",
+    "tests.report_plugin",
+]
 
 # the same examples in every run, on slow machines too, and no files left behind
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None)
@@ -49,30 +53,6 @@ IMAGES = SimpleNamespace(
 # A job in the background of a shell ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _stage(item: pytest.Item) -> int:
-    """Fast tests, then the engine's, then the browser's: Playwright keeps the loop it takes."""
-    if item.get_closest_marker("ui"):
-        return 2
-    return 1 if item.get_closest_marker("engine") else 0
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order the run; leave out what cannot run: without real GPUs, or by others than root.
-
-    Workers take files whole, in this order; a file is of the last stage of its tests.
-    """
-    cannot = [] if any(Path("/dev").glob("nvidia[0-9]*")) else ["hardware"]
-    if os.geteuid() != 0:
-        cannot.append("root")
-    out = {item for item in items if any(map(item.get_closest_marker, cannot))}
-    config.hook.pytest_deselected(items=list(out))
-    items[:] = [item for item in items if item not in out]
-    stages: dict[Path, int] = {}
-    for item in items:
-        stages[item.path] = max(_stage(item), stages.get(item.path, 0))
-    items.sort(key=lambda item: stages[item.path])
 
 
 @pytest.fixture(scope="session")

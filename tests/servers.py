@@ -24,6 +24,8 @@ from tests.rooms import Room
 START = 60.0  # seconds in which a server must answer
 PATIENCE = 60.0  # seconds in which anything else must have happened
 LAST = 6000  # characters of a log
+# What `jupyter server` would load as well where it is installed: half of its start, and a Node.
+FRONT_ENDS = ("jupyterlab", "jupyter_lsp", "notebook", "notebook_shim")
 LOST_SIGNAL = "RuntimeError: reentrant call inside"  # see `ask_to_end`
 
 
@@ -50,6 +52,8 @@ def ask_to_end(process: subprocess.Popen[bytes], log: Path, patience: float) -> 
 
 class Server:
     """`jupyter server`, or another program on top of it, in a room.
+
+    "server" is our extension without JupyterLab's and Notebook's, the others are as installed.
 
     Parameters
     ----------
@@ -79,7 +83,9 @@ class Server:
         self.token = SUITE.make("server-token")
         self._pages: list[Page] = []
         self.log = room.base / f"{program}-{secrets.token_hex(8)}.log"
-        enable = "--ServerApp.jpserver_extensions={'jupyter_gpu_containers': True}"
+        enabled = {"jupyter_gpu_containers": True}
+        if program == "server":
+            enabled |= dict.fromkeys(FRONT_ENDS, False)
         command = [
             *wrapper,
             *(
@@ -87,7 +93,7 @@ class Server:
                 "--no-browser",
             ),
             *("--allow-root", "--ServerApp.port=0", f"--IdentityProvider.token={self.token}"),
-            *([] if programs else [enable]),
+            *([] if programs else [f"--ServerApp.jpserver_extensions={enabled}"]),
             *options,
         ]
         with self.log.open("wb") as log:
