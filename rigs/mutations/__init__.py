@@ -24,6 +24,10 @@ A run
     TypeScript meets the unit tests that import the file; with `--whole` the front end is built with
     it and the browser's tests are run.
 
+    Two workers run the tests side by side, as `./run test` does. An older suite that is not made
+    for it fails now and then. Such failures are told and do not count, but take time: `--workers 1`
+    does without.
+
     The first failure ends it. A failure counts if the same test passes without the fault and fails
     again with it; a test that fails without it is told as broken and left out from then on. A test
     that takes longer than its time (`--test-limit`), or tests that take longer than theirs together

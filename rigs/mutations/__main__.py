@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--whole", action="store_true", help="also the browser's tests")
     run.add_argument("--limit", type=float, default=3600, help="seconds for the tests of a stage")
     run.add_argument("--test-limit", type=int, default=120, help="seconds for a test")
-    run.add_argument("--workers", type=int, default=2, help="that run fast tests side by side")
+    run.add_argument("--workers", type=int, default=2, help="of pytest, side by side")
     shown = commands.add_parser("table", help="show a report")
     shown.add_argument("report", type=Path)
     for command in (drawn, run, shown):
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace, all_faults: tuple[Fault, ...]) -> int:
         faults = chosen(faults, options.ids)
     commit = resolved(ROOT, options.commit)
     suite = resolved(ROOT, options.suite) if options.suite else commit
-    report = _begun(options.out, Report(commit, suite, options.whole, options.tests))
+    report = _begun(options.out, Report(commit, suite, whole=options.whole, tests=options.tests))
     done = {verdict.id for verdict in report.verdicts}
     with work_tree(ROOT, commit, suite if suite != commit else None) as tree:
         report.engine = engine_answers(tree)

@@ -20,7 +20,7 @@ from rigs.mutations.trial import Stage
 
 FAST, ENGINE, BROWSER = "not engine and not ui", "engine and not ui", "ui"
 PACKAGING = "tests/packaging/"  # makes the package in each Python, and tries nothing of the product
-BATCHES = (8, 40)  # the nearest files, then more; collecting all of them takes longer than these
+BATCHES = (8, 40)  # the nearest files, then more, then the rest: to collect all takes its time
 FRONT_END_LIMIT = 900.0  # seconds for jest, and for a step of the build
 BUILD = (
     ("node", "node_modules/typescript/bin/tsc", "-p", "labextension"),
@@ -58,15 +58,19 @@ class Suite:
                 yield self._of_browser_with_build(fault.file)
             return
         files = self._ordered(fault.file)
-        first = 0
-        for number in (*BATCHES, len(files)):
-            if batch := files[first : first + number]:
-                yield self._of_pytest("fast", FAST, batch, side_by_side=True)
-            first += number
+        for name, marks in self._marks():
+            first = 0
+            for number in (*BATCHES, len(files)):
+                if batch := files[first : first + number]:
+                    yield self._of_pytest(name, marks, batch)
+                first += number
+
+    def _marks(self) -> Iterator[tuple[str, str]]:
+        yield "fast", FAST
         if self.has_engine:
-            yield self._of_pytest("engine", ENGINE, files)
+            yield "engine", ENGINE
         if self.whole:
-            yield self._of_pytest("browser", BROWSER, files)
+            yield "browser", BROWSER
 
     @cached_property
     def _importers(self) -> dict[str, set[str]]:
@@ -78,13 +82,11 @@ class Suite:
             files = [test for test in files if not test.startswith(PACKAGING)]
         return nearest_first(self._importers, file, files)
 
-    def _of_pytest(
-        self, name: str, marks: str, files: Sequence[str], *, side_by_side: bool = False
-    ) -> Stage:
+    def _of_pytest(self, name: str, marks: str, files: Sequence[str]) -> Stage:
         pytest = partial(run_pytest, self.tree, options=self.options)
         return Stage(
             name,
-            lambda without: pytest(files, marks=marks, without=without, side_by_side=side_by_side),
+            lambda without: pytest(files, marks=marks, without=without, side_by_side=True),
             lambda test: pytest([test]),
             lambda: pytest(files, marks=marks, only_collect=True),
         )

@@ -75,8 +75,8 @@ class Trial:
                 self.tree.put(fault)
                 continue
             self.tree.put(fault)
-            if outcome.kind == "time-out" or stage.run_one(outcome.test).kind != "passed":
-                how: Result = "time-out" if outcome.kind == "time-out" else "found"
+            if (again := stage.run_one(outcome.test)).kind != "passed":
+                how: Result = "time-out" if again.kind == "time-out" else "found"
                 return Verdict(fault.id, how, by=outcome.test, stage=stage.name)
             unsteady.append(outcome.test)
         raise NothingRuns(f"{stage.name}: {AGAIN} tests fail without a fault: {self.broken}")
