@@ -1,6 +1,5 @@
 """Environments as kernelspecs, and the names that are made for them."""
 
-import doctest
 import json
 from dataclasses import replace
 
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 
 from jupyter_gpu_containers.errors import InvalidRequestError
 from jupyter_gpu_containers.model.image.image import ImageKernel
-from jupyter_gpu_containers.model.kernel import environment as module
 from jupyter_gpu_containers.model.kernel.environment import (
     KERNEL_NAME,
     Environment,
@@ -61,10 +59,6 @@ environments = st.builds(
     idle_timeout=st.none() | st.integers(0, 1 << 40) | st.floats(0, 1e12),
     mounts=st.none() | st.lists(st.text(), max_size=3).map(tuple),
 )
-
-
-def test_the_docstrings_examples_hold() -> None:
-    assert doctest.testmod(module) == (0, 5)
 
 
 def test_a_kernelspec_in_full() -> None:

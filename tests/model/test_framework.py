@@ -1,10 +1,7 @@
 """What images say of themselves: values of public images, env before labels before tag."""
 
-import doctest
-
 import pytest
 
-from jupyter_gpu_containers.model.image import framework as module
 from jupyter_gpu_containers.model.image.framework import Description, describe, label_of
 from jupyter_gpu_containers.model.image.image import Framework, Image, ImageConfig, ImageProbe
 
@@ -137,7 +134,3 @@ def test_images_without_a_usable_reference_are_called_by_their_id(
     references: tuple[str, ...],
 ) -> None:
     assert label_of(Image("sha256:0123456789abcdef", references)) == "0123456789ab"
-
-
-def test_the_docstrings_examples_hold() -> None:
-    assert doctest.testmod(module) == (0, 2)

@@ -59,7 +59,7 @@ class PerRun:
             One of them cannot be understood.
 
         >>> PerRun.read({"JUPYTER_GPU_CONTAINERS_GPUS": "2"})
-        PerRun(gpus=2, memory=None, shm_size=None)
+        PerRun(gpus=2, memory=None, shm_size=None, gpu_names=(), gpu_uuids=())
         """
         asked = _gpus(variables.get(GPUS, ""))
         return cls(
