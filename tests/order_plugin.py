@@ -16,7 +16,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 STAGES = ("fast", "engine", "browser")
-ENGINE_OF_ITS_OWN = re.compile(r"[\[-](podman|rootless)[\]-]")
+ENGINE_OF_ITS_OWN = re.compile(r"/test_(podman|rootless)\.py|[\[-](podman|rootless)[\]-]")
 
 
 def stage(item: pytest.Item) -> int:
@@ -50,7 +50,7 @@ class Scheduling(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         engine = ENGINE_OF_ITS_OWN.search(nodeid)
-        return engine[1] if engine else super()._split_scope(nodeid)
+        return engine[1] or engine[2] if engine else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -71,7 +71,7 @@ class Bench:
         self.reference = reference
         self.folder = folder
         self.names: list[str] = []  # of images, to be taken away again
-        self.label = f"{LABEL}={uuid.uuid4().hex}"
+        self.label = f"{LABEL}-{uuid.uuid4().hex}=1"  # the key too: other workers have containers
         self._image_id = ""
         self._pipes = 0
 
