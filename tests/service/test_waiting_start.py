@@ -14,6 +14,7 @@ import pytest
 from jupyter_gpu_containers.model.kernel.launch import CONNECTION_FILE
 from jupyter_gpu_containers.model.kernel.spare import HANDOVER_FILE, PIPE_FILE, Handover
 from jupyter_gpu_containers.runtime import quick_start
+from jupyter_gpu_containers.service.pool import handover
 
 PROGRAM = f"""
 import importlib.util, json, os, sys
@@ -76,7 +77,7 @@ def hand_over(run_dir: Path, folder: Path) -> None:
 
 
 def ring(run_dir: Path) -> None:
-    """As `Spares` does, but that it waits for who listens."""
+    """As `Spares` does, but that it waits for who listens: the first one to ring."""
     with (run_dir / PIPE_FILE).open("wb") as pipe:
         pipe.write(b"\n")
 
@@ -91,8 +92,16 @@ def test_it_waits_and_goes_where_it_is_told(
     interpreters.append(interpreter)
     ring(run_dir)  # who rings too early, or for fun, is not heard
     hand_over(run_dir, work)
-    ring(run_dir)
+    handover._ring(str(run_dir / PIPE_FILE))
     assert interpreter.told() == [str(work), "1", "XYZ", [str(work / "lib-of-mine")]]
+
+
+def test_who_rings_may_come_when_the_file_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader goes between the writer's opening of the pipe and its byte."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr(handover, "open_pipe", lambda path, direction: writer)
+    assert handover._ring("any")
 
 
 def test_it_finds_what_came_before_it(
@@ -135,7 +144,7 @@ def test_only_a_kernel_whose_start_is_known_is_started_before_it_waits(
         return
     ring(run_dir)  # returns when it waits
     hand_over(run_dir, tmp_path)
-    ring(run_dir)
+    handover._ring(str(run_dir / PIPE_FILE))
     assert interpreter.told()[:2] == [str(tmp_path), "1"]
 
 

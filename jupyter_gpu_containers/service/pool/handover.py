@@ -118,7 +118,8 @@ def _ring(pipe: str, *, ring: bool = True) -> bool:
         raise
     try:
         if ring:
-            os.write(descriptor, b"\n")
+            with contextlib.suppress(BrokenPipeError):  # it has found the file in this moment
+                os.write(descriptor, b"\n")
     finally:
         os.close(descriptor)
     return True
