@@ -108,6 +108,11 @@ class PatientWebsocketConnection(ZMQChannelsWebsocketConnection):
             self._close()
             return
         await super().prepare()  # type: ignore[no-untyped-call]
+        # The answer to the question in there may come before the kernel is told to be idle again.
+        # The stock class does not make sure that it hears a busy kernel, and what the page's cells
+        # print at once would be lost, for ever waited for by the page.
+        if self.kernel_manager.execution_state == "busy":
+            self.kernel_manager.execution_state = "starting"
         connected = super().connect()
         if connected is not None:
             await connected

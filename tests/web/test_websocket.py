@@ -14,6 +14,7 @@ from jupyter_server.services.kernels.connection.base import (
     serialize_binary_message,
     serialize_msg_to_ws_v1,
 )
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.web.websocket import (
@@ -133,6 +134,35 @@ async def test_small_messages_do_not_wait_for_each_other(
     await socket.write_message(v1("kernel_info_request"), binary=True)
     await socket.read_message()
     assert [option != 0 for option in options] == [True]
+    socket.close()
+    await end_all(api)
+
+
+async def test_a_kernel_that_is_busy_with_the_servers_question_is_listened_to_first(
+    api: Api, jp_ws_fetch: Any, jp_fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first outputs of the cells that a page sends during the start may be lost."""
+    states: list[str] = []
+    prepare, nudge = ZMQChannelsWebsocketConnection.prepare, ZMQChannelsWebsocketConnection.nudge
+
+    async def prepared(self: Any) -> None:
+        await prepare(self)  # type: ignore[no-untyped-call]
+        self.kernel_manager.execution_state = "busy"
+
+    def look(self: Any) -> Any:
+        states.append(self.kernel_manager.execution_state)
+        return nudge(self)
+
+    monkeypatch.setattr(ZMQChannelsWebsocketConnection, "prepare", prepared)
+    monkeypatch.setattr(ZMQChannelsWebsocketConnection, "nudge", look)
+    environment = (await api("POST", "/environments", {"image": IMAGE})).json["name"]
+    asked = json.dumps({"name": environment})
+    kernel = json.loads((await jp_fetch("api", "kernels", method="POST", body=asked)).body)["id"]
+    socket = await jp_ws_fetch("api", "kernels", kernel, "channels", subprotocols=[PROTOCOL_V1])
+    await socket.write_message(v1("kernel_info_request"), binary=True)
+    while b"kernel_info_reply" not in await socket.read_message():
+        pass
+    assert states == ["starting"]
     socket.close()
     await end_all(api)
 
