@@ -7,6 +7,7 @@ delete the first one's ``docker0``; and mounts in a namespace of its own vanish 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -163,7 +164,8 @@ class PrivateEngine:
         assert self._namespaces is not None
         tree = self._processes()
         for pid in tree:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended in this moment
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
         deadline = time.monotonic() + START_TIMEOUT
