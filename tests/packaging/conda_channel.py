@@ -1,4 +1,4 @@
-"""Makes a conda channel of the Python environment that runs this, and builds our recipe against it.
+"""Makes a conda channel of the Python environment that runs this, or builds our recipe against it.
 
 A package for Python itself, one for each distribution in the environment: conda's names and the
 real versions, what they need by what their metadata says. conda-forge's own are put together in
@@ -146,13 +146,16 @@ def make_channel(folder: Path, requirements: dict[str, list[str]]) -> None:
 
 
 def main() -> None:
-    """Make the channel, build the recipe, run its tests; tell as JSON what came of it."""
+    """Make the channel; or build the recipe, run its tests, and tell as JSON what came of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("recipe", type=Path)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("channel", type=Path)
+    parser.add_argument("output", type=Path, nargs="?", help="without it only the channel is made")
     asked = parser.parse_args()
-    channel, output = asked.folder / "channel", asked.folder / "output"
-    make_channel(channel, yaml.safe_load(asked.recipe.read_text("utf-8"))["requirements"])
+    channel, output = asked.channel, asked.output
+    if output is None:
+        make_channel(channel, yaml.safe_load(asked.recipe.read_text("utf-8"))["requirements"])
+        return
     warnings.simplefilter("ignore", DeprecationWarning)  # the whole of what the program does
     build_recipes([asked.recipe], channel=[channel.as_uri()], output_dir=output, test="skip")
     (made,) = output.glob("noarch/*.conda")

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.packaging.environments import Environment, checkout, interpreters, uv_run
+from tests.packaging.environments import (
+    Environment,
+    checkout,
+    interpreters,
+    key_of_checkout,
+    uv_run,
+)
+from tests.packaging.kept import keep
 
 MakeEnvironment = Callable[[int], Environment]
 
@@ -36,7 +43,16 @@ class Built:
         return [line for line in wanted if "extra ==" not in line]
 
 
-def build(folder: Path, version: str | None = None) -> Built:
+def kept_build(name: str, version: str | None = None) -> Built:
+    """Return what was built of this very checkout, in this run or in one before."""
+    key = key_of_checkout(sys.version, version or "")
+    folder = keep(name, key, lambda folder: build(folder, version))
+    (wheel,) = (folder / "dist").glob("*.whl")
+    (sdist,) = (folder / "dist").glob("*.tar.gz")
+    return Built(wheel, sdist)
+
+
+def build(folder: Path, version: str | None = None) -> None:
     """Build the source distribution, and the wheel from that, where there is no Node."""
     copy = checkout(folder / "checkout", version=version)
     nothing = folder / "bin"
@@ -44,21 +60,18 @@ def build(folder: Path, version: str | None = None) -> Built:
     env = dict(os.environ) | {"PATH": str(nothing)}
     to = ("--python", sys.executable, "--out-dir", folder / "dist")
     uv_run("build", *to, copy, cwd=folder, env=env)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    (sdist,) = (folder / "dist").glob("*.tar.gz")
-    return Built(wheel, sdist)
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built() -> Built:
     """This checkout's wheel and source distribution."""
-    return build(tmp_path_factory.mktemp("build"))
+    return kept_build("build")
 
 
 @pytest.fixture(scope="session")
-def previous(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def previous() -> Built:
     """The same under an older version number."""
-    return build(tmp_path_factory.mktemp("previous"), "0.0.1")
+    return kept_build("previous", "0.0.1")
 
 
 @pytest.fixture

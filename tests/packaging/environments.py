@@ -14,6 +14,7 @@ from pathlib import Path
 import uv
 
 from tests.conftest import ROOT
+from tests.packaging.kept import key_of
 
 MINORS = (10, 11, 12, 13)  # of Python 3: those that we promise
 LABEXTENSION = "jupyter_gpu_containers/labextension"
@@ -65,6 +66,23 @@ def interpreters() -> dict[int, Path]:
     return found
 
 
+def sources() -> list[str]:
+    """Return the names of the files that git has or would take, without the pictures."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout
+    return [
+        name
+        for name in names.decode().split("\0")
+        if name and not name.startswith("docs/images/") and (ROOT / name).is_file()
+    ]
+
+
+def key_of_checkout(*more: str) -> str:
+    """Return a key of what `checkout` copies."""
+    named = [part for name in sources() for part in (name, ROOT / name)]
+    return key_of(*named, ROOT / LABEXTENSION, *more)
+
+
 def checkout(target: Path, *, version: str | None = None) -> Path:
     """Copy what git has or would take, and the built JupyterLab extension; no node_modules.
 
@@ -73,13 +91,9 @@ def checkout(target: Path, *, version: str | None = None) -> Path:
     version : str | None
         Of the copy, instead of the checkout's.
     """
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout
-    for name in names.decode().split("\0"):
-        source = ROOT / name
-        if name and not name.startswith("docs/images/") and source.is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target / name)
+    for name in sources():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
     built = ROOT / LABEXTENSION
     assert (built / "static" / "style.js").is_file(), "not built; `./run test` builds it"
     shutil.copytree(built, target / LABEXTENSION)

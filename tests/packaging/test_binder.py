@@ -22,9 +22,13 @@ from tests.packaging.environments import (
     Environment,
     checkout,
     interpreters,
+    key_of_checkout,
     run,
 )
+from tests.packaging.kept import keep
 from tests.servers import Server
+
+WRITTEN = "binder/hello.txt"  # by the notebook, when it runs
 
 
 @dataclass(frozen=True)
@@ -41,21 +45,32 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A checkout in an environment, after postBuild."""
-    base = tmp_path_factory.mktemp("binder")
-    repository = checkout(base / "repository")
-    shutil.rmtree(repository / LABEXTENSION)  # not in git: it is built there
-    shutil.copytree(ROOT / "node_modules", repository / "node_modules", symlinks=True)
-    minor = int((repository / "binder/runtime.txt").read_text().strip().rpartition(".")[2])
-    found = interpreters()
-    environment = Environment(base, found.get(minor, Path(sys.executable)))
-    environment.create()
-    environment.add("--requirement", str(repository / "binder" / "requirements.txt"))
-    # bash, ln and cp; a Node of this machine comes after the environment's own
-    environment.variables["PATH"] = f"{environment.path}:/usr/bin:/bin"
-    run("bash", "binder/postBuild", cwd=repository, env=environment.environ())
-    return Place(base, repository, environment)
+def place() -> Place:
+    """A checkout in an environment, after postBuild; nobody has been there."""
+    minor = int((ROOT / "binder/runtime.txt").read_text().strip().rpartition(".")[2])
+    python = interpreters().get(minor, Path(sys.executable))
+
+    def at(base: Path) -> Place:
+        environment = Environment(base, python)
+        # bash, ln and cp; a Node of this machine comes after the environment's own
+        environment.variables["PATH"] = f"{environment.path}:/usr/bin:/bin"
+        return Place(base, base / "repository", environment)
+
+    def make(base: Path) -> None:
+        made = at(base)
+        checkout(made.workspace)
+        shutil.rmtree(made.workspace / LABEXTENSION)  # not in git: it is built there
+        shutil.copytree(ROOT / "node_modules", made.workspace / "node_modules", symlinks=True)
+        made.environment.create()
+        made.environment.add("--requirement", str(made.workspace / "binder" / "requirements.txt"))
+        run("bash", "binder/postBuild", cwd=made.workspace, env=made.environment.environ())
+        made.environment.home.rename(base / "home-after-postBuild")
+
+    found = at(keep("binder", key_of_checkout(str(python)), make))
+    shutil.rmtree(found.environment.home, ignore_errors=True)
+    shutil.copytree(found.base / "home-after-postBuild", found.environment.home, symlinks=True)
+    (found.workspace / WRITTEN).unlink(missing_ok=True)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +113,7 @@ def test_the_notebook_runs_in_the_kernel_of_an_image(server: Server, place: Plac
     losses = re.search(r"loss ([\d.]+) -> ([\d.]+)", said)
     assert losses
     assert float(losses[2]) < float(losses[1])
-    assert (place.workspace / "binder" / "hello.txt").is_file()
+    assert (place.workspace / WRITTEN).is_file()
     server.cancel(launch_id)
     gpus = server.ask("GET", "/gpu-containers/gpus")["gpus"]
     assert all(not gpu["holders"] for gpu in gpus)

@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.packaging.conftest import Built, MakeEnvironment
-from tests.packaging.environments import interpreters
+from tests.packaging.conftest import Built
+from tests.packaging.environments import Environment, interpreters
+from tests.packaging.kept import keep, key_of
 from tests.packaging.test_metadata import tomllib
 
 BUILDER = "py-rattler-build>=0.73,<1"
+RECIPE = ROOT / "scripts" / "conda" / "recipe.yaml"
+PROGRAM = Path(__file__).with_name("conda_channel.py")
 SCHEME = "import sysconfig; print(sysconfig.get_preferred_scheme('prefix'))"
 
 
@@ -33,24 +36,37 @@ def ordinary_python() -> int:
     pytest.skip("needs a Python that is not the distribution's")
 
 
-@pytest.fixture
-def made(tmp_path: Path, built: Built, make_environment: MakeEnvironment) -> dict[str, Any]:
-    """What came of the recipe, with what its tests said."""
-    at = make_environment(ordinary_python())
+@pytest.fixture(scope="module")
+def builder(built: Built) -> Environment:
+    """An environment with rattler-build and what the wheel asks for, and a channel of all that."""
+    python = interpreters()[ordinary_python()]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    at.add(BUILDER, "packaging", *project["build-system"]["requires"])
+    wanted = [*built.requirements, BUILDER, "packaging", *project["build-system"]["requires"]]
+
+    def make(folder: Path) -> None:
+        at = Environment(folder, python)
+        at.create()
+        at.add(*wanted)
+        at("python", PROGRAM, RECIPE, folder / "channel")
+
+    key = key_of(str(python), *wanted, PROGRAM, RECIPE)
+    return Environment(keep("conda", key, make), python)
+
+
+@pytest.fixture
+def made(tmp_path: Path, built: Built, builder: Environment) -> dict[str, Any]:
+    """What came of the recipe, with what its tests said."""
     # the recipe looks for the source distribution from where it lies
     recipe = tmp_path / "scripts" / "conda" / "recipe.yaml"
     recipe.parent.mkdir(parents=True)
-    shutil.copy(ROOT / "scripts" / "conda" / "recipe.yaml", recipe)
+    shutil.copy(RECIPE, recipe)
     (tmp_path / "dist").mkdir()
     shutil.copy(built.sdist, tmp_path / "dist")
-    at.variables |= {
+    builder.variables |= {
         "RATTLER_CACHE_DIR": str(tmp_path / "cache"),
-        "PATH": f"{at.path}:/usr/bin:/bin",
+        "PATH": f"{builder.path}:/usr/bin:/bin",
     }
-    program = Path(__file__).with_name("conda_channel.py")
-    said = at("python", program, recipe, tmp_path / "conda")
+    said = builder("python", PROGRAM, recipe, builder.folder / "channel", tmp_path / "output")
     found: dict[str, Any] = json.loads(said.splitlines()[-1])
     return found
 
