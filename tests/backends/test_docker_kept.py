@@ -211,6 +211,26 @@ async def test_an_engine_that_ends_its_stream_in_order(rig: Rig) -> None:
     assert await rig.names() == [SECOND]
 
 
+async def test_closed_while_its_stream_is_opened(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread ends, however long events go on to come."""
+    opened = events._open
+
+    def close_first(*question: Any) -> Any:
+        stream = opened(*question)
+        rig.backend.close()
+        return stream
+
+    monkeypatch.setattr(events, "IDLE_TIMEOUT", 10 * TIMEOUT)
+    monkeypatch.setattr(events, "_open", close_first)
+    await rig.backend.info()
+    rig.backend.on_change(lambda change: None)
+    [thread] = [one for one in threading.enumerate() if one.name == "gpu-containers-events"]
+    await aside(thread.join, TIMEOUT)
+    assert not thread.is_alive()
+
+
 async def test_podman_is_always_asked() -> None:
     with EventfulEngine(BuildahVersion="1.28").serve() as engine:
         rig = Rig(engine)

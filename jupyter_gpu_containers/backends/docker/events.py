@@ -210,6 +210,8 @@ class ExitWatcher:
         with self._lock:
             self._stream = stream
         try:
+            if self._closed.is_set():  # `close` came while it was opened, and saw no stream
+                return since
             with self._lock:
                 back = bool(self._gap[0] and not self._gap[1])
                 self._gap = (self._gap[0], time.time() if self._gap[0] else 0.0)
