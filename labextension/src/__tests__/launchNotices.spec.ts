@@ -254,6 +254,22 @@ describe('LaunchNotices', () => {
     ]);
   });
 
+  it.each([
+    ['requirement_not_met', false],
+    ['out_of_memory', true] // it says how much there may be
+  ])('tells %s anew once limits are known: %s', async (code, isAnew) => {
+    await begin();
+    events.emit(launch(['queued', 'waiting'], { queue: QUEUE }));
+    onScreen = false;
+    const error = { code, message: 'It failed.', hint: '' };
+    events.emit(launch(['queued', 'waiting', 'failed'], { error }));
+    const { id } = only();
+    jest.useRealTimers();
+    await new Promise(resolve => setTimeout(resolve));
+    expect(model.limits).not.toBeNull();
+    expect(only().id !== id).toBe(isAnew);
+  });
+
   it('says why it failed, what can be done, and the last line of the log', async () => {
     await begin();
     const error = {

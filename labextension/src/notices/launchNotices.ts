@@ -8,7 +8,7 @@ import { LaunchMemory } from '../model/launchMemory';
 import { hasRun, isInProgress } from '../model/launches';
 import { IStep, stepsOf } from '../model/launchSteps';
 import { placeDetails } from '../model/queue';
-import { loadFacts, remedyFor } from '../model/remedies';
+import { IRemedy, loadFacts, remedyFor } from '../model/remedies';
 import { IGpuContainersModel, IKernelSwitcher, IPreferences } from '../tokens';
 import { ILaunch, IProblem } from '../client/wire';
 import { ROOM } from './inFull';
@@ -111,15 +111,19 @@ export class LaunchNotices {
       return; // told by its launch, and by who followed it
     }
     this._failed.add(launch.id);
-    const { model } = this._options;
+    const { model, trans } = this._options;
     const state = this._states.get(launch.id) ?? newState(launch);
     stop(state);
     this._states.delete(launch.id);
-    this._tellFailure(state, launch, problem);
-    void loadFacts(model).then(isNew => {
+    const told = remedyFor(trans, problem, launch, model);
+    this._tellFailure(state, launch, problem, told);
+    void loadFacts(model).then(() => {
+      const remedy = remedyFor(trans, problem, launch, model);
+      // a notification that is told anew moves under its reader's eyes: only where it says more
+      const isNew = JSON.stringify(remedy) !== JSON.stringify(told);
       // unless its reader has put it away meanwhile
       if (isNew && state.notice && Notification.manager.has(state.notice)) {
-        this._tellFailure(state, launch, problem);
+        this._tellFailure(state, launch, problem, remedy);
       }
     });
   }
@@ -127,10 +131,10 @@ export class LaunchNotices {
   private _tellFailure(
     state: IState,
     launch: ILaunch,
-    problem: IProblem
+    problem: IProblem,
+    remedy: IRemedy | null
   ): void {
-    const { commands, model, trans } = this._options;
-    const remedy = remedyFor(trans, problem, launch, model);
+    const { commands, trans } = this._options;
     const actions: Notification.IAction[] = remedy
       ? [
           {
