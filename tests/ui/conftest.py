@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ from tests.registry_fixtures import *  # noqa: F403
 from .page import OLD_OR_NEW, NotebookPage
 from .server import ASSETS, LabServer, lab_server
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")  # ./run says which one it found
+# ./run says which one it found
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium-headless-shell", "chromium"))), None
+)
 H100 = {"name": "NVIDIA H100 80GB HBM3", "memory_gib": 80, "compute_capability": "9.0"}
 ATTACH_TIMEOUT = 8.0  # seconds; long enough for a page to attach, short enough to wait for
 
