@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +26,7 @@ import pytest
 
 from tests.canaries import SUITE
 from tests.canary_listener import SUITE_LISTENER
+from tests.waiting import wait_until
 
 START_TIMEOUT = 60.0
 
@@ -80,11 +80,9 @@ class PrivateEngine:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"no engine: {self.log.read_text()[-2000:]}", pytrace=False)
-            time.sleep(0.05)
+        wait_until(lambda: self._answers() or self._ended(), START_TIMEOUT)
+        if not self._answers():
+            pytest.fail(f"no engine: {self.log.read_text()[-2000:]}", pytrace=False)
         SUITE_LISTENER.listen(self.host)
         return self
 
@@ -168,11 +166,8 @@ class PrivateEngine:
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
-        deadline = time.monotonic() + START_TIMEOUT
-        while any(map(_lives, tree)):
-            if time.monotonic() > deadline:
-                pytest.fail("processes of the engine do not end", pytrace=False)
-            time.sleep(0.01)
+        if not wait_until(lambda: not any(map(_lives, tree)), START_TIMEOUT):
+            pytest.fail("processes of the engine do not end", pytrace=False)
         unmount = (
             f"cut -d' ' -f2 /proc/self/mounts | grep -E '^{self.folder}/(data|exec)/' "
             "| sort -r | xargs -r umount --lazy"
@@ -235,6 +230,9 @@ class PrivateEngine:
                 return b" 200 OK" in connection.recv(100)
             except OSError:
                 return False
+
+    def _ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:

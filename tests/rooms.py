@@ -13,8 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.environment import Environment
 from jupyter_gpu_containers.service.services import Services
 from tests.canaries import SUITE, write_down_events
+from tests.waiting import wait_until
 
 SETTLE = 10.0  # seconds in which what was asked to end must have ended
 MEMORY_IMAGE = "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"
@@ -178,10 +178,7 @@ class Room:
 
     def left_of(self, path_in_room: Path) -> list[str]:
         """Return the processes that name this path when those that were killed had time to end."""
-        deadline = time.monotonic() + SETTLE
-        while (left := self.processes_of(path_in_room)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return left
+        return _at_last(lambda: self.processes_of(path_in_room))
 
     def leftovers(self) -> list[str]:
         """Return what is still there of what was started in this room."""
@@ -195,10 +192,7 @@ class Room:
 
     def settled(self) -> list[str]:
         """Return what is left behind when things had time to end."""
-        deadline = time.monotonic() + SETTLE
-        while (left := self.leftovers()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return left
+        return _at_last(self.leftovers)
 
     def leaks(self) -> list[str]:
         """Return files of the room, logs and events among them, that have a canary."""
@@ -220,12 +214,22 @@ class Room:
 
 def _threads() -> list[str]:
     """Return this product's threads that go on after `Services.close`."""
-    deadline = time.monotonic() + SETTLE
-    while True:
-        names = [t.name for t in threading.enumerate() if t.name.startswith("gpu-containers")]
-        if not names or time.monotonic() > deadline:
-            return names
-        time.sleep(0.02)
+    return _at_last(
+        lambda: [t.name for t in threading.enumerate() if t.name.startswith("gpu-containers")]
+    )
+
+
+def _at_last(look: Callable[[], list[str]]) -> list[str]:
+    """Return what is still there when it had time to go."""
+    left = look()
+
+    def is_gone() -> bool:
+        left[:] = look()
+        return not left
+
+    if left:
+        wait_until(is_gone, SETTLE)
+    return left
 
 
 def enter(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ import websocket
 
 from tests.canaries import SUITE
 from tests.rooms import Room
+from tests.waiting import wait_until
 
 START = 60.0  # seconds in which a server must answer
 PATIENCE = 60.0  # seconds in which anything else must have happened
@@ -126,11 +127,14 @@ class Server:
 
     def until(self, condition: Callable[[], Any], timeout: float = PATIENCE) -> Any:
         """Wait for a condition and return its value; a server that ended will never meet it."""
-        deadline = time.monotonic() + timeout
-        while not (value := condition()):
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
+
+        def look() -> Any:
+            value = condition()
+            assert value or self.process.poll() is None, self.log.read_text()
+            return value
+
+        value = wait_until(look, timeout)
+        assert value, self.log.read_text()
         return value
 
     def request(self, method: str, path: str, body: Any = None) -> requests.Response:
