@@ -12,12 +12,13 @@ from typing import Any
 import docker
 import pytest
 from docker.models.containers import Container
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from jupyter_gpu_containers.model.kernel import labels
 from tests.canary_pages import watch
 from tests.registry_fixtures import *  # noqa: F403
 
+from .desk import Desk
 from .page import OLD_OR_NEW, NotebookPage
 from .server import ASSETS, LabServer, lab_server
 
@@ -108,7 +109,7 @@ def opener(page: Page, request: pytest.FixtureRequest) -> Callable[[LabServer], 
     """Return what opens notebooks on a server, each test in a folder of its own."""
 
     def on(lab: LabServer) -> OpenNotebook:
-        folder = re.sub(r"\W+", "-", request.node.name).strip("-")
+        folder = folder_of(request)
 
         def open_notebook(
             *cells: str,
@@ -149,12 +150,53 @@ def engine(
     shut_down_kernels(engine_lab)
 
 
+@pytest.fixture(scope="session")
+def kept_demo_page(
+    browser: Browser, browser_context_args: dict[str, Any], demo_lab: LabServer
+) -> Iterator[Desk]:
+    """A page of the memory backend's JupyterLab, for many tests."""
+    desk = Desk(browser, browser_context_args, demo_lab)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture(scope="session")
+def kept_engine_page(
+    browser: Browser, browser_context_args: dict[str, Any], engine_lab: LabServer
+) -> Iterator[Desk]:
+    """A page of the real engine's JupyterLab, for many tests."""
+    desk = Desk(browser, browser_context_args, engine_lab)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def demo_desk(kept_demo_page: Desk, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """Open a notebook on the memory backend, on a page that others have used, too."""
+    with kept_demo_page.used(request, folder_of(request)) as desk:
+        yield desk
+    shut_down_kernels(desk.lab)
+
+
+@pytest.fixture
+def engine_desk(kept_engine_page: Desk, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """Open a notebook on the real engine, on a page that others have used, too."""
+    with kept_engine_page.used(request, folder_of(request)) as desk:
+        yield desk
+    shut_down_kernels(desk.lab)
+
+
 @pytest.fixture
 def client(engine_host: str) -> Iterator[docker.DockerClient]:
     """The engine, to look behind the scenes."""
     client = docker.DockerClient(base_url=engine_host)
     yield client
     client.close()
+
+
+def folder_of(request: pytest.FixtureRequest) -> str:
+    """Where a test's notebooks are, below the server's root directory."""
+    return re.sub(r"\W+", "-", request.node.name).strip("-")
 
 
 def shut_down_kernels(lab: LabServer) -> None:

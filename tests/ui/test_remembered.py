@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import Any
 
 import docker
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Browser, Locator, Request, expect
 
 from tests.conftest import IMAGES
 from tests.registries.real import RealRegistry
 
-from .conftest import H100, OpenNotebook, shut_down_kernels
+from .conftest import H100, folder_of, shut_down_kernels
+from .desk import Desk, NotebookOnDesk
 from .page import OLD_OR_NEW, NotebookPage
 from .server import LabServer, lab_server
 
@@ -30,6 +30,7 @@ KERNELSPEC = {"name": "nvidia-pytorch-25.08-py3-1gpu", "display_name": TITLE}
 NO_KERNEL = "() => window.jupyterapp.shell.currentWidget.sessionContext.hasNoKernel"
 # JupyterLab's own look for sessions, every ten seconds; what is asked for goes on
 LOOK_NO_MORE = "() => window.jupyterapp.serviceManager.sessions._pollModels.stop()"
+LOOK_AGAIN = "() => window.jupyterapp.serviceManager.sessions._pollModels.start()"
 OTHER_DIGEST = "sha256:" + "0" * 64
 
 
@@ -41,14 +42,22 @@ def elsewhere(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield lab
 
 
+@pytest.fixture(scope="module")
+def kept_page(
+    browser: Browser, browser_context_args: dict[str, Any], elsewhere: LabServer
+) -> Iterator[Desk]:
+    """A page of the other machine."""
+    desk = Desk(browser, browser_context_args, elsewhere)
+    yield desk
+    desk.close()
+
+
 @pytest.fixture
-def there(
-    elsewhere: LabServer, opener: Callable[[LabServer], OpenNotebook], page: Page
-) -> Iterator[OpenNotebook]:
+def there(kept_page: Desk, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """Open a notebook on the other machine, where no environment was made yet."""
-    yield opener(elsewhere)
-    page.close()
-    forget(elsewhere)
+    with kept_page.used(request, folder_of(request)) as desk:
+        yield desk
+    forget(desk.lab)
 
 
 def forget(lab: LabServer) -> None:
@@ -90,12 +99,12 @@ def banner(notebook: NotebookPage) -> Locator:
 
 
 def open_with(
-    there: OpenNotebook,
+    there: Desk,
     remembered: object,
     *,
     kernelspec: dict[str, str] | None = None,
     name: str = "train",
-) -> NotebookPage:
+) -> NotebookOnDesk:
     """Open a notebook whose metadata somebody else has written; wait for no kernel."""
     metadata = {
         "kernelspec": {"language": "python", **(kernelspec or KERNELSPEC)},
@@ -111,30 +120,29 @@ def kernels_of(lab: LabServer) -> set[str]:
     return {kernel["id"] for kernel in lab.request("api/kernels")}
 
 
-def test_what_ran_here_is_offered_elsewhere_and_starts_with_a_click(
-    demo: OpenNotebook, elsewhere: LabServer, page: Page
-) -> None:
-    notebook = demo()
+def written_of(lab: LabServer) -> dict[str, Any]:
+    """What is written into a notebook that ran in the image with one GPU."""
+    return {"image": TORCH, "digest": digest_of(lab, TORCH), "kernel": "python3", "gpus": 1}
+
+
+def test_what_ran_here_is_written_down_and_nothing_is_asked_here(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.choose("PyTorch 25.08")
     notebook.wait_for_kernel(TITLE)
     save(notebook)
-    expected = {
-        "image": TORCH,
-        "digest": digest_of(notebook.lab, TORCH),
-        "kernel": "python3",
-        "gpus": 1,
-    }
-    assert metadata(notebook)[KEY] == expected
+    assert metadata(notebook)[KEY] == written_of(notebook.lab)
+    assert metadata(notebook)["kernelspec"] == {**KERNELSPEC, "language": "python"}
 
-    notebook.reload()  # its environment is here: nothing to ask, nothing to write
+    notebook.reopen()  # its environment is here: nothing to ask, nothing to write
     notebook.wait_for_kernel(TITLE)
     expect(banner(notebook)).to_have_count(0)
     assert not is_dirty(notebook)
 
-    other = NotebookPage(page, elsewhere, notebook.path)
-    other.folder.mkdir(parents=True)
-    shutil.copy(file_of(notebook), file_of(other))
-    other.open()
+
+def test_what_was_written_there_is_offered_elsewhere_and_starts_with_a_click(
+    there: Desk, elsewhere: LabServer
+) -> None:
+    other = open_with(there, written_of(elsewhere))
     expect(banner(other)).to_contain_text(f"Last run in {TORCH} (1 GPU) — use it here?")
     expect(banner(other)).to_contain_text("On this machine")
     assert not has_started(elsewhere)  # nothing starts by itself
@@ -144,12 +152,10 @@ def test_what_ran_here_is_offered_elsewhere_and_starts_with_a_click(
     expect(banner(other)).to_have_count(0)
     other.run(1)
     other.expect_output(1, "new")
-    page.close()
-    forget(elsewhere)
 
 
 def test_an_image_that_is_not_here_is_fetched_only_when_asked_for(
-    there: OpenNotebook, elsewhere: LabServer
+    there: Desk, elsewhere: LabServer
 ) -> None:
     digest = digest_of(elsewhere, TORCH)
     elsewhere.request(f"gpu-containers/images/{TORCH}", "DELETE")
@@ -160,8 +166,8 @@ def test_an_image_that_is_not_here_is_fetched_only_when_asked_for(
             asked.append(request.url)
 
     remembered = {"image": TORCH, "digest": digest, "kernel": "python3", "gpus": 2}
+    there.page.on("request", note)
     notebook = open_with(there, remembered)
-    notebook.page.on("request", note)
     expect(banner(notebook)).to_contain_text("use it here?")
     expect(banner(notebook)).to_contain_text("Here: 1 GPU")  # it had two
     assert not [url for url in asked if "gpu-containers" in url]
@@ -177,11 +183,10 @@ def test_an_image_that_is_not_here_is_fetched_only_when_asked_for(
     notebook.wait_for_kernel(TITLE)
     expect(banner(notebook)).to_have_count(0)
     assert digest_of(elsewhere, TORCH) == digest
+    there.page.remove_listener("request", note)
 
 
-def test_a_name_that_stands_for_another_image_is_said_to(
-    there: OpenNotebook, elsewhere: LabServer
-) -> None:
+def test_a_name_that_stands_for_another_image_is_said_to(there: Desk, elsewhere: LabServer) -> None:
     remembered = {"image": TORCH, "digest": OTHER_DIGEST, "kernel": "python3", "gpus": 1}
     elsewhere.request("gpu-containers/environments", "POST", {"image": TORCH, "gpus": 1})
     notebook = open_with(there, remembered)  # its kernelspec is here, too
@@ -198,7 +203,7 @@ def test_a_name_that_stands_for_another_image_is_said_to(
 
 
 def test_a_cell_that_is_run_without_a_kernel_asks_the_same(
-    there: OpenNotebook, elsewhere: LabServer
+    there: Desk, elsewhere: LabServer
 ) -> None:
     digest = digest_of(elsewhere, TORCH)
     remembered = {"image": TORCH, "digest": digest, "kernel": "python3", "gpus": 1}
@@ -218,10 +223,10 @@ def test_a_cell_that_is_run_without_a_kernel_asks_the_same(
 
 @pytest.mark.parametrize("where", ["panel", "launch", "kernel"])
 def test_after_its_kernel_was_stopped_a_cell_asks_and_starts_nothing_else(
-    demo: OpenNotebook, where: str
+    demo_desk: Desk, where: str
 ) -> None:
     """Not the kernel that the notebook was opened with: it has neither the image nor a GPU."""
-    notebook = demo("x = 1", OLD_OR_NEW, "print(6 * 7)")
+    notebook = demo_desk("x = 1", OLD_OR_NEW, "print(6 * 7)")
     notebook.choose("PyTorch 25.08")
     notebook.wait_for_kernel(TITLE)
     notebook.run(0)
@@ -236,6 +241,7 @@ def test_after_its_kernel_was_stopped_a_cell_asks_and_starts_nothing_else(
     else:
         notebook.lab.request(f"api/kernels/{launch['kernel_id']}", "DELETE")
     notebook.page.wait_for_function(NO_KERNEL)
+    notebook.page.evaluate(LOOK_AGAIN)
     notebook.run(2)
     expect(notebook.dialog).to_contain_text(f"ran in “{TITLE}” and was stopped")
     notebook.dialog.get_by_role("button", name="Cancel").click()
@@ -247,7 +253,7 @@ def test_after_its_kernel_was_stopped_a_cell_asks_and_starts_nothing_else(
     notebook.wait_for_kernel(TITLE)
 
 
-def test_an_environment_that_only_its_name_tells_of(there: OpenNotebook) -> None:
+def test_an_environment_that_only_its_name_tells_of(there: Desk) -> None:
     notebook = open_with(there, None)
     expect(banner(notebook)).to_contain_text(f"Last run in “{TITLE}”")
     expect(notebook.dialog).to_have_count(0)
@@ -263,7 +269,7 @@ def test_an_environment_that_only_its_name_tells_of(there: OpenNotebook) -> None
     ],
     ids=["html", "huge"],
 )
-def test_what_we_have_not_written_is_nothing(there: OpenNotebook, hostile: object) -> None:
+def test_what_we_have_not_written_is_nothing(there: Desk, hostile: object) -> None:
     """More of it, without a browser: `remembered.spec.ts`."""
     local = {"name": "python3", "display_name": "Python 3"}
     notebook = open_with(there, hostile, kernelspec=local)
@@ -273,13 +279,13 @@ def test_what_we_have_not_written_is_nothing(there: OpenNotebook, hostile: objec
     assert notebook.page.evaluate("() => window.pwned") is None
 
 
-def test_what_others_have_written_is_text(there: OpenNotebook, page: Page) -> None:
+def test_what_others_have_written_is_text(there: Desk) -> None:
     """An image of an attacker's registry, a title that is markup: shown, and nobody is asked."""
     seen: list[str] = []
     evil = {"image": "evil.example.com/a/b:1", "kernel": "python3", "gpus": 1}
     title = "<img src=x onerror=window.pwned=1> · 1 GPU"
     kernelspec = {"name": "evil-1gpu", "display_name": title}
-    page.on("request", lambda request: seen.append(request.url))
+    there.page.on("request", lambda request: seen.append(request.url))
     notebook = open_with(there, evil, kernelspec=kernelspec, name="attacked")
     expect(banner(notebook)).to_contain_text("Last run in evil.example.com/a/b:1 (1 GPU)")
     expect(banner(notebook)).to_contain_text("Not on this machine")
@@ -290,8 +296,8 @@ def test_what_others_have_written_is_text(there: OpenNotebook, page: Page) -> No
     assert notebook.page.evaluate("() => window.pwned") is None
 
 
-def test_a_move_out_of_containers_is_remembered_too(demo: OpenNotebook) -> None:
-    notebook = demo()
+def test_a_move_out_of_containers_is_remembered_too(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.choose("PyTorch 25.08")
     notebook.wait_for_kernel(TITLE)
     save(notebook)
@@ -307,7 +313,7 @@ def test_a_move_out_of_containers_is_remembered_too(demo: OpenNotebook) -> None:
 
 @pytest.mark.engine
 def test_the_very_image_comes_back_from_its_registry(
-    engine: OpenNotebook,
+    engine_desk: Desk,
     client: docker.DockerClient,
     plain_registry: RealRegistry,
     push_image: Callable[[RealRegistry, str, str], str],
@@ -316,7 +322,7 @@ def test_the_very_image_comes_back_from_its_registry(
     name = f"remembered-{uuid.uuid4().hex[:8]}/python:1"
     reference = push_image(plain_registry, IMAGES.debian12, name)
     client.images.pull(reference)
-    notebook = engine(OLD_OR_NEW)
+    notebook = engine_desk(OLD_OR_NEW)
     try:
         asked = {"path": notebook.path, "image": reference, "gpus": 0}
         run = "args => window.jupyterapp.commands.execute('gpu-containers:launch', args)"
@@ -337,7 +343,7 @@ def test_the_very_image_comes_back_from_its_registry(
         (environment,) = [each for each in environments if each["reference"] == reference]
         notebook.lab.request(f"gpu-containers/environments/{environment['name']}", "DELETE")
         client.images.remove(reference)
-        notebook.reload()
+        notebook.reopen()
         expect(banner(notebook)).to_contain_text(f"Last run in {reference} (CPU only)")
         banner(notebook).get_by_role("button", name="Use It…").click()
         expect(notebook.dialog).to_contain_text(expected["digest"][:19])

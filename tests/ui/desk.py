@@ -1,0 +1,132 @@
+"""A page of JupyterLab that stays: one notebook after the other is opened on it, and put away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.canary_pages import watch
+
+from .page import OLD_OR_NEW, START_TIMEOUT, NotebookPage
+from .server import TOKEN, LabServer
+
+_READY = "() => window.jupyterapp?.commands?.hasCommand('docmanager:open')"
+_SHOWS = """path => window.jupyterapp?.shell?.currentWidget?.context?.path === path"""
+# Nobody is asked whether to save.
+_PUT_AWAY = """() => {
+  const { shell } = window.jupyterapp;
+  [...shell.widgets('main')].forEach(widget => widget.dispose());
+  shell.activateById('filebrowser');
+}"""
+_CLOSE_NOTICES = """() => {
+  document.querySelectorAll('.jp-Notification-Toast-Close').forEach(button => button.click());
+}"""
+_OPEN = "async path => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }"
+# What others did since is told only to a page in which somebody looks at it.
+_LOOK = """async () => {
+  const { commands, serviceManager } = window.jupyterapp;
+  await serviceManager.kernelspecs.refreshSpecs();
+  await commands.execute('gpu-containers:refresh');
+}"""
+
+
+class NotebookOnDesk(NotebookPage):
+    """A notebook that is opened where JupyterLab is already."""
+
+    def open(self) -> None:
+        """Open it as from the file browser, in a page that knows what is there."""
+        self.page.evaluate(_LOOK)
+        self.page.evaluate(_OPEN, self.path)
+        self.page.wait_for_function(_SHOWS, arg=self.path)
+        self.wait_until_open()
+
+    def reopen(self) -> None:
+        """Close it, whose changes are lost, and open it once more."""
+        self.page.evaluate(_PUT_AWAY)
+        self.open()
+
+
+class Desk:
+    """A page of JupyterLab, loaded when the first notebook is put on it.
+
+    What a page does when it is loaded belongs to tests that load one. These are about what it does
+    with a notebook.
+
+    Parameters
+    ----------
+    browser : Browser
+    window : mapping
+        Of its context.
+    lab : LabServer
+    """
+
+    def __init__(self, browser: Browser, window: Mapping[str, Any], lab: LabServer) -> None:
+        self._browser = browser
+        self._window = window
+        self._page: Page | None = None
+        self.lab = lab
+        self.folder = ""
+
+    @property
+    def page(self) -> Page:
+        """The page."""
+        if self._page is None:
+            context = self._browser.new_context(**self._window)
+            watch(context)
+            self._page = context.new_page()
+            self._page.goto(f"{self.lab.url}/lab?token={TOKEN}&reset")
+            self._page.wait_for_function(_READY, timeout=START_TIMEOUT)
+            self._page.evaluate("() => window.jupyterapp.restored")
+            self._page.locator("#jupyterlab-splash").wait_for(state="detached")
+        return self._page
+
+    def __call__(
+        self,
+        *cells: str,
+        name: str = "train",
+        kernel: str = "python3",
+        metadata: Mapping[str, object] | None = None,
+        wait: bool = True,
+    ) -> NotebookOnDesk:
+        """Put a notebook on it in place of what is there, as `opener` opens one."""
+        self.page.evaluate(_PUT_AWAY)
+        notebook = NotebookOnDesk(self.page, self.lab, f"{self.folder}/{name}.ipynb")
+        notebook.write(cells or ("x = 1", OLD_OR_NEW), kernel, metadata)
+        notebook.open()
+        if wait:
+            notebook.wait_for_kernel()
+        return notebook
+
+    @contextmanager
+    def used(self, request: pytest.FixtureRequest, folder: str) -> Iterator[Desk]:
+        """Clear it after a test; one that failed leaves it to nobody."""
+        self.folder = folder
+        failed = request.session.testsfailed
+        assert self.page  # loaded before the test begins
+        yield self
+        if request.session.testsfailed > failed:
+            self.close()
+        elif self._page is not None:
+            self._clear(self._page)
+
+    def close(self) -> None:
+        """Close the page; the next notebook is put on another."""
+        if self._page is not None:
+            self._page.context.close()
+            self._page = None
+
+    @staticmethod
+    def _clear(page: Page) -> None:
+        """Leave neither notebook nor dialog nor notification."""
+        dialogs = page.locator(".jp-Dialog")
+        while dialogs.count():
+            node = dialogs.last.element_handle()
+            dialogs.last.dispatch_event("keydown", {"keyCode": 27, "key": "Escape"})
+            page.wait_for_function("node => !node.isConnected", arg=node)
+        page.evaluate(_PUT_AWAY)
+        page.evaluate(_CLOSE_NOTICES)
+        expect(page.locator(".Toastify__toast")).to_have_count(0)
