@@ -25,8 +25,8 @@ def engine(images: SimpleNamespace, engine_host: str) -> Iterator[PrivateEngine]
     """An engine that may be killed; it keeps containers alive where `keep_alive` says so."""
     private = PrivateEngine()
     try:
+        private.begin_with(images.debian12, source=engine_host)
         private.start()
-        private.load(images.debian12, source=engine_host)
         yield private
     finally:
         private.remove()

@@ -45,8 +45,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory, engine_host: str) -> Itera
     """An engine with two GPUs that has the image of the guide."""
     engine = HookEngine(fake_driver(tmp_path_factory.mktemp("driver"), "2xt4-r470"))
     try:
+        engine.begin_with(ENGINE_IMAGE, source=engine_host)
         engine.start()
-        engine.load(ENGINE_IMAGE, source=engine_host)
         client = engine.client()
         client.images.get(ENGINE_IMAGE).tag(MEMORY_IMAGE)
         client.close()

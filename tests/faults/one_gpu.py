@@ -33,8 +33,8 @@ def one_gpu_engine(room: Room, source: str, folder: Path, **config: Any) -> Iter
     engine.config.update(config)
     with pytest.MonkeyPatch.context() as monkeypatch:
         try:
+            engine.begin_with(ENGINE_IMAGE, source=source)
             engine.start()
-            engine.load(ENGINE_IMAGE, source=source)
             monkeypatch.setenv("DOCKER_HOST", engine.host)
             room.configure(fixed_gpus=[{"uuid": uuid_of("h200", "gpu0"), "minor_number": 0}])
             yield engine

@@ -45,8 +45,8 @@ def private_engine(image: str, *, source: str) -> Iterator[PrivateEngine]:
     """Have an engine of one's own with an image from another one, named by its DOCKER_HOST."""
     engine = PrivateEngine()
     try:
+        engine.begin_with(image, source=source)
         engine.start()
-        engine.load(image, source=source)
         yield engine
     finally:
         engine.remove()

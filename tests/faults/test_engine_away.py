@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 def _engine(engine_host: str) -> Iterator[PrivateEngine]:
     engine = PrivateEngine()
     try:
+        engine.begin_with(IMAGES.debian12, source=engine_host)
         engine.start()
-        engine.load(IMAGES.debian12, source=engine_host)
         yield engine
     finally:
         engine.remove()

@@ -71,8 +71,8 @@ def _hook_engine(
 ) -> Iterator[HookEngine]:
     engine = HookEngine(fake_driver(tmp_path_factory.mktemp("driver"), MACHINE))
     try:
+        engine.begin_with(images.debian12, images.cuda, source=engine_host)
         engine.start()
-        engine.load(images.debian12, images.cuda, source=engine_host)
         yield engine
     finally:
         engine.remove()
@@ -133,8 +133,8 @@ def _cdi_engine(
 ) -> Iterator[CdiEngine]:
     engine = CdiEngine(fake_driver(tmp_path_factory.mktemp("driver"), MACHINE))
     try:
+        engine.begin_with(images.debian12, images.cuda, source=engine_host)
         engine.start()
-        engine.load(images.debian12, images.cuda, source=engine_host)
         yield engine
     finally:
         engine.remove()

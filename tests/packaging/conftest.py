@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.kept import keep
 from tests.packaging.environments import (
     Environment,
     checkout,
@@ -21,7 +22,6 @@ from tests.packaging.environments import (
     key_of_checkout,
     uv_run,
 )
-from tests.packaging.kept import keep
 
 MakeEnvironment = Callable[[int], Environment]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import uv
 
 from tests.conftest import ROOT
-from tests.packaging.kept import key_of
+from tests.kept import key_of
 
 MINORS = (10, 11, 12, 13)  # of Python 3: those that we promise
 LABEXTENSION = "jupyter_gpu_containers/labextension"

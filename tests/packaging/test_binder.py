@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.kept import keep
 from tests.packaging.environments import (
     LABEXTENSION,
     Environment,
@@ -25,7 +26,6 @@ from tests.packaging.environments import (
     key_of_checkout,
     run,
 )
-from tests.packaging.kept import keep
 from tests.servers import Server
 
 WRITTEN = "binder/hello.txt"  # by the notebook, when it runs

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.kept import keep, key_of
 from tests.packaging.conftest import Built
 from tests.packaging.environments import Environment, interpreters
-from tests.packaging.kept import keep, key_of
 from tests.packaging.test_metadata import tomllib
 
 BUILDER = "py-rattler-build>=0.73,<1"

@@ -29,8 +29,8 @@ def gpu_engine(tmp_path_factory: pytest.TempPathFactory, engine_host: str) -> It
     """An engine that gives out fake GPUs, with an image of CUDA's kind and a plain one."""
     engine = HookEngine(fake_driver(tmp_path_factory.mktemp("driver"), MACHINE))
     try:
+        engine.begin_with("jgc-test/cuda:latest", "jgc-test/debian12:py311", source=engine_host)
         engine.start()
-        engine.load("jgc-test/cuda:latest", "jgc-test/debian12:py311", source=engine_host)
         yield engine
     finally:
         engine.remove()

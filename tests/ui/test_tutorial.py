@@ -64,8 +64,8 @@ def machine(tmp_path: Path, engine_host: str) -> Iterator[HookEngine]:
     """A machine with one GPU and the image of the tutorial."""
     engine = HookEngine(fake_driver(tmp_path, "h200"))
     try:
+        engine.begin_with(IMAGES.cuda, source=engine_host)
         engine.start()
-        engine.load(IMAGES.cuda, source=engine_host)
         client = engine.client()
         client.images.get(IMAGES.cuda).tag(MEMORY_IMAGE)
         client.images.remove(IMAGES.cuda)
