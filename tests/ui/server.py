@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -119,6 +123,7 @@ def lab_server(
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "IPYTHONDIR": str(folder / "ipython"),
         "DOCKER_CONFIG": str(folder / "docker"),  # logins of a test stay with the test
+        "PATH": _programs_without_node(),
         **(env or {}),
     }
     command = [
@@ -180,6 +185,26 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:
                 process.wait(0.1)
             except subprocess.TimeoutExpired:
                 continue
+
+
+@functools.cache
+def _programs_without_node() -> str:
+    """Return a PATH as on the machine of somebody who builds no front ends.
+
+    With Node on its PATH, JupyterLab starts it half a dozen times, to ask for its settings.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="jgc-programs-"))
+    atexit.register(shutil.rmtree, folder)
+    places = os.environ["PATH"].split(os.pathsep)
+    for place in reversed([place for place in places if Path(place, "node").exists()]):
+        for program in Path(place).iterdir():
+            link = folder / program.name
+            link.unlink(missing_ok=True)
+            link.symlink_to(program)
+    (folder / "node").unlink(missing_ok=True)
+    return os.pathsep.join(
+        str(folder) if Path(place, "node").exists() else place for place in places
+    )
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
