@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import jupyter_gpu_containers
 from jupyter_gpu_containers import errors
 from jupyter_gpu_containers.cli.parser import _parser
 from jupyter_gpu_containers.settings import GpuContainers
+from jupyter_gpu_containers.web.contract import document
 
 PACKAGE = Path(jupyter_gpu_containers.__file__).parent
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -100,15 +99,9 @@ def commands() -> str:
 # --- REST ----------------------------------------------------------------------------------------
 
 
-def openapi() -> dict[str, Any]:
-    """The description of the interface."""
-    loaded: dict[str, Any] = yaml.safe_load((PACKAGE / "web" / "openapi.yaml").read_text("utf-8"))
-    return loaded
-
-
 def rest() -> str:
     """Every path, method and object of ``openapi.yaml``."""
-    api = openapi()
+    api = document()
     parts = [
         "# REST",
         api["info"]["description"].strip(),

@@ -21,7 +21,8 @@ HINT = "The contract is served at gpu-containers/openapi.yaml."
 @cache
 def document() -> dict[str, Any]:
     """Return openapi.yaml as data; do not change it."""
-    parsed: dict[str, Any] = yaml.safe_load(TEXT)
+    # libyaml's where PyYAML has it: eight times as fast
+    parsed: dict[str, Any] = yaml.load(TEXT, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return parsed
 
 

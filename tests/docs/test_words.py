@@ -16,7 +16,7 @@ import yaml
 from jupyter_gpu_containers.model.fitness.cuda import MINOR_VERSION_DRIVERS, ngc_capability
 from jupyter_gpu_containers.runtime.carried import FOLDER
 from tests.conftest import ROOT
-from tests.docs.test_snippets import PAGES, names
+from tests.docs.test_snippets import PAGES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,11 +30,6 @@ QUOTED = re.compile(r"'([{\[].*?)'", re.DOTALL)
 SHELL = re.compile(r"(?:^(?: {4}|\t).*\n)+", re.MULTILINE)
 NAME = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)`")
 RUNTIMES = re.compile(r"gpu_containers/runtimes/v\d+")
-QUOTE = re.compile("“(.+?)”")
-# where a quoted sentence has something else
-EXAMPLE = re.compile(r"…|/dev/\S+|no GPU$| / |\d[\d.:]*|\S+\.ipynb|PyTorch")
-OF_THE_INTERFACE = ("tour", "tutorial", "faq", "guides/images", "guides/data")
-NOT_OF_THE_INTERFACE = {"Errors by code"}  # a page's title
 STATUS = re.compile(r"\b[45]\d\d `([a-z_]+)`")  # 409 `queue_full`
 READERS: dict[str, Callable[[str], Any]] = {
     "python": ast.parse,
@@ -44,24 +39,6 @@ READERS: dict[str, Callable[[str], Any]] = {
 }
 # names of other programs' things, by page
 FOREIGN = {"threats.md": {"iopub_data_rate_limit"}}  # Jupyter Server's
-# what pages of docker commands have
-DOCKER = (
-    *("--rm", "--name", "-it", "-v ", "-w ", "-u ", "-e ", "-p ", "--ipc=host", "--shm-size"),
-    *("--gpus 1", "--memory", "--network", "--runtime", "--privileged", "--device", "run", "ps"),
-    *("logs", "exec", "cp", "images", "search", "login", "logout", "pull", "push", "tag", "rmi"),
-    *(
-        "build",
-        "commit",
-        "save",
-        "load",
-        "restart",
-        "rm -f",
-        "info",
-        "events",
-        "compose",
-        "container prune",
-    ),
-)
 OPENAPI = ROOT / "jupyter_gpu_containers" / "web" / "openapi.yaml"
 
 
@@ -89,14 +66,6 @@ def words_of_the_code() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def sentences() -> str:
-    """What the package's Python says, sentences in several lines made one."""
-    sources = (ROOT / "jupyter_gpu_containers").rglob("*.py")
-    text = "\n".join(path.read_text("utf-8") for path in sources)
-    return re.sub(r'"\s*\n\s*f?"', "", text)
-
-
-@pytest.fixture(scope="module")
 def codes(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The codes of errors, as the page that is made of the code has them."""
     folder = tmp_path_factory.mktemp("pages")
@@ -109,11 +78,11 @@ def codes(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return set(re.findall(r"^## (\w+)$", page, re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
-def test_documents_can_be_read(page: Path) -> None:
-    for language, body in documents(page.read_text("utf-8")):
-        assert language in READERS, f"nobody reads {language}"
-        READERS[language](body)
+def test_documents_can_be_read() -> None:
+    for page in PAGES:
+        for language, body in documents(page.read_text("utf-8")):
+            assert language in READERS, f"{page.name}: nobody reads {language}"
+            READERS[language](body)
 
 
 def test_files_of_the_documentation_can_be_read() -> None:
@@ -124,28 +93,16 @@ def test_files_of_the_documentation_can_be_read() -> None:
         READERS["json" if path.suffix == ".json" else "yaml"](path.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
-def test_names_in_prose_are_those_of_the_code(page: Path, words_of_the_code: set[str]) -> None:
+def test_names_in_prose_are_those_of_the_code(words_of_the_code: set[str]) -> None:
     """Settings, codes of errors, fields of REST, functions: what was renamed is found here."""
-    said = set(NAME.findall(FENCE.sub("", page.read_text("utf-8"))))
-    assert said - words_of_the_code - FOREIGN.get(page.name, set()) == set()
+    for page in PAGES:
+        said = set(NAME.findall(FENCE.sub("", page.read_text("utf-8"))))
+        assert said - words_of_the_code - FOREIGN.get(page.name, set()) == set(), page.name
 
 
-@pytest.mark.parametrize("page", [*PAGES, OPENAPI], ids=names([*PAGES, OPENAPI]))
-def test_codes_beside_a_status_of_http_are_codes_of_errors(page: Path, codes: set[str]) -> None:
-    assert set(STATUS.findall(page.read_text("utf-8"))) - codes == set()
-
-
-def test_the_page_for_who_comes_from_docker_leaves_nothing_out() -> None:
-    """What pages of docker commands have: each option and command in its first column, or below."""
-    page = (ROOT / "docs" / "guides" / "from-docker.md").read_text("utf-8")
-    rows = [row.split(" | ") for row in page.splitlines() if row.startswith("| ")]
-    assert all(len(row) == 2 and row[1].strip(" |") for row in rows)
-    left = "\n".join(row[0] for row in rows) + page[page.rindex("\n| ") :].partition("\n\n")[2]
-    missing = [
-        word for word in DOCKER if (word if word.startswith("-") else f"docker {word}") not in left
-    ]
-    assert missing == []
+def test_codes_beside_a_status_of_http_are_codes_of_errors(codes: set[str]) -> None:
+    for page in (*PAGES, OPENAPI):
+        assert set(STATUS.findall(page.read_text("utf-8"))) - codes == set(), page.name
 
 
 def test_the_folder_of_carried_kernels_is_the_one_where_they_are_looked_for() -> None:
@@ -163,24 +120,6 @@ def test_the_numbers_of_the_page_on_ngc_are_those_of_the_verdict() -> None:
     assert ngc_capability(last) <= (7, 0) < (7, 5) == ngc_capability("25.01")
 
 
-@pytest.mark.parametrize("name", [f"docs/{page}.md" for page in OF_THE_INTERFACE])
-def test_what_a_page_quotes_is_said_by_the_interface(name: str, sentences: str) -> None:
-    """A label is quoted whole, but for its dots; of a sentence, a part; numbers are examples."""
-    prose = re.sub(r"\s+", " ", FENCE.sub("", (ROOT / name).read_text("utf-8")))
-    quoted = set(QUOTE.findall(prose))
-    labels = json.loads(next((ROOT / "jupyter_gpu_containers/locale").rglob("*.json")).read_text())
-    labels = {label.rstrip("…") for label in labels}
-
-    def said(words: str) -> bool:
-        parts = [part.strip() for part in EXAMPLE.split(words)]
-        if parts == [words.rstrip("…")] and words.rstrip("…") in labels:
-            return True
-        text = sentences + "\n".join(labels if len(parts) > 1 else ())
-        return all(part in text for part in parts)
-
-    assert [words for words in quoted - NOT_OF_THE_INTERFACE if not said(words)] == []
-
-
 def test_enough_was_found_to_be_checked(words_of_the_code: set[str], codes: set[str]) -> None:
     """The patterns above still see what they are meant to see."""
     texts = [page.read_text("utf-8") for page in PAGES]
@@ -190,28 +129,3 @@ def test_enough_was_found_to_be_checked(words_of_the_code: set[str], codes: set[
     assert len({name for text in texts for name in NAME.findall(text)} & codes) > 10
     assert len(STATUS.findall(OPENAPI.read_text("utf-8"))) > 3
     assert "no_such_thing_anywhere" not in words_of_the_code
-
-
-def test_what_is_wrong_is_found_out() -> None:
-    page = 'Text.\n\n```json\n{"a": }\n```\n\n    echo \'{"b": 1,}\' > f\n'
-    assert [language for language, _ in documents(page)] == ["json", "json"]
-    for language, body in documents(page):
-        with pytest.raises(ValueError, match=r"Expecting|Illegal"):
-            READERS[language](body)
-
-
-def test_what_the_page_of_errors_quotes_is_said() -> None:
-    """What stands between numbers and dots, in the code's own strings, however they are broken."""
-    sources = (ROOT / "jupyter_gpu_containers").rglob("*.py")
-    code = "\n".join(path.read_text("utf-8") for path in sources)
-    said = re.sub(r'"\s+f?"', "", code)
-    quoted = re.findall(
-        r"^\| “(.+?)” \|", (ROOT / "docs" / "faq.md").read_text("utf-8"), re.MULTILINE
-    )
-    assert len(quoted) > 6
-    parts = [
-        part.strip(" ,.;:()/")
-        for text in quoted
-        for part in re.split(r"…|\(Xid|GPU \d|/dev/nvidia\d|CUDA [\d.]+|[\d.]+| / ", text)
-    ]
-    assert [part for part in parts if len(part) > 5 and part not in said] == []

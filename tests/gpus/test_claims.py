@@ -52,7 +52,7 @@ def backend() -> Iterator[MemoryBackend]:
 
 @pytest.fixture
 def claims(backend: MemoryBackend, inventory: TwoGpus) -> Claims:
-    return Claims(backend, inventory)
+    return Claims(backend, inventory, backoff=0.001)
 
 
 def make_spec(gpus: tuple[Gpu, ...], name: str) -> ContainerSpec:
