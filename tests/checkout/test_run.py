@@ -48,14 +48,16 @@ def test_an_environment_that_is_activated_and_of_another_folder_is_made_anew(
     """The Python that makes it is not the one that goes with it."""
     old = tmp_path / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", old], check=True)
+    python = f"{sys.base_prefix}/bin/python3"  # pip, which is left out, takes it four seconds
+    words = f'[ "$2" != venv ] || exec {python} -m venv --without-pip "$3"; exec {python} "$@"'
+    program(tmp_path, "python3", words)
     made = sourced(
         f'. "{ROOT}/scripts/install.sh"; VENV={old} LOGS={tmp_path}; need_venv; command -v python',
-        path=f"{old}/bin:{sys.base_prefix}/bin:/usr/bin:/bin",
+        path=f"{old}/bin:{tmp_path}:/usr/bin:/bin",
     )
     assert made.returncode == 0, made.stderr
     assert made.stdout.splitlines()[-1] == f"{old}/bin/python"  # still activated
     assert (old / ".stamp-venv").read_text() == f"{old}\n"
-    assert (old / "bin" / "pip").exists()
 
 
 def test_missing_packages_are_named_to_who_may_not_install(tmp_path: Path) -> None:
