@@ -234,25 +234,23 @@ def typed(terminal: Terminal, tmp_path: Path) -> dict[str, str]:
     ],
     ids=["bash", "zsh"],
 )
-@pytest.mark.parametrize("program", ["jupyter-gpu-containers", "jupyter gpu-containers"])
-def test_a_name_at_a_terminal(
-    typed: dict[str, str], shell: list[str], begin: str, program: str
-) -> None:
+def test_a_name_at_a_terminal(typed: dict[str, str], shell: list[str], begin: str) -> None:
     """Typed, with the real program behind it."""
     size = (24, 200)
     with pexpect.spawn(shell[0], shell[1:], env=typed, encoding="utf-8", dimensions=size) as at:
         at.sendline(f'{begin}eval "$(jupyter-gpu-containers completion {shell[0]})"; echo REA""DY')
         at.expect("READY", timeout=30)
-        at.send(f"{program} environments show torch-\t")
-        at.expect("show torch-one", timeout=30)
-        at.sendcontrol("u")
+        for program in ("jupyter-gpu-containers", "jupyter gpu-containers"):
+            at.send(f"{program} environments show torch-\t")
+            at.expect("show torch-one", timeout=30)
+            at.sendcontrol("u")
 
 
-@pytest.mark.parametrize("program", ["jupyter-gpu-containers", "jupyter gpu-containers"])
-def test_names_in_fish(typed: dict[str, str], program: str) -> None:
+def test_names_in_fish(typed: dict[str, str]) -> None:
     code = (
         "jupyter-gpu-containers completion fish | source; "
-        f"complete -C '{program} environments show to'; complete -C '{program} start --gpus='"
+        "complete -C 'jupyter gpu-containers environments show to'; "
+        "complete -C 'jupyter-gpu-containers start --gpus='"
     )
     fish = shutil.which("fish")
     assert fish is not None

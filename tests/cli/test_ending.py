@@ -25,12 +25,10 @@ PROGRAM = [sys.executable, "-m", "jupyter_gpu_containers.cli"]
 SLOW = "jgc-test/slow-look:1"
 PATIENCE = 60  # seconds
 SLEEPER = b"#!/usr/bin/env python3\nimport time\ntime.sleep(600)\n"
-ENDS = pytest.mark.parametrize(
-    ("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
+ENDINGS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
-@ENDS
+@pytest.mark.parametrize(("end", "status"), ENDINGS)
 def test_a_question_leaves_a_terminal_that_echoes(memory_room: Room, end: int, status: int) -> None:
     child = pexpect.spawn(
         PROGRAM[0],
@@ -49,13 +47,12 @@ def test_a_question_leaves_a_terminal_that_echoes(memory_room: Room, end: int, s
     assert child.exitstatus == status
 
 
-@ENDS
 @pytest.mark.parametrize(
-    "words",
+    ("words", "end", "status"),
     [
-        ["verdict", "--image-config", "-"],
-        ["build", "-t", "a:1", "-"],
-        ["login", "registry.example", "-u", "anna", "--password-stdin"],
+        (["verdict", "--image-config", "-"], signal.SIGINT, 130),
+        (["build", "-t", "a:1", "-"], signal.SIGTERM, 143),
+        (["login", "registry.example", "-u", "anna", "--password-stdin"], signal.SIGHUP, 129),
     ],
     ids=["verdict", "build", "login"],
 )
@@ -98,28 +95,28 @@ def wait_until_it_reads(pid: int) -> None:
         time.sleep(0.02)
 
 
-@ENDS
-def test_a_kernel_that_waits_for_its_gpu(memory_room: Room, end: int, status: int) -> None:
+def test_a_kernel_that_waits_for_its_gpu(memory_room: Room) -> None:
     """`start` cancels its launch, and others stay."""
     memory_room.configure(fixed_gpus=[{"count": 1}])
     server = Server(memory_room)
     holder = server.launch(image=MEMORY_IMAGE, gpus=1)
     server.reached(holder, "running")
-    with subprocess.Popen(
-        [*PROGRAM, "start", "--image", MEMORY_IMAGE, "--gpus", "1"],
-        env=memory_room.environ(),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        assert child.stderr is not None
-        while "number 1 in line" not in child.stderr.readline():
-            assert child.poll() is None
-        child.send_signal(end)
-        out, err = child.communicate(timeout=PATIENCE)
-    assert (child.returncode, out, err) == (status, "", "")
-    phases = [one["phase"] for one in server.ask("GET", "/gpu-containers/launches")["launches"]]
-    assert phases == ["cancelled", "running"]
+    for number, (end, status) in enumerate(ENDINGS, 1):
+        with subprocess.Popen(
+            [*PROGRAM, "start", "--image", MEMORY_IMAGE, "--gpus", "1"],
+            env=memory_room.environ(),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as child:
+            assert child.stderr is not None
+            while "number 1 in line" not in child.stderr.readline():
+                assert child.poll() is None
+            child.send_signal(end)
+            out, err = child.communicate(timeout=PATIENCE)
+        assert (child.returncode, out, err) == (status, "", "")
+        phases = [one["phase"] for one in server.ask("GET", "/gpu-containers/launches")["launches"]]
+        assert phases == [*["cancelled"] * number, "running"]
     server.cancel(holder)
     assert server.terminate() == 0
 
@@ -144,25 +141,23 @@ def slow_image(engine_host: str) -> Iterator[docker.APIClient]:
 
 
 @pytest.mark.engine
-@ENDS
-def test_a_look_into_an_image(
-    engine_room: Room, slow_image: docker.APIClient, end: int, status: int
-) -> None:
+def test_a_look_into_an_image(engine_room: Room, slow_image: docker.APIClient) -> None:
     """`environments add`: neither a container nor an environment stays."""
 
     def looks() -> list[str]:
         rows = slow_image.containers(all=True, filters={"ancestor": SLOW})
         return [row["State"] for row in rows]
 
-    with subprocess.Popen(
-        [*PROGRAM, "environments", "add", SLOW, "--name", "slow"], env=engine_room.environ()
-    ) as child:
-        while looks() != ["running"]:
-            assert child.poll() is None
-            time.sleep(0.02)
-        child.send_signal(end)
-        assert child.wait(PATIENCE) == status
-    assert looks() == []
+    for end, status in ENDINGS:
+        with subprocess.Popen(
+            [*PROGRAM, "environments", "add", SLOW, "--name", "slow"], env=engine_room.environ()
+        ) as child:
+            while looks() != ["running"]:
+                assert child.poll() is None
+                time.sleep(0.02)
+            child.send_signal(end)
+            assert child.wait(PATIENCE) == status
+        assert looks() == []
     listed = subprocess.run(
         [*PROGRAM, "environments", "list", "--json"],
         env=engine_room.environ(),

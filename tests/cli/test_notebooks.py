@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +149,15 @@ def test_a_gpu_that_is_busy(terminal: Terminal, tmp_path: Path) -> None:
     assert not (tmp_path / "work" / "o.ipynb").exists()
 
 
-@pytest.mark.parametrize(("end", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.parametrize(
+    ("any_room", "end", "status"),
+    [
+        ("memory", "SIGINT", 130),
+        ("memory", "SIGHUP", 129),
+        pytest.param("docker", "SIGTERM", 143, marks=pytest.mark.engine),
+    ],
+    indirect=["any_room"],
+)
 def test_a_run_that_is_ended(any_room: Room, end: str, status: int) -> None:
     """The container goes; what was printed until then is written."""
     environment = any_room.environment_now(any_room.image)
@@ -183,31 +193,39 @@ def test_variables_of_one_run_reach_papermill(engine_room: Room) -> None:
     name = engine_room.environment_now(engine_room.image).name
     notebook(engine_room, LIMIT, kernelspec=spec(name))
     papermill = [sys.executable, "-m", "papermill", "--no-progress-bar", "-k", name, "n.ipynb"]
-    done = run_program(engine_room, [*papermill, "o.ipynb"], env={MEMORY: "512m"})
-    assert (done.returncode, printed(engine_room.workspace / "o.ipynb")) == (0, f"{512 << 20}\n")
-    over = run_program(engine_room, [*papermill, "o.ipynb"], env={MEMORY: "2g"})
-    assert over.returncode == 1
+
+    def run(number: int, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return run_program(engine_room, [*papermill, f"o{number}.ipynb"], env=env)
+
+    with ThreadPoolExecutor() as pool:
+        done, over, wrong = pool.map(
+            run, range(3), ({MEMORY: "512m"}, {MEMORY: "2g"}, {GPUS: "device=9"})
+        )
+    assert (done.returncode, printed(engine_room.workspace / "o0.ipynb")) == (0, f"{512 << 20}\n")
+    assert (over.returncode, wrong.returncode) == (1, 1)
     assert "2 GB" in over.stdout
-    for text, why in {"two": "is no number of GPUs", "device=9": "has no GPU 9."}.items():
-        wrong = run_program(engine_room, [*papermill, "o.ipynb"], env={GPUS: text})
-        assert wrong.returncode == 1
-        assert why in wrong.stdout
+    assert "has no GPU 9." in wrong.stdout
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
-def test_a_papermill_that_a_scheduler_ends_leaves_no_container(engine_room: Room, end: int) -> None:
+def test_a_papermill_that_a_scheduler_ends_leaves_no_container(engine_room: Room) -> None:
     """It dies of the signal, as it would without us."""
     name = engine_room.environment_now(engine_room.image).name
-    mark = engine_room.workspace / "begun"
-    notebook(engine_room, f"open({str(mark)!r}, 'w'); import time; time.sleep(600)")
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", "-k", name]
-    with subprocess.Popen(
-        [*command, "n.ipynb", "o.ipynb"], cwd=engine_room.workspace, env=engine_room.environ()
-    ) as program:
-        while not mark.exists():
-            assert program.poll() is None
-            time.sleep(0.02)
-        program.send_signal(end)
-        assert program.wait(60) == -end
+    with ExitStack() as running:
+        programs = {}
+        for end in (signal.SIGTERM, signal.SIGHUP):
+            mark = engine_room.workspace / f"begun-{end}"
+            cell = f"open({str(mark)!r}, 'w'); import time; time.sleep(600)"
+            path = notebook(engine_room, cell, name=f"{end}.ipynb")
+            words = [*command, path.name, f"o{end}.ipynb"]
+            program = subprocess.Popen(words, cwd=engine_room.workspace, env=engine_room.environ())
+            programs[end] = (running.enter_context(program), mark)
+        for end, (program, mark) in programs.items():
+            while not mark.exists():
+                assert program.poll() is None
+                time.sleep(0.02)
+            program.send_signal(end)
+        for end, (program, _) in programs.items():
+            assert program.wait(60) == -end
     assert engine_room.settled() == []

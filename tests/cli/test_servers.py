@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +16,7 @@ from jupyter_gpu_containers.cli import main
 from jupyter_gpu_containers.cli.rest import running_servers
 from jupyter_gpu_containers.errors import GpuContainersError
 from jupyter_gpu_containers.web.contract import validate
-from tests.rooms import MEMORY_IMAGE, Room
+from tests.rooms import MEMORY_IMAGE, Room, enter
 from tests.servers import Server
 
 from .conftest import Ran, Terminal
@@ -24,8 +25,8 @@ from .conftest import Ran, Terminal
 class Shell:
     """Runs commands in a room that has a server."""
 
-    def __init__(self, room: Room, capsys: pytest.CaptureFixture[str]) -> None:
-        self.room, self.server, self._capsys = room, Server(room), capsys
+    def __init__(self, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+        self.server, self._capsys = server, capsys
         self.url = f"{self.server.url}/".replace("127.0.0.1", "localhost")  # as it says itself
 
     def __call__(self, *words: str) -> Ran:
@@ -37,27 +38,45 @@ class Shell:
         assert ran.status == 0, ran.out + ran.err
         return ran.json
 
+    def environment(self, *words: str) -> str:
+        """Add an environment; return its name."""
+        name = f"torch-{secrets.token_hex(4)}"
+        assert self("environments", "add", MEMORY_IMAGE, "--name", name, *words).status == 0
+        return name
+
+
+@pytest.fixture(scope="module")
+def server(image_facts: Path) -> Iterator[Server]:
+    """A server with one GPU, for all tests that end what they start."""
+    room = Room("memory", image_facts)
+    try:
+        room.configure(fixed_gpus=[{"count": 1}])
+        server = Server(room)
+        yield server
+        assert server.terminate() == 0
+    finally:
+        room.close()
+
 
 @pytest.fixture
-def shell(memory_room: Room, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
-    memory_room.configure(fixed_gpus=[{"count": 1}])
-    shell = Shell(memory_room, capsys)
-    yield shell
-    if shell.server.process.poll() is None:
-        assert shell.server.terminate() == 0
+def shell(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    enter(server.room, monkeypatch)
+    return Shell(server, capsys)
 
 
 def test_a_kernel_from_start_to_stop(shell: Shell) -> None:
-    shell.room.environment_now(MEMORY_IMAGE, name="torch", gpus=1)
-    begun = shell("start", "torch")
+    torch = shell.environment("--gpus", "1")
+    begun = shell("start", torch)
     assert begun.status == 0, begun.err
     lines = dict(line.split(None, 1) for line in begun.out.splitlines()[:2])
     assert begun.err.splitlines()[-1].endswith(": running.")
-    (launch,) = shell.json("launches")["launches"]
+    launch = shell.json("launches")["launches"][0]  # the latest comes first
     validate("Launch", launch)
     assert (launch["id"], launch["kernel_id"]) == (lines["launch"], lines["kernel"])
     assert (launch["phase"], launch["server"]) == ("running", shell.url)
-    title, row = shell("launches").out.splitlines()
+    title, row = shell("launches").out.splitlines()[:2]
     assert title.split() == ["LAUNCH", "KERNEL", *title.split()[2:]]
     assert row.startswith(f"{launch['id'][:8]}  {launch['kernel_id'][:8]}  ")
     whole = shell("launches", launch["kernel_id"][:8]).out
@@ -68,7 +87,7 @@ def test_a_kernel_from_start_to_stop(shell: Shell) -> None:
     assert refused.status == 1
     assert f"hint: jupyter gpu-containers stop {launch['kernel_id']}" in refused.err
     # its GPU is not free for another
-    busy = shell("start", "torch", "--no-wait", "--json")
+    busy = shell("start", torch, "--no-wait", "--json")
     assert (busy.status, busy.json["code"]) == (4, "gpus_busy")
     assert shell("start-on-cpu", launch["id"]).status == 1
     shell.server.cancel(launch["id"])  # `stop` asks the engine, which this one shows to nobody
@@ -77,10 +96,10 @@ def test_a_kernel_from_start_to_stop(shell: Shell) -> None:
 
 def test_gpus_by_index_or_uuid(shell: Shell) -> None:
     """As the server's machine names them; the environment's own number does not count."""
-    shell.room.environment_now(MEMORY_IMAGE, name="torch", gpus=0)
+    torch = shell.environment("--gpus", "0")
     (uuid,) = [gpu["uuid"] for gpu in shell.json("gpus")["gpus"]]
     for words in (["--gpus", "device=0"], ["--gpus", f"device={uuid}"], ["--gpu", uuid[:12]]):
-        launch = shell.json("start", "torch", *words)
+        launch = shell.json("start", torch, *words)
         assert launch["gpus"] == [uuid]
         shell.server.cancel(launch["id"])
     for words, code in (
@@ -88,22 +107,19 @@ def test_gpus_by_index_or_uuid(shell: Shell) -> None:
         (["--gpus", "1", "--gpu", "GPU-nowhere"], "no_such_gpu"),
         (["--gpus", "2", "--gpu", "0"], "invalid_request"),
     ):
-        refused = shell("start", "torch", *words, "--json")
+        refused = shell("start", torch, *words, "--json")
         assert (refused.status, refused.json["code"]) == (1, code)
 
 
-@pytest.mark.parametrize(
-    "words", [("--gpus", "0"), ("--memory", "1g"), ("--gpu-profile", "1g.10gb"), ("--pull",)]
-)
-def test_what_an_environment_would_pass_over_is_refused(
-    shell: Shell, words: tuple[str, ...]
-) -> None:
+def test_what_an_environment_would_pass_over_is_refused(shell: Shell) -> None:
     """Who types `--gpus 2` is not to have one."""
-    shell.room.environment_now(MEMORY_IMAGE, name="torch", gpus=1)
-    refused = shell("start", "torch", *words)
-    assert refused.status == 1
-    assert f"error: {words[0]} goes with --image alone" in refused.err
-    assert shell.json("launches")["launches"] == []
+    torch = shell.environment("--gpus", "1")
+    before = shell.json("launches")["launches"]
+    for words in (["--gpus", "0"], ["--memory", "1g"], ["--gpu-profile", "1g.10gb"], ["--pull"]):
+        refused = shell("start", torch, *words)
+        assert refused.status == 1
+        assert f"error: {words[0]} goes with --image alone" in refused.err
+    assert shell.json("launches")["launches"] == before
 
 
 def test_launches_that_wait(shell: Shell) -> None:
@@ -126,7 +142,7 @@ def test_launches_that_wait(shell: Shell) -> None:
 
 
 def test_jobs(shell: Shell) -> None:
-    assert shell("jobs").out == "No server of yours fetches, sends or builds an image.\n"
+    assert shell.json("jobs")["jobs"] == []  # this test alone has some
     missing = shell("jobs", "0123")
     assert (missing.status, missing.err.splitlines()[0]) == (1, "error: There is no job “0123”.")
     job = shell.server.ask(

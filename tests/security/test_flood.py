@@ -14,8 +14,8 @@ from tests.rooms import MEMORY_IMAGE, Room
 from tests.servers import Server
 
 MIB = 1 << 20
-FLOOD = 256  # MiB
-ROOM = 128  # MiB by which the server may have grown when it has read all of it
+FLOOD = 128  # MiB
+ROOM = 80  # MiB by which the server may have grown when it has read all of it
 
 PRINT = f"""
 import sys

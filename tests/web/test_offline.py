@@ -81,9 +81,26 @@ def test_a_page_that_comes_back_sees_how_the_cell_ended() -> None:
     assert len(texts(buffer)) == 1
 
 
-@pytest.mark.parametrize("kind", ["status", "error", "execute_input", "display_data", "comm_msg"])
-@pytest.mark.parametrize("channel", ["iopub", "shell", "stdin", "control"])
-@pytest.mark.parametrize("length", [1, SMALL // 2, 10 * SMALL])
+@pytest.mark.parametrize(
+    ("kind", "channel", "length"),
+    [  # each kind with each length, each channel with each length
+        ("status", "iopub", 1),
+        ("status", "shell", SMALL // 2),
+        ("status", "stdin", 10 * SMALL),
+        ("error", "shell", 1),
+        ("error", "iopub", SMALL // 2),
+        ("error", "iopub", 10 * SMALL),
+        ("execute_input", "stdin", 1),
+        ("execute_input", "iopub", SMALL // 2),
+        ("execute_input", "shell", 10 * SMALL),
+        ("display_data", "control", 1),
+        ("display_data", "stdin", SMALL // 2),
+        ("display_data", "iopub", 10 * SMALL),
+        ("comm_msg", "iopub", 1),
+        ("comm_msg", "control", SMALL // 2),
+        ("comm_msg", "control", 10 * SMALL),
+    ],
+)
 def test_no_kind_of_message_is_kept_without_a_bound(channel: str, kind: str, length: int) -> None:
     """A hostile kernel says whatever it likes."""
     buffer = OfflineBuffer(SESSION, output=200_000, rest=200_000)
