@@ -44,6 +44,10 @@ class NotebookOnDesk(NotebookPage):
         self.page.wait_for_function(_SHOWS, arg=self.path)
         self.wait_until_open()
 
+    def reload(self) -> None:
+        """Load the page anew, with this notebook in a workspace of its own."""
+        super().open()
+
     def reopen(self) -> None:
         """Close it, whose changes are lost, and open it once more."""
         self.page.evaluate(_PUT_AWAY)
@@ -51,7 +55,7 @@ class NotebookOnDesk(NotebookPage):
 
 
 class Desk:
-    """A page of JupyterLab, loaded when the first notebook is put on it.
+    """A page of JupyterLab, loaded before the first test that uses it.
 
     What a page does when it is loaded belongs to tests that load one. These are about what it does
     with a notebook.
@@ -73,7 +77,12 @@ class Desk:
 
     @property
     def page(self) -> Page:
-        """The page."""
+        """The page, once it is loaded."""
+        assert self._page is not None
+        return self._page
+
+    def load(self) -> None:
+        """Load the page, if there is none."""
         if self._page is None:
             context = self._browser.new_context(**self._window)
             watch(context)
@@ -82,7 +91,6 @@ class Desk:
             self._page.wait_for_function(_READY, timeout=START_TIMEOUT)
             self._page.evaluate("() => window.jupyterapp.restored")
             self._page.locator("#jupyterlab-splash").wait_for(state="detached")
-        return self._page
 
     def __call__(
         self,
@@ -106,12 +114,12 @@ class Desk:
         """Clear it after a test; one that failed leaves it to nobody."""
         self.folder = folder
         failed = request.session.testsfailed
-        assert self.page  # loaded before the test begins
+        self.load()
         yield self
         if request.session.testsfailed > failed:
             self.close()
-        elif self._page is not None:
-            self._clear(self._page)
+        else:
+            self._clear(self.page)
 
     def close(self) -> None:
         """Close the page; the next notebook is put on another."""
