@@ -1,1 +1,1 @@
-"""The programs of `rigs/`, each tried small."""
+"""Programs of `rigs/`, tried small."""
