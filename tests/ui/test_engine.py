@@ -13,8 +13,8 @@ from playwright.sync_api import Page, expect
 from jupyter_gpu_containers.model.kernel import labels
 
 from .conftest import OpenNotebook, containers_of
+from .desk import Desk
 from .page import START_TIMEOUT, NotebookPage
-from .server import LabServer
 
 pytestmark = [pytest.mark.ui, pytest.mark.engine]
 
@@ -46,8 +46,8 @@ def let_go(notebook: NotebookPage) -> None:
     (notebook.folder / "go").touch()
 
 
-def test_a_notebook_is_moved_twice(engine: OpenNotebook, client: docker.DockerClient) -> None:
-    notebook = engine(VERSION, WHERE, "print('third')")
+def test_a_notebook_is_moved_twice(engine_desk: Desk, client: docker.DockerClient) -> None:
+    notebook = engine_desk(VERSION, WHERE, "print('third')")
     notebook.run(2)
     notebook.expect_output(2, "third")
 
@@ -75,8 +75,8 @@ def test_a_notebook_is_moved_twice(engine: OpenNotebook, client: docker.DockerCl
     assert len(containers_of(client, notebook)) == 1
 
 
-def test_a_cell_run_during_a_start_waits_for_the_new_kernel(engine: OpenNotebook) -> None:
-    notebook = engine()
+def test_a_cell_run_during_a_start_waits_for_the_new_kernel(engine_desk: Desk) -> None:
+    notebook = engine_desk()
     notebook.run(0)
     notebook.expect_prompt(0, "[1]:")
     notebook.choose("waits")
@@ -106,9 +106,9 @@ def test_a_page_reloaded_during_a_start_takes_it_up(
 
 
 def test_a_start_is_seen_in_two_tabs_and_holds_no_other_notebook_up(
-    engine: OpenNotebook, client: docker.DockerClient
+    engine_desk: Desk, client: docker.DockerClient
 ) -> None:
-    notebook = engine()
+    notebook = engine_desk()
     twin = NotebookPage(notebook.page.context.new_page(), notebook.lab, notebook.path)
     twin.open()
     twin.wait_for_kernel()
@@ -156,8 +156,8 @@ def test_a_page_closed_during_a_start_leaves_no_container(
     assert launch["phase"] == "cancelled"
 
 
-def test_a_start_is_cancelled(engine: OpenNotebook, client: docker.DockerClient) -> None:
-    notebook = engine()
+def test_a_start_is_cancelled(engine_desk: Desk, client: docker.DockerClient) -> None:
+    notebook = engine_desk()
     notebook.run(0)
     notebook.expect_prompt(0, "[1]:")
     notebook.choose("waits")
@@ -172,9 +172,9 @@ def test_a_start_is_cancelled(engine: OpenNotebook, client: docker.DockerClient)
 
 
 def test_a_switch_that_fails_leaves_the_old_kernel(
-    engine: OpenNotebook, client: docker.DockerClient
+    engine_desk: Desk, client: docker.DockerClient
 ) -> None:
-    notebook = engine()
+    notebook = engine_desk()
     notebook.choose("debian12 py311")
     notebook.wait_for_kernel(DEBIAN12)
     notebook.run(0)
@@ -204,10 +204,10 @@ def test_a_switch_that_fails_leaves_the_old_kernel(
     assert still.id == old.id
 
 
-def test_a_kernel_out_of_memory_says_so(engine: OpenNotebook, engine_lab: LabServer) -> None:
+def test_a_kernel_out_of_memory_says_so(engine_desk: Desk) -> None:
     small = {"image": "jgc-test/debian12:py311", "display_name": "Small", "memory": 256 << 20}
-    engine_lab.request("gpu-containers/environments", "POST", small)
-    notebook = engine("held = bytearray(400 << 20)", "print('again')")
+    engine_desk.lab.request("gpu-containers/environments", "POST", small)
+    notebook = engine_desk("held = bytearray(400 << 20)", "print('again')")
     notebook.page.locator(".jp-KernelName").click()
     notebook.dialog.locator("select").select_option(label="Small")
     notebook.dialog.get_by_role("button", name="Select Kernel").click()
