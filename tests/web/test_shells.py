@@ -205,11 +205,11 @@ def _log(api: Api, launch_id: str) -> Log:
     return record.log
 
 
-@pytest.mark.parametrize("query", ["tail=-1", "tail=10001", "tail=x", "follow=2", "follow=true"])
-async def test_logs_that_are_not_understood(api: Api, query: str) -> None:
+async def test_logs_that_are_not_understood(api: Api) -> None:
     launch_id = await started(api)
-    answer = await api("GET", f"/launches/{launch_id}/log?{query}")
-    assert (answer.status, answer.json["code"]) == (422, "invalid_request")
+    for query in ("tail=-1", "tail=10001", "tail=x", "follow=2", "follow=true"):
+        answer = await api("GET", f"/launches/{launch_id}/log?{query}")
+        assert (answer.status, answer.json["code"]) == (422, "invalid_request"), query
 
 
 async def test_logs_that_are_not_there(api: Api) -> None:
