@@ -211,9 +211,7 @@ async def test_an_engine_that_ends_its_stream_in_order(rig: Rig) -> None:
     assert await rig.names() == [SECOND]
 
 
-async def test_closed_while_its_stream_is_opened(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_closed_while_its_stream_is_opened(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread ends, however long events go on to come."""
     opened = events._open
 
