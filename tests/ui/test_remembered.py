@@ -133,7 +133,7 @@ def test_what_ran_here_is_written_down_and_nothing_is_asked_here(demo_desk: Desk
     assert metadata(notebook)[KEY] == written_of(notebook.lab)
     assert metadata(notebook)["kernelspec"] == {**KERNELSPEC, "language": "python"}
 
-    notebook.reopen()  # its environment is here: nothing to ask, nothing to write
+    notebook.reload()  # its environment is here: nothing to ask, nothing to write
     notebook.wait_for_kernel(TITLE)
     expect(banner(notebook)).to_have_count(0)
     assert not is_dirty(notebook)
