@@ -1,1 +1,1 @@
-"""Programs of `rigs/`, tried small."""
+"""The programs of `rigs/`, each tried small."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,7 +19,7 @@ from rigs.reliability.canary_places import Places
 from tests import rooms
 from tests.canaries import Canaries
 from tests.canary_listener import Listener
-from tests.conftest import IMAGES
+from tests.conftest import IMAGES, ROOT
 from tests.rooms import Room, run_program
 
 SECRET = b'canary/"+?=x'
@@ -118,3 +119,33 @@ def hits_of(canaries: Canaries, container: Any) -> set[str]:
     """Return in what of a container, and when, there was a secret."""
     parts = [hit.split(": ") for hit in canaries.hits if f" of {container.name} " in hit]
     return {f"{when.partition(' of ')[0]}: {place}" for when, place, *_ in parts}
+
+
+# --- a run of pytest ------------------------------------------------------------------------------
+
+SEEN_IN_A_TEST = """
+from tests.canaries import SUITE
+from tests.registries.real import PASSWORD
+
+def test_that_sees(): SUITE.look('answers', f'x{PASSWORD}x')
+def test_after(): pass
+"""
+
+
+def test_a_test_fails_that_sees_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(SEEN_IN_A_TEST)
+    options = ["-p", "tests.canary_plugin", "-p", "no:cacheprovider", f"--rootdir={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", os.devnull, *options, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert "ERROR at teardown of test_that_sees" in said
+    assert "answers: a registry's password (plain): b'x[...]x'" in said
+    assert "2 passed, 1 error in " in said.splitlines()[-1]
