@@ -16,8 +16,8 @@ import requests
 from jupyter_gpu_containers.model.kernel.spare import HANDOVER_FILE, PIPE_FILE
 from jupyter_gpu_containers.service.recovery.crashpoints import POINTS, SIGKILL_EXIT, VARIABLE
 from tests.conftest import IMAGES, ROOT
+from tests.forked_servers import ForkedServer as Server
 from tests.rooms import Room
-from tests.servers import Server
 
 
 def test_the_list_is_that_of_the_code() -> None:
@@ -68,26 +68,44 @@ def servers(room: Room) -> Iterator[list[Server]]:
         path.unlink()
 
 
+def next_server(room: Room, servers: list[Server], point: str) -> Server:
+    """Start another server, which dies at a point ("": at none)."""
+    servers.append(server := Server(room, env={VARIABLE: point} if point else {}))
+    return server
+
+
+def died(server: Server) -> None:
+    """Wait until it has died of its point."""
+    assert server.process.wait(60) == SIGKILL_EXIT
+    server.wait(1)
+
+
+def forgotten(room: Room, server: Server) -> None:
+    """Wait until the server has removed what the one before it had of kernels."""
+    server.until(lambda: not room.containers() and not list(room.run.glob("*")))
+    server.until(lambda: not room.records())
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize(
-    "point", ["seat.take", "seat.folder", "record.drafted", "claim.created", "kernel.running"]
+    "points", [("seat.take", "seat.folder", "record.drafted"), ("claim.created", "kernel.running")]
 )
-def test_in_a_start(room: Room, servers: list[Server], point: str) -> None:
+def test_in_a_start(room: Room, servers: list[Server], points: tuple[str, ...]) -> None:
     """What was begun is removed by the next server's first pass, and the start is reported."""
-    servers.append(first := Server(room, env={VARIABLE: point}))
-    name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
-    with pytest.raises((requests.ConnectionError, AssertionError)):
-        first.reached(first.session(name)["kernel"]["id"], "running")
-    assert first.process.wait(60) == SIGKILL_EXIT
-    first.wait(1)
-    servers.append(second := Server(room))
-    second.until(lambda: not room.containers() and not list(room.run.glob("*")))
-    assert second.kernels() == []
-    second.until(lambda: not room.records())
-    [launch] = second.ask("GET", "/gpu-containers/launches")["launches"]
-    assert (launch["error"]["code"], launch["path"]) == ("server_ended", "n.ipynb")
+    server = next_server(room, servers, points[0])
+    name = server.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
+    for number, following in enumerate((*points[1:], ""), 1):
+        with pytest.raises((requests.ConnectionError, AssertionError)):
+            server.reached(server.session(name)["kernel"]["id"], "running")
+        died(server)
+        server = next_server(room, servers, following)
+        forgotten(room, server)
+        assert server.kernels() == []
+        launches = server.ask("GET", "/gpu-containers/launches")["launches"]
+        told = [(launch["error"]["code"], launch["path"]) for launch in launches]
+        assert told == [("server_ended", "n.ipynb")] * number
     # and it works
-    second.reached(second.session(name)["kernel"]["id"], "running")
+    server.reached(server.session(name)["kernel"]["id"], "running")
 
 
 def restart_warm(server: Server, kernel_id: str) -> None:
@@ -108,8 +126,7 @@ def test_in_a_restart(room: Room, servers: list[Server], point: str) -> None:
     first.connect(kernel_id).run("x = 1")
     with pytest.raises((requests.ConnectionError, AssertionError)):
         restart_warm(first, kernel_id)
-    assert first.process.wait(60) == SIGKILL_EXIT
-    first.wait(1)
+    died(first)
     servers.append(second := Server(room))
     if point == "restart.gone_on":
         assert second.connect(kernel_id).run("print('x' in globals())") == "False"
@@ -163,8 +180,7 @@ def test_with_a_container_that_waits(room: Room, servers: list[Server], point: s
         else:
             first.kill()  # while it waits
     if point:
-        assert first.process.wait(60) == SIGKILL_EXIT
-        first.wait(1)
+        died(first)
     room.configure(spare_kernels=0)
     servers.append(second := Server(room))
     second.until(lambda: second.kernels() == [runs])
@@ -196,8 +212,7 @@ def test_a_kernel_that_took_a_container_which_waited_is_taken_over(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("point", ["reattach.found", "seat.adopt:2", "kernel.adopted"])
-def test_in_a_recovery(room: Room, servers: list[Server], point: str) -> None:
+def test_in_a_recovery(room: Room, servers: list[Server]) -> None:
     """A server that dies while it takes a kernel over hurts nothing: the next one does it."""
     servers.append(first := Server(room))
     name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
@@ -205,14 +220,16 @@ def test_in_a_recovery(room: Room, servers: list[Server], point: str) -> None:
     first.reached(kernel_id, "running")
     first.connect(kernel_id).run("x = 42")
     first.kill()
-    with contextlib.suppress(AssertionError):  # it may be gone before it has answered
-        servers.append(Server(room, env={VARIABLE: point}))
-    if len(servers) == 2:
-        assert servers[1].process.wait(60) == SIGKILL_EXIT
-        servers[1].wait(1)
-    servers.append(third := Server(room))
-    assert third.connect(kernel_id).run("print(x)") == "42"
-    third.until(lambda: third.get_launch(kernel_id)["recovered"])
+    for point in ("reattach.found", "seat.adopt:2", "kernel.adopted"):
+        count = len(servers)
+        with contextlib.suppress(AssertionError):  # it may be gone before it has answered
+            next_server(room, servers, point)
+        for server in servers[count:]:
+            died(server)
+        assert len(room.containers()) == 1
+    last = next_server(room, servers, "")
+    assert last.connect(kernel_id).run("print(x)") == "42"
+    last.until(lambda: last.get_launch(kernel_id)["recovered"])
     assert len(room.containers()) == 1
 
 
@@ -220,17 +237,15 @@ def test_in_a_recovery(room: Room, servers: list[Server], point: str) -> None:
 @pytest.mark.parametrize("point", ["kernel.abandon", "release.removed", "seat.left"])
 def test_in_a_shutdown(room: Room, servers: list[Server], point: str) -> None:
     """A kernel whose end was asked for does not come back half, and nobody says that it died."""
-    servers.append(first := Server(room, env={VARIABLE: point}))
+    first = next_server(room, servers, point)
     name = first.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
     kernel_id = first.session(name)["kernel"]["id"]
     first.reached(kernel_id, "running")
     with contextlib.suppress(requests.ConnectionError):  # it may be answered before the removal
         first.request("DELETE", f"/api/kernels/{kernel_id}")
-    assert first.process.wait(60) == SIGKILL_EXIT
-    first.wait(1)
-    servers.append(second := Server(room))
-    second.until(lambda: not room.containers() and not list(room.run.glob("*")))
+    died(first)
+    second = next_server(room, servers, "")
+    forgotten(room, second)
     second.until(lambda: second.kernels() == [])
-    second.until(lambda: not room.records())
     told = second.request("GET", f"/gpu-containers/launches/{kernel_id}")
     assert told.status_code == 404, told.text

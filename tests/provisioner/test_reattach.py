@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_gpu_containers.model.kernel import labels
 from tests.conftest import IMAGES
+from tests.forked_servers import ForkedServer
 from tests.rooms import Room
 from tests.servers import Server
 
@@ -40,7 +41,7 @@ def servers(room: Room) -> Iterator[list[Server]]:
 @pytest.fixture
 def first(room: Room, servers: list[Server]) -> Server:
     """A server with an environment "good"."""
-    servers.append(Server(room))
+    servers.append(ForkedServer(room))
     name = servers[0].ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})
     folder = room.data / "kernels"
     (folder / name["name"]).rename(folder / "good")
@@ -88,7 +89,7 @@ def test_killed_and_back(
     first.kill()
     assert room.containers() == [container]
 
-    servers.append(second := Server(room))
+    servers.append(second := ForkedServer(room))
     # at once, not only when the engine has told
     [listed] = second.ask("GET", "/api/sessions")
     assert {key: listed[key] for key in ("id", "path", "name", "type")} == {
@@ -122,12 +123,12 @@ def test_twice(room: Room, servers: list[Server], first: Server) -> None:
     first.connect(kernel_id).run("x = 1")
     first.kill()
     for count in (2, 3):
-        servers.append(server := Server(room))
+        servers.append(server := ForkedServer(room))
         page = server.connect(kernel_id)
         assert page.run("x += 1; print(x)") == str(count)
         recovered(server, kernel_id)
         server.kill()
-    servers.append(server := Server(room))
+    servers.append(server := ForkedServer(room))
     recovered(server, kernel_id)
     server.request("DELETE", f"/api/kernels/{kernel_id}")
     assert server.terminate() == 0
@@ -147,7 +148,7 @@ def test_in_the_middle_of_a_cell(room: Room, servers: list[Server], first: Serve
     )
     page.until_printed("begun")
     first.kill()
-    servers.append(server := Server(room))
+    servers.append(server := ForkedServer(room))
     recovered(server, kernel_id)
     [kernel] = server.ask("GET", "/api/kernels")
     assert kernel["execution_state"] == "busy"
@@ -171,7 +172,7 @@ def test_sessions_as_they_were_last(room: Room, servers: list[Server], first: Se
     first.request("DELETE", f"/api/sessions/{closed['id']}")
     first.until(lambda: len(room.records()) == 1)  # the other one's container is being removed
     first.kill()
-    servers.append(server := Server(room))
+    servers.append(server := ForkedServer(room))
     found = {row["id"]: row["path"] for row in server.ask("GET", "/api/sessions")}
     assert found == {session["id"]: "new.ipynb", other["id"]: "b.ipynb"}
     recovered(server, kernel_id)
@@ -193,7 +194,7 @@ def test_ended_meanwhile(
     client.kill(ids[exited], signal="KILL")
     client.wait(ids[exited])
     client.remove_container(ids[removed], force=True)
-    servers.append(server := Server(room))
+    servers.append(server := ForkedServer(room))
 
     def failed(kernel_id: str) -> Any:
         launch = server.reached(kernel_id, "failed")
@@ -221,7 +222,7 @@ def test_gpus_stay_claimed(room: Room, servers: list[Server], first: Server) -> 
     swept = asyncio.run(room.services.claims.reconcile())
     assert swept.removed == []
     assert len(room.containers()) == 1
-    servers.append(server := Server(room))
+    servers.append(server := ForkedServer(room))
     recovered(server, kernel_id)
     swept = asyncio.run(room.services.claims.reconcile())
     assert swept.removed == []
@@ -240,7 +241,7 @@ def test_the_grace_ends(room: Room, servers: list[Server], first: Server) -> Non
     assert [container.labels[labels.KERNEL] for container in removed] == [kernel_id]
     services.kernels.seats.sweep([])
     assert room.containers() == []
-    servers.append(server := Server(room))
+    servers.append(server := ForkedServer(room))
     assert server.reached(kernel_id, "failed")["error"]["code"] == "container_removed"
     assert server.terminate() == 0
     assert room.settled() == []
@@ -253,7 +254,7 @@ def test_a_record_is_lost(room: Room, servers: list[Server], first: Server) -> N
     [record] = room.records()
     record.write_bytes(record.read_bytes()[:100])
     room.configure(reattach_grace=0.0)
-    servers.append(server := Server(room))
+    servers.append(server := ForkedServer(room))
     launch: Any = server.until(
         lambda: next(
             (
@@ -287,7 +288,7 @@ def test_the_kernel_led_its_socket_elsewhere(
         "    os.symlink('/var/run/docker.sock', path)"
     )
     first.kill()
-    servers.append(server := Server(room))
+    servers.append(server := ForkedServer(room))
     assert server.reached(kernel_id, "failed")["error"]["code"] == "run_dir_changed"
     server.until(lambda: room.containers() == [])
     assert server.terminate() == 0
@@ -300,7 +301,7 @@ def test_secrets_stay_in_files(
     """Neither the kernel's key nor the signing one is in logs, labels, variables or commands."""
     kernel_id = started(first)["kernel"]["id"]
     first.kill()
-    servers.append(server := Server(room))
+    servers.append(server := Server(room))  # one whose command line and variables are seen
     recovered(server, kernel_id)
     [record] = room.records()
     assert record.stat().st_mode & 0o777 == 0o600
