@@ -10,6 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.ui.desk import close_notices
 from tests.ui.page import NotebookPage
 from tests.ui.server import LabServer
 
@@ -40,9 +41,6 @@ _CLOSE = """content => {
     .forEach(widget => widget.dispose());
 }"""
 _KERNEL = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
-_CLOSE_NOTICES = """() => {
-  document.querySelectorAll('.jp-Notification-Toast-Close').forEach(button => button.click());
-}"""
 
 
 class Stage:
@@ -288,8 +286,7 @@ class Stage:
         self.answers.clear()
         self._dress()
         self.refresh()
-        self.page.evaluate(_CLOSE_NOTICES)
-        expect(self.page.locator(".Toastify__toast")).to_have_count(0)
+        close_notices(self.page)
 
 
 @dataclass(frozen=True)
