@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from .conftest import OpenNotebook
+from .desk import Desk
 from .page import NotebookPage
 
 pytestmark = pytest.mark.ui
@@ -22,8 +22,8 @@ def form(notebook: NotebookPage, name: str) -> Locator:
     return notebook.dialog
 
 
-def test_an_image_is_built_from_a_text(demo: OpenNotebook, page: Page) -> None:
-    notebook = demo()
+def test_an_image_is_built_from_a_text(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     panel = notebook.open_panel()
     dialog = form(notebook, "team/text:1")
     dialog.get_by_role("textbox", name="Dockerfile").fill(f"FROM {BASE}\nRUN exit 3\n")
@@ -41,16 +41,16 @@ def test_an_image_is_built_from_a_text(demo: OpenNotebook, page: Page) -> None:
     dialog.get_by_label("Made from").select_option("requirements")
     dialog.get_by_label("Base image").fill(BASE)
     dialog.get_by_role("textbox", name="requirements.txt").fill("numpy")
-    page.keyboard.press("Enter")  # a new line, not the end of the dialog
+    notebook.page.keyboard.press("Enter")  # a new line, not the end of the dialog
     dialog.get_by_role("button", name="Build").click()
-    told = page.get_by_role("alert").filter(has_text="team/text:1 was built.")
+    told = notebook.page.get_by_role("alert").filter(has_text="team/text:1 was built.")
     expect(told.get_by_role("button", name="Start")).to_be_visible()
     expect(panel.get_by_label("Images")).to_contain_text("team/text:1")
     notebook.lab.request("gpu-containers/images/team/text:1", "DELETE")
 
 
-def test_a_folder_is_built_and_given_up(demo: OpenNotebook, page: Page) -> None:
-    notebook = demo()
+def test_a_folder_is_built_and_given_up(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     panel = notebook.open_panel()
     (notebook.folder / "Dockerfile").write_text(f"FROM {BASE}\nRUN sleep infinity\n")
     dialog = form(notebook, "team/folder:1")
@@ -69,5 +69,7 @@ def test_a_folder_is_built_and_given_up(demo: OpenNotebook, page: Page) -> None:
     expect(jobs).to_contain_text("[2/2] RUN sleep infinity")
     jobs.get_by_title("Cancel: Build of team/folder:1").click()
     expect(jobs).to_have_count(0)
-    told = page.get_by_role("alert").filter(has_text=re.compile("build of .* was cancelled"))
+    told = notebook.page.get_by_role("alert").filter(
+        has_text=re.compile("build of .* was cancelled")
+    )
     expect(told).to_be_visible()

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Request, expect
 
-from .conftest import OpenNotebook
+from .desk import Desk
 from .page import OLD_OR_NEW
 
 pytestmark = pytest.mark.ui
@@ -17,8 +17,8 @@ RAPIDS = "RAPIDS 25.08 · 1 GPU"
 ENDLESS = "quay.io/jupyter/endless:1"
 
 
-def test_the_panel_says_what_there_is(demo: OpenNotebook) -> None:
-    notebook = demo()
+def test_the_panel_says_what_there_is(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.page.get_by_role("tab", name="GPUs and containers").click()
     panel = notebook.panel
     expect(panel.get_by_role("note")).to_contain_text("Demo")
@@ -28,8 +28,8 @@ def test_the_panel_says_what_there_is(demo: OpenNotebook) -> None:
     expect(panel.get_by_label("Running")).to_contain_text("No kernel runs in a container.")
 
 
-def test_an_image_is_started_for_a_notebook(demo: OpenNotebook) -> None:
-    notebook = demo()
+def test_an_image_is_started_for_a_notebook(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.run(0)
     notebook.run(1)
     notebook.expect_output(1, "old")
@@ -51,10 +51,8 @@ def test_an_image_is_started_for_a_notebook(demo: OpenNotebook) -> None:
     expect(notebook.panel.get_by_label("Running")).to_contain_text("train.ipynb")
 
 
-def test_two_clicks_switch_and_a_cell_run_meanwhile_runs_on_the_new_kernel(
-    demo: OpenNotebook,
-) -> None:
-    notebook = demo()
+def test_two_clicks_switch_and_a_cell_run_meanwhile_runs_on_the_new_kernel(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.choose("PyTorch 25.08")
     notebook.wait_for_kernel(PYTORCH)
     notebook.run(0)
@@ -68,9 +66,9 @@ def test_two_clicks_switch_and_a_cell_run_meanwhile_runs_on_the_new_kernel(
     expect(notebook.panel.get_by_label("GPUs", exact=True)).to_contain_text("1 of 2 free")
 
 
-def test_a_switch_that_is_refused_leaves_the_old_kernel(demo: OpenNotebook) -> None:
+def test_a_switch_that_is_refused_leaves_the_old_kernel(demo_desk: Desk) -> None:
     """More GPUs than there are, which the dialog does not offer."""
-    notebook = demo("x = 1", OLD_OR_NEW)
+    notebook = demo_desk("x = 1", OLD_OR_NEW)
     notebook.run(0)
     notebook.expect_prompt(0, "[1]:")
     wanted = {"path": notebook.path, "image": "nvcr.io/nvidia/pytorch:25.08-py3", "gpus": 3}
@@ -90,9 +88,9 @@ def test_a_switch_that_is_refused_leaves_the_old_kernel(demo: OpenNotebook) -> N
     notebook.expect_output(1, "old")
 
 
-def test_a_download_is_told_on_the_button_and_can_be_cancelled(demo: OpenNotebook) -> None:
+def test_a_download_is_told_on_the_button_and_can_be_cancelled(demo_desk: Desk) -> None:
     """It goes on in a page that was reloaded, and is given up with the start."""
-    notebook = demo("x = 1", OLD_OR_NEW)
+    notebook = demo_desk("x = 1", OLD_OR_NEW)
     wanted = {"path": notebook.path, "image": ENDLESS, "pull": True}
     notebook.page.evaluate(
         "args => void window.jupyterapp.commands.execute('gpu-containers:launch', args)", wanted
@@ -109,8 +107,8 @@ def test_a_download_is_told_on_the_button_and_can_be_cancelled(demo: OpenNoteboo
     assert (job["reference"], job["state"]) == (ENDLESS, "cancelled")
 
 
-def test_the_stock_picker_and_the_launcher_show_environments(demo: OpenNotebook) -> None:
-    notebook = demo()
+def test_the_stock_picker_and_the_launcher_show_environments(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.choose("PyTorch 25.08")
     notebook.wait_for_kernel(PYTORCH)
     notebook.choose("RAPIDS 25.08")
@@ -134,18 +132,23 @@ def test_the_stock_picker_and_the_launcher_show_environments(demo: OpenNotebook)
     expect(card.first).to_be_visible()
 
 
-def test_a_double_click_on_the_panel_shuts_one_kernel_down(demo: OpenNotebook) -> None:
-    notebook = demo()
+def test_a_double_click_on_the_panel_shuts_one_kernel_down(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.choose("PyTorch 25.08")
     notebook.wait_for_kernel(PYTORCH)
-    other = demo(name="other")
+    other = demo_desk(name="other")
     other.choose("PyTorch 25.08")
     other.wait_for_kernel(PYTORCH)
     panel, mouse = other.open_panel(), other.page.mouse
     rows = panel.get_by_role("button", name=re.compile("^Shut down the kernel of"))
     expect(rows).to_have_count(2)
     ended: list[str] = []
-    other.page.on("request", lambda sent: ended.append(sent.url) if is_end(sent) else None)
+
+    def note(sent: Request) -> None:
+        if is_end(sent):
+            ended.append(sent.url)
+
+    other.page.on("request", note)
     place = rows.first.bounding_box()
     assert place is not None
     x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
@@ -158,6 +161,7 @@ def test_a_double_click_on_the_panel_shuts_one_kernel_down(demo: OpenNotebook) -
     expect(panel.get_by_label("GPUs", exact=True)).to_contain_text("2 of 2 free")
     expect(panel.get_by_label("Running")).to_contain_text("No kernel runs")
     assert len(ended) == len(set(ended)) == 2
+    other.page.remove_listener("request", note)
 
 
 def is_end(sent: Request) -> bool:
@@ -165,8 +169,8 @@ def is_end(sent: Request) -> bool:
     return sent.method == "DELETE" and "/launches/" in sent.url
 
 
-def test_a_page_reloaded_after_the_click_has_one_kernel(demo: OpenNotebook) -> None:
-    notebook = demo()
+def test_a_page_reloaded_after_the_click_has_one_kernel(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.choose("PyTorch 25.08")
     expect(notebook.button).not_to_have_text("Select environment")
     notebook.reload()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .desk import Desk
 
 pytestmark = pytest.mark.ui
 
@@ -28,35 +28,39 @@ FOCUSED = """() => {
 }"""
 
 
-def test_chosen_image_in_the_dialog(demo: OpenNotebook, page: Page) -> None:
-    notebook = demo()
+def test_chosen_image_in_the_dialog(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.button.get_by_role("button").click()
     dialog = notebook.dialog
     expect(dialog.get_by_role("group", name="Recommended")).to_be_visible()
     found = dialog.locator(".jp-GpuContainers-found")
     assert found.evaluate("list => list.scrollHeight > 2 * list.clientHeight")
     dialog.get_by_role("searchbox").focus()
-    page.keyboard.press("ArrowDown")
+    notebook.page.keyboard.press("ArrowDown")
     expect(dialog.locator("[type=radio]:focus")).to_have_count(1)
     seen = set()
     for _ in range(dialog.get_by_role("radio").count() + 1):  # upwards and round
-        page.keyboard.press("ArrowUp")
-        name, hidden = page.evaluate(FOCUSED)
+        notebook.page.keyboard.press("ArrowUp")
+        name, hidden = notebook.page.evaluate(FOCUSED)
         assert not hidden, name
         seen.add(name)
     assert len(seen) > 10
 
 
-def test_buttons_of_the_panel(demo: OpenNotebook, page: Page) -> None:
-    page.set_viewport_size({"width": 1280, "height": 420})
-    panel = demo().open_panel()
+def test_buttons_of_the_panel(demo_desk: Desk) -> None:
+    notebook = demo_desk()
+    window = notebook.page.viewport_size
+    assert window is not None
+    notebook.page.set_viewport_size({"width": 1280, "height": 420})
+    panel = notebook.open_panel()
     expect(panel.get_by_label("Images").get_by_role("button", name="Actions")).to_have_count(5)
     assert panel.evaluate("list => list.scrollHeight > 2 * list.clientHeight")
     panel.get_by_role("button").last.focus()
     seen = []
-    while found := page.evaluate(FOCUSED):  # from the last button to the first, and out
+    while found := notebook.page.evaluate(FOCUSED):  # from the last button to the first, and out
         name, hidden = found
         assert not hidden, name
         seen.append(name)
-        page.keyboard.press("Shift+Tab")
+        notebook.page.keyboard.press("Shift+Tab")
     assert len(seen) > 20
+    notebook.page.set_viewport_size(window)

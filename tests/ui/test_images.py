@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .desk import Desk
 
 pytestmark = pytest.mark.ui
 
@@ -21,27 +21,29 @@ WRONG = "wrong"  # the one secret that the demonstration's registries do not tak
 # What the bar shows, from its first appearance to its last.
 _WATCH = """() => {
   window.seen = [];
-  new MutationObserver(() => {
+  window.watch = new MutationObserver(() => {
     const bar = document.querySelector('.jp-GpuContainers-bar[value]');
     if (bar && bar.value !== window.seen.at(-1)) window.seen.push(bar.value);
-  }).observe(document.body, {subtree: true, childList: true, attributes: true});
+  });
+  window.watch.observe(document.body, {subtree: true, childList: true, attributes: true});
 }"""
 
 
-def test_an_image_is_found_pulled_and_removed(demo: OpenNotebook, page: Page) -> None:
-    notebook = demo()
+def test_an_image_is_found_pulled_and_removed(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     panel = notebook.open_panel()
     dialog = notebook.find_image(R)
     expect(dialog).to_contain_text("linux/amd64")
     expect(dialog).to_contain_text("This image needs no GPU.")
-    page.evaluate(_WATCH)
+    notebook.page.evaluate(_WATCH)
     dialog.get_by_role("button", name=re.compile(r"^Pull [\d.]+ [GM]B$")).click()
 
     expect(notebook.image(R)).to_contain_text("Needs no GPU")
     expect(panel.get_by_label("Jobs")).to_have_count(0)
-    told = page.get_by_role("alert").filter(has_text=f"{R} was pulled.")
+    told = notebook.page.get_by_role("alert").filter(has_text=f"{R} was pulled.")
     expect(told.get_by_role("button", name="Start")).to_be_visible()
-    seen = page.evaluate("window.seen")
+    notebook.page.evaluate("window.watch.disconnect()")
+    seen = notebook.page.evaluate("window.seen")
     assert len(seen) > 2
     assert seen == sorted(seen)
     assert seen[-1] <= 1
@@ -52,8 +54,8 @@ def test_an_image_is_found_pulled_and_removed(demo: OpenNotebook, page: Page) ->
     notebook.remove_image(R)
 
 
-def test_a_pull_is_cancelled(demo: OpenNotebook, page: Page) -> None:
-    notebook = demo()
+def test_a_pull_is_cancelled(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     before = {job["id"] for job in notebook.lab.request("gpu-containers/jobs")["jobs"]}
     panel = notebook.open_panel()
     notebook.find_image(ENDLESS).get_by_role("button", name=re.compile("^Pull ")).click()
@@ -61,7 +63,7 @@ def test_a_pull_is_cancelled(demo: OpenNotebook, page: Page) -> None:
     expect(jobs).to_contain_text(re.compile(r"[\d.]+ of [\d.]+ GB"))
     bar = jobs.get_by_role("progressbar", name=f"Pull of {ENDLESS}")
     expect(bar).to_be_visible()
-    notebook.open()  # a page that comes later knows of it, too
+    notebook.reload()  # a page that comes later knows of it, too
     notebook.open_panel()
     expect(bar).to_be_visible()
     jobs.get_by_title(f"Cancel: Pull of {ENDLESS}").click()
@@ -72,8 +74,8 @@ def test_a_pull_is_cancelled(demo: OpenNotebook, page: Page) -> None:
     expect(notebook.image("endless")).to_have_count(0)
 
 
-def test_a_private_image_asks_for_the_api_key(demo: OpenNotebook, page: Page) -> None:
-    notebook = demo()
+def test_a_private_image_asks_for_the_api_key(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     panel = notebook.open_panel()
     dialog = notebook.find_image(PRIVATE)
     form = dialog.get_by_role("form", name="Log in to nvcr.io")
@@ -82,7 +84,7 @@ def test_a_private_image_asks_for_the_api_key(demo: OpenNotebook, page: Page) ->
     form.get_by_role("button", name="Log In").click()
     expect(form.get_by_role("alert")).to_contain_text("nvcr.io does not take")
     form.get_by_label("API key").fill(SECRET)
-    page.keyboard.press("Enter")
+    notebook.page.keyboard.press("Enter")
     expect(form).to_have_count(0)
     dialog.get_by_role("button", name=re.compile("^Pull ")).click()
     expect(notebook.image("private")).to_be_visible()
@@ -94,10 +96,8 @@ def test_a_private_image_asks_for_the_api_key(demo: OpenNotebook, page: Page) ->
     notebook.remove_image("private")
 
 
-def test_an_image_that_will_not_run_is_started_only_after_a_warning(
-    demo: OpenNotebook, page: Page
-) -> None:
-    notebook = demo()
+def test_an_image_that_will_not_run_is_started_only_after_a_warning(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.open_panel()
     notebook.find_image(TOO_NEW).get_by_role("button", name=re.compile("^Pull ")).click()
     expect(notebook.dialog).to_contain_text("will probably not work here")
@@ -115,15 +115,15 @@ def test_an_image_that_will_not_run_is_started_only_after_a_warning(
     notebook.remove_image(TOO_NEW)
 
 
-def test_rows_of_recommended_images_ask_and_tell(demo: OpenNotebook, page: Page) -> None:
-    notebook = demo()
+def test_rows_of_recommended_images_ask_and_tell(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     panel = notebook.open_panel()
     dialog = notebook.find_image("nvcr.io/nvidia/pytorch:26.07-py3")
     expect(dialog.get_by_text("The image of this name")).to_have_count(0)  # it is recommended
     dialog.get_by_role("button", name="Which versions run here?").click()
     versions = dialog.get_by_role("list", name="Versions").get_by_role("button")
     expect(versions.first).to_be_focused()
-    page.keyboard.press("Escape")
+    notebook.page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
 
     panel.get_by_role("button", name=re.compile("^Recommended ")).click()
@@ -137,5 +137,6 @@ def test_rows_of_recommended_images_ask_and_tell(demo: OpenNotebook, page: Page)
     notebook.act("quay.io/jupyter/pytorch-notebook", "Details…")
     expect(notebook.dialog.locator(".jp-Dialog-header")).to_have_text("Jupyter with PyTorch")
     expect(notebook.dialog.locator("code").first).to_contain_text("quay.io/jupyter/pytorch-")
-    page.keyboard.press("Escape")
+    notebook.page.keyboard.press("Escape")
     expect(notebook.dialog).to_have_count(0)
+    panel.get_by_role("button", name="On this machine").click()  # as it was

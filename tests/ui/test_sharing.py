@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from .conftest import OpenNotebook
+from .desk import Desk
 from .page import NotebookPage
 from .server import LabServer
 from .test_images import SECRET, WRONG
@@ -49,8 +49,8 @@ def fill(dialog: Locator, name: str, action: str) -> None:
     dialog.get_by_role("button", name=action, exact=True).click()
 
 
-def test_a_name_is_given_if_it_is_one(demo: OpenNotebook) -> None:
-    notebook = demo()
+def test_a_name_is_given_if_it_is_one(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.open_panel()
     dialog = notebook.act(SCIPY, "Tag…")
     expect(dialog.get_by_label("Name")).to_have_value(SCIPY)
@@ -65,8 +65,8 @@ def test_a_name_is_given_if_it_is_one(demo: OpenNotebook) -> None:
     assert names(notebook, SCIPY) == [OURS, SCIPY]
 
 
-def test_a_push_that_is_denied_asks_for_a_login(demo: OpenNotebook, page: Page) -> None:
-    notebook = demo()
+def test_a_push_that_is_denied_asks_for_a_login(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     panel = notebook.open_panel()
     fill(notebook.act(SCIPY, "Push…"), THEIRS, "Push")
     dialog = notebook.dialog
@@ -85,12 +85,14 @@ def test_a_push_that_is_denied_asks_for_a_login(demo: OpenNotebook, page: Page) 
     dialog.get_by_label("API key").fill(SECRET)
     dialog.get_by_role("button", name="Log In").click()
     expect(jobs.get_by_role("progressbar", name=f"Push of {THEIRS}")).to_be_visible()
-    expect(page.get_by_role("alert").filter(has_text=f"{THEIRS} was pushed.")).to_be_visible()
+    expect(
+        notebook.page.get_by_role("alert").filter(has_text=f"{THEIRS} was pushed.")
+    ).to_be_visible()
     expect(jobs).to_have_count(0)
 
 
-def test_a_kernel_is_saved_under_a_name_that_can_be_one(demo: OpenNotebook, page: Page) -> None:
-    notebook = demo()
+def test_a_kernel_is_saved_under_a_name_that_can_be_one(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.open_panel()
     notebook.choose(SCIPY)
     notebook.wait_for_kernel("scipy-notebook python-3.12 · CPU")
@@ -102,14 +104,14 @@ def test_a_kernel_is_saved_under_a_name_that_can_be_one(demo: OpenNotebook, page
 
     notebook.act_on_kernel("train.ipynb", "Save Container as New Image…")
     fill(dialog, OURS, "Save")
-    told = page.get_by_role("alert").filter(has_text=f"{OURS} was saved.")
+    told = notebook.page.get_by_role("alert").filter(has_text=f"{OURS} was saved.")
     expect(told.get_by_role("button", name="Start")).to_be_visible()
     expect(notebook.image(OURS)).to_be_visible()
     assert names(notebook, OURS) == [OURS]
 
 
-def test_a_kernel_that_has_ended_meanwhile_is_not_saved(demo: OpenNotebook) -> None:
-    notebook = demo()
+def test_a_kernel_that_has_ended_meanwhile_is_not_saved(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.open_panel()
     notebook.choose(SCIPY)
     notebook.wait_for_kernel("scipy-notebook python-3.12 · CPU")
