@@ -30,7 +30,8 @@ def room(image_facts: Path, engine_host: str) -> Iterator[Room]:
 def shared(room: Room, images: object) -> Iterator[Server]:
     """A server with environments: "good", "silent" never answers, "exits" exits at once, "once"
     answers only until it is started again."""
-    server = Server(room)
+    # how often it looks for kernels that died
+    server = Server(room, "--KernelRestarter.time_to_dead=0.5")
     good = server.ask("POST", "/gpu-containers/environments", {"image": IMAGES.debian12})["name"]
     folder = room.data / "kernels"
     (folder / good).rename(folder / "good")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from jupyter_gpu_containers.model.kernel.launch import Phase
+from tests.forked_servers import ForkedServer as Server
 from tests.kernels import running
 from tests.rooms import MEMORY_IMAGE, Room
-from tests.servers import Server
 
 GPUS = [{"name": "NVIDIA H200", "count": 1}]
 
@@ -47,21 +47,37 @@ def seconds(launch: Any) -> float:
     return (stop - since).total_seconds()
 
 
-def test_a_server_ends_what_nobody_uses(memory_room: Room, servers: list[Server]) -> None:
-    """Twice kept: by a cell, and by the user's word."""
-    memory_room.configure(fixed_gpus=GPUS, idle_timeout=1.0, idle_warning=4.0)
+@pytest.fixture
+def unused(memory_room: Room, servers: list[Server]) -> tuple[Server, str]:
+    """A server and the id of its kernel, which nobody uses."""
+    memory_room.configure(fixed_gpus=GPUS, idle_timeout=1.0, idle_warning=3.0)
     servers.append(server := Server(memory_room))
     kernel_id = server.launch(image=MEMORY_IMAGE, gpus=1)
     server.reached(kernel_id, "running")
+    return server, kernel_id
+
+
+def test_a_cell_keeps_a_kernel(unused: tuple[Server, str]) -> None:
+    """One that comes after the warning, and one that takes longer than both together."""
+    server, kernel_id = unused
     page = server.connect(kernel_id)
     assert page.run("x = 42; print(x)") == "42"
-    assert 5.0 <= seconds(warned(server, kernel_id)) < 10.0
-    assert page.run("print(x)") == "42"
+    assert 4.0 <= seconds(warned(server, kernel_id)) < 9.0
+    assert page.run("import time; print(x)") == "42"
     assert server.get_launch(kernel_id)["idle"] is None
+    assert page.run("time.sleep(4.5); print(x)") == "42"
+    assert server.get_launch(kernel_id)["phase"] == "running"
+    server.cancel(kernel_id)
+
+
+def test_a_server_ends_what_nobody_uses(memory_room: Room, unused: tuple[Server, str]) -> None:
+    """Once kept by the user's word."""
+    server, kernel_id = unused
+    page = server.connect(kernel_id)
+    assert page.run("print(42)") == "42"
     warned(server, kernel_id)
     keep = f"/gpu-containers/launches/{kernel_id}/keep-alive"
     assert server.ask("POST", keep)["idle"] is None
-    assert page.run("import time; time.sleep(6); print(x)") == "42"
     ended = server.reached(kernel_id, "cancelled")
     assert ended["error"]["code"] == "culled"
     assert (

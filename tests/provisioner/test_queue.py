@@ -13,9 +13,9 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_gpu_containers.errors import GpusBusyError
 from jupyter_gpu_containers.model.kernel.launch import Phase
 from jupyter_gpu_containers.service.queue.file import known_queues
+from tests.forked_servers import ForkedServer as Server
 from tests.kernels import running
 from tests.rooms import MEMORY_IMAGE, Room
-from tests.servers import Server
 
 ONE_GPU = [{"name": "NVIDIA H200", "memory_gib": 141}]
 

@@ -195,7 +195,7 @@ def test_interrupt_and_restart(server: Server) -> None:
 
 def test_restart_as_soon_as_it_is_told_to_run(server: Server) -> None:
     """jupyter_client calls a kernel pending for some milliseconds more, and refuses."""
-    for _ in range(5):
+    for _ in range(3):
         kernel_id = server.ask("POST", "/api/kernels", {"name": "good"})["id"]
         while server.get_launch(kernel_id)["phase"] != "running":  # looks without a pause
             pass

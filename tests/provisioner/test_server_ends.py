@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked_servers import ForkedServer
 from tests.provisioner.server_room import *  # noqa: F403
 from tests.rooms import Room
 from tests.servers import Server
@@ -26,7 +27,7 @@ def test_a_server_with_a_failed_start_ends(
     room: Room, own: list[Server], options: tuple[str, ...]
 ) -> None:
     """And with it the kernel that runs: jupyter_server alone would fail to shut down at all."""
-    server = Server(room, *options)
+    server = ForkedServer(room, *options)
     own.append(server)
     good = server.session("good", "a.ipynb")
     server.reached(good["kernel"]["id"], "running")
@@ -47,7 +48,7 @@ def test_a_launch_that_does_not_come_up_in_a_server_with_stock_settings(
     room: Room, own: list[Server], ending: str
 ) -> None:
     """There a start is no kernel yet: none can be shut down, and none must be."""
-    server = Server(room, *STOCK)
+    server = ForkedServer(room, *STOCK)
     own.append(server)
     if ending == "failed":
         launch_id = server.launch(environment="exits")
@@ -70,7 +71,7 @@ def test_a_server_with_a_setting_that_cannot_be_used_runs_and_ends(
     wrong = Room("docker", image_facts)
     wrong.configure(memory="a lot")
     try:
-        own.append(Server(wrong))
+        own.append(ForkedServer(wrong))
         assert own[0].request("GET", "/gpu-containers/status").status_code == 404
         assert own[0].terminate() == 0
         assert "a lot" in own[0].log.read_text()
@@ -79,7 +80,7 @@ def test_a_server_with_a_setting_that_cannot_be_used_runs_and_ends(
 
 
 def test_a_server_ends_in_the_middle_of_starts(room: Room, own: list[Server]) -> None:
-    server = Server(room)
+    server = ForkedServer(room)
     own.append(server)
     launch_id = server.launch(environment="silent", path="a.ipynb")
     session = server.session("silent", "b.ipynb")
@@ -91,14 +92,14 @@ def test_a_server_ends_in_the_middle_of_starts(room: Room, own: list[Server]) ->
 
 def test_a_server_that_was_killed(room: Room, own: list[Server]) -> None:
     """The next one takes over what ran, and removes what was still being started."""
-    server = Server(room)
+    server = ForkedServer(room)
     own.append(server)
     running = server.launch(environment="good")
     server.reached(running, "running")
     server.reached(server.launch(environment="silent"), "starting")
     server.kill()
     assert len(room.containers()) == 2
-    later = Server(room)
+    later = ForkedServer(room)
     own.append(later)
     later.until(lambda: len(room.containers()) == 1)
     assert later.kernels() == [running]
