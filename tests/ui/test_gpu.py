@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.doubles.engine import HookEngine
 from tests.doubles.nvml import fake_driver
 
-from .conftest import OpenNotebook, shut_down_kernels
+from .conftest import folder_of, shut_down_kernels
+from .desk import Desk
 from .page import OLD_OR_NEW, NotebookPage
 from .server import LabServer, lab_server
 
@@ -47,18 +49,23 @@ def gpu_lab(
         yield lab
 
 
+@pytest.fixture(scope="module")
+def kept_page(
+    browser: Browser, browser_context_args: dict[str, Any], gpu_lab: LabServer
+) -> Iterator[Desk]:
+    """A page of its JupyterLab."""
+    desk = Desk(browser, browser_context_args, gpu_lab)
+    yield desk
+    desk.close()
+
+
 @pytest.fixture
-def gpus(
-    gpu_lab: LabServer,
-    gpu_engine: HookEngine,
-    opener: Callable[[LabServer], OpenNotebook],
-    page: Page,
-) -> Iterator[OpenNotebook]:
+def gpus(kept_page: Desk, gpu_engine: HookEngine, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """Open a notebook on the machine with GPUs; somebody else computes on the fourth."""
     gpu_engine.driver.edit("gpu3", proc0=f"{os.getpid()}, 30000")
-    yield opener(gpu_lab)
-    page.close()
-    shut_down_kernels(gpu_lab)
+    with kept_page.used(request, folder_of(request)) as desk:
+        yield desk
+    shut_down_kernels(desk.lab)
     gpu_engine.driver.reset(MACHINE)
 
 
@@ -71,7 +78,7 @@ def start(notebook: NotebookPage, image: str, gpus: str, free: str) -> None:
     notebook.dialog.get_by_role("button", name="Start", exact=True).last.click()
 
 
-def test_a_notebook_takes_two_gpus_and_gives_them_back(gpus: OpenNotebook) -> None:
+def test_a_notebook_takes_two_gpus_and_gives_them_back(gpus: Desk) -> None:
     """The image asks for all of them, and gets two."""
     notebook = gpus(NODES)
     start(notebook, "PyTorch 25.08", "2 GPUs", "5 of 6 GPUs free")  # the others are MIG instances
@@ -104,7 +111,7 @@ def test_a_notebook_takes_two_gpus_and_gives_them_back(gpus: OpenNotebook) -> No
 
 
 def test_the_only_gpu_is_handed_over_but_not_given_twice(
-    gpus: OpenNotebook, gpu_engine: HookEngine
+    gpus: Desk, gpu_engine: HookEngine
 ) -> None:
     gpu_engine.driver.reset("h200")
     first = gpus(NODES, name="first")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from .conftest import H100, OpenNotebook, shut_down_kernels
+from .desk import Desk
 from .page import START_TIMEOUT, NotebookPage
-from .server import LabServer, lab_server
+from .server import LabServer
 
 pytestmark = pytest.mark.ui
 
@@ -20,28 +18,15 @@ NEXT = "Waiting for a GPU, next in line"
 SECOND = "Waiting for a GPU, 2nd in line"
 
 
-@pytest.fixture(scope="module")
-def busy_lab(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
-    """JupyterLab with one GPU."""
-    config = {"GpuContainers": {"backend": "memory", "fixed_gpus": [H100]}}
-    with lab_server(tmp_path_factory.mktemp("busy") / "lab", config=config) as lab:
-        yield lab
-
-
 @pytest.fixture
-def busy(
-    busy_lab: LabServer, opener: Callable[[LabServer], OpenNotebook], page: Page
-) -> Iterator[OpenNotebook]:
-    """Open a notebook where the only GPU is taken by another kernel."""
-    launch(busy_lab)
-    yield opener(busy_lab)
-    page.close()
-    shut_down_kernels(busy_lab)
+def holder(demo_desk: Desk) -> str:
+    """The id of the launch that has all GPUs there are."""
+    return launch(demo_desk.lab, gpus=2)
 
 
-def launch(lab: LabServer) -> str:
-    """Ask for a GPU without a notebook; return the launch's id."""
-    body = {"image": IMAGE, "gpus": 1}
+def launch(lab: LabServer, gpus: int = 1) -> str:
+    """Ask for GPUs without a notebook; return the launch's id."""
+    body = {"image": IMAGE, "gpus": gpus}
     return str(lab.request("gpu-containers/launches", "POST", body)["id"])
 
 
@@ -50,13 +35,10 @@ def notice(notebook: NotebookPage) -> Locator:
     return notebook.notice("train.ipynb")
 
 
-def test_a_notebook_waits_and_gets_the_gpu_when_it_is_free(
-    busy: OpenNotebook, busy_lab: LabServer
-) -> None:
+def test_a_notebook_waits_and_gets_the_gpu_when_it_is_free(demo_desk: Desk, holder: str) -> None:
     """It says its place, who has the GPU, and says so again after a reload."""
-    holder = busy_lab.launches()[0]
-    before = launch(busy_lab)
-    notebook = busy()
+    before = launch(demo_desk.lab)
+    notebook = demo_desk()
     notebook.choose("PyTorch 25.08")
     expect(notebook.button).to_have_text(SECOND, timeout=START_TIMEOUT)
     steps = re.compile(f"✓ Checked.*{SECOND}.*Start the container")
@@ -68,9 +50,9 @@ def test_a_notebook_waits_and_gets_the_gpu_when_it_is_free(
     expect(notebook.button).to_have_text(SECOND, timeout=START_TIMEOUT)
     expect(notice(notebook)).to_contain_text(SECOND)
 
-    busy_lab.request(f"gpu-containers/launches/{before}", "DELETE")
+    demo_desk.lab.request(f"gpu-containers/launches/{before}", "DELETE")
     expect(notebook.button).to_have_text(NEXT)
-    busy_lab.request(f"gpu-containers/launches/{holder['id']}", "DELETE")
+    demo_desk.lab.request(f"gpu-containers/launches/{holder}", "DELETE")
     notebook.expect_environment("PyTorch 25.08 · 1 GPU")
     expect(notice(notebook)).to_have_count(0)
     notebook.wait_for_kernel("PyTorch 25.08 · 1 GPU")
@@ -78,8 +60,9 @@ def test_a_notebook_waits_and_gets_the_gpu_when_it_is_free(
     notebook.expect_output(1, "new")
 
 
-def test_start_on_the_cpu_instead(busy: OpenNotebook) -> None:
-    notebook = busy()
+@pytest.mark.usefixtures("holder")
+def test_start_on_the_cpu_instead(demo_desk: Desk) -> None:
+    notebook = demo_desk()
     notebook.choose("PyTorch 25.08")
     notice(notebook).get_by_role("button", name="Start on CPU").click()
     notebook.expect_environment("PyTorch 25.08 · CPU")
@@ -87,9 +70,10 @@ def test_start_on_the_cpu_instead(busy: OpenNotebook) -> None:
     expect(notice(notebook)).to_have_count(0)
 
 
-def test_leave_the_queue(busy: OpenNotebook, busy_lab: LabServer) -> None:
+@pytest.mark.usefixtures("holder")
+def test_leave_the_queue(demo_desk: Desk) -> None:
     """The notebook has the kernel that it had, and nothing is left of the launch."""
-    notebook = busy()
+    notebook = demo_desk()
     notebook.run(0)
     notebook.choose("PyTorch 25.08")
     expect(notebook.button).to_have_text(NEXT, timeout=START_TIMEOUT)
@@ -98,6 +82,6 @@ def test_leave_the_queue(busy: OpenNotebook, busy_lab: LabServer) -> None:
     notebook.dialog.get_by_role("button", name="Cancel Start").click()
     notebook.expect_environment("Select environment")
     expect(notice(notebook)).to_have_count(0)
-    assert busy_lab.launches()[0]["phase"] == "cancelled"
+    assert demo_desk.lab.launches()[0]["phase"] == "cancelled"
     notebook.run(1)
     notebook.expect_output(1, "old")

@@ -10,7 +10,8 @@ import pytest
 from docker.models.containers import Container
 from playwright.sync_api import Locator, expect
 
-from .conftest import OpenNotebook, containers_of
+from .conftest import containers_of
+from .desk import Desk
 from .page import START_TIMEOUT, NotebookPage
 
 pytestmark = [pytest.mark.ui, pytest.mark.engine]
@@ -67,8 +68,8 @@ def log_of(notebook: NotebookPage) -> Locator:
     return notebook.page.get_by_role("region", name="Log of train.ipynb")
 
 
-def test_terminal_and_log_of_a_kernel(engine: OpenNotebook, client: docker.DockerClient) -> None:
-    notebook = engine(WRITE, "print('again')")
+def test_terminal_and_log_of_a_kernel(engine_desk: Desk, client: docker.DockerClient) -> None:
+    notebook = engine_desk(WRITE, "print('again')")
     page = notebook.page
     notebook.choose("debian12 py311")
     notebook.wait_for_kernel(DEBIAN12)
