@@ -39,7 +39,34 @@ def counted(method: Callable[..., Any], asked: list[str]) -> Callable[..., Any]:
     return call
 
 
-async def test_start(any_room: Room) -> None:
+def keys_are_nobody_elses(room: Room, kernel: Kernel) -> None:
+    """The channels lie in a private folder; the file with their key can be read by its owner."""
+    info = kernel.manager.get_connection_info()
+    assert info["transport"] == "ipc"
+    run_dir = Path(info["ip"]).parent
+    assert run_dir.parent == room.run
+    for folder in (run_dir, room.run):
+        assert folder.stat().st_mode & 0o777 == 0o700  # ipykernel adds the sticky bit
+    copy = run_dir / "connection.json"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert json.loads(copy.read_text())["key"] == info["key"].decode()
+    assert stat.S_IMODE(os.stat(kernel.manager.connection_file).st_mode) == 0o600
+
+
+async def poll_asks_the_engine_nothing(
+    room: Room, kernel: Kernel, patched: pytest.MonkeyPatch
+) -> None:
+    """It is called ten times a second while a kernel ends, and for every kernel all the time."""
+    backend = type(room.services.backend)
+    asked: list[str] = []
+    for name in ("info", "images", "image", "containers", "start", "signal", "logs"):
+        patched.setattr(backend, name, counted(getattr(backend, name), asked))
+    for _ in range(100):
+        assert await kernel.provisioner.poll() is None
+    assert asked == []
+
+
+async def test_start(any_room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = await any_room.environment(any_room.image)
     async with running(environment.name) as kernel:
         assert await kernel.run("print(6 * 7)") == "42"
@@ -56,23 +83,10 @@ async def test_start(any_room: Room) -> None:
             "running",
         ]
         assert [t.at for t in launch.phases] == sorted(t.at for t in launch.phases)
+        keys_are_nobody_elses(any_room, kernel)
+        with monkeypatch.context() as patched:
+            await poll_asks_the_engine_nothing(any_room, kernel, patched)
     assert any_room.services.launches.list()[0].phase is Phase.CANCELLED
-
-
-async def test_keys_are_nobody_elses(any_room: Room) -> None:
-    """The channels lie in a private folder; the file with their key can be read by its owner."""
-    environment = await any_room.environment(any_room.image)
-    async with running(environment.name) as kernel:
-        info = kernel.manager.get_connection_info()
-        assert info["transport"] == "ipc"
-        run_dir = Path(info["ip"]).parent
-        assert run_dir.parent == any_room.run
-        for folder in (run_dir, any_room.run):
-            assert folder.stat().st_mode & 0o777 == 0o700  # ipykernel adds the sticky bit
-        copy = run_dir / "connection.json"
-        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-        assert json.loads(copy.read_text())["key"] == info["key"].decode()
-        assert stat.S_IMODE(os.stat(kernel.manager.connection_file).st_mode) == 0o600
 
 
 async def test_interrupt(any_room: Room) -> None:
@@ -82,6 +96,9 @@ async def test_interrupt(any_room: Room) -> None:
         await kernel.manager.interrupt_kernel()
         assert "KeyboardInterrupt" in await cell
         assert await kernel.run("print(time.__name__)") == "time"  # the variables are still there
+        await kernel.manager.interrupt_kernel()  # of an idle kernel: it does no harm
+        assert await kernel.run("print(1 + 1)") == "2"
+        assert await kernel.provisioner.poll() is None
 
 
 async def test_interrupt_reaches_the_kernels_child(any_room: Room) -> None:
@@ -100,30 +117,27 @@ async def test_interrupt_reaches_the_kernels_child(any_room: Room) -> None:
         assert sorted(os.listdir(any_room.workspace)) == ["begun", "told"]
 
 
-async def test_interrupt_of_an_idle_kernel_does_no_harm(any_room: Room) -> None:
+async def test_restart(any_room: Room) -> None:
+    """Same container, same file system, new variables: politely, now, and again and again."""
     environment = await any_room.environment(any_room.image)
-    async with running(environment.name) as kernel:
-        await kernel.manager.interrupt_kernel()
-        assert await kernel.run("print(1 + 1)") == "2"
-        assert await kernel.provisioner.poll() is None
-
-
-@pytest.mark.parametrize("now", [False, True], ids=["politely", "now"])
-async def test_restart(any_room: Room, now: bool) -> None:
-    """Same container, same file system, new variables."""
-    environment = await any_room.environment(any_room.image)
+    kept = "print((__import__('pathlib').Path.home() / 'y').read_text())"
     async with running(environment.name) as kernel:
         before = await kernel.container_id()
-        await kernel.run("x = 1; import pathlib; (pathlib.Path.home() / 'y').write_text('kept')")
-        await kernel.manager.restart_kernel(now=now)
+        await kernel.run("import pathlib; (pathlib.Path.home() / 'y').write_text('kept')")
+        for now in (False, True):
+            await kernel.run("x = 1")
+            await kernel.manager.restart_kernel(now=now)
+            await kernel.answers_again()
+            assert await kernel.container_id() == before
+            assert (await kernel.run("x")).startswith("NameError")
+            assert await kernel.run(kept) == "kept"
+            [launch] = any_room.services.launches.list()
+            assert (launch.phase, launch.error) == (Phase.RUNNING, None)
+        for _ in range(3):
+            await kernel.manager.restart_kernel(now=True)
         await kernel.answers_again()
+        assert await kernel.run("print(1 + 1)") == "2"
         assert await kernel.container_id() == before
-        assert (await kernel.run("x")).startswith("NameError")
-        assert await kernel.run("print((__import__('pathlib').Path.home() / 'y').read_text())") == (
-            "kept"
-        )
-        [launch] = any_room.services.launches.list()
-        assert (launch.phase, launch.error) == (Phase.RUNNING, None)
 
 
 async def test_restart_keeps_the_gpus(memory_room: Room) -> None:
@@ -141,17 +155,6 @@ async def test_restart_keeps_the_gpus(memory_room: Room) -> None:
         await kernel.answers_again()
         assert await kernel.run("print(1 + 1)") == "2"
     assert await claimed(memory_room) == {}
-
-
-async def test_restart_again_and_again(any_room: Room) -> None:
-    environment = await any_room.environment(any_room.image)
-    async with running(environment.name) as kernel:
-        before = await kernel.container_id()
-        for _ in range(3):
-            await kernel.manager.restart_kernel(now=True)
-        await kernel.answers_again()
-        assert await kernel.run("print(1 + 1)") == "2"
-        assert await kernel.container_id() == before
 
 
 @pytest.mark.parametrize("now", [False, True], ids=["politely", "now"])
@@ -211,26 +214,11 @@ async def test_cleanup_of_a_kernel_that_never_started(any_room: Room) -> None:
     assert [launch.phase.final for launch in any_room.services.launches.list()] == [True]
 
 
-async def test_poll_asks_the_engine_nothing(
-    any_room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is called ten times a second while a kernel ends, and for every kernel all the time."""
+async def test_two_clients_and_two_kernels_at_once(any_room: Room) -> None:
+    """Of one environment; one that ends leaves the other alone."""
     environment = await any_room.environment(any_room.image)
-    backend = type(any_room.services.backend)
-    asked: list[str] = []
-
-    async with running(environment.name) as kernel:
-        for name in ("info", "images", "image", "containers", "start", "signal", "logs"):
-            monkeypatch.setattr(backend, name, counted(getattr(backend, name), asked))
-        for _ in range(100):
-            assert await kernel.provisioner.poll() is None
-        assert asked == []
-        monkeypatch.undo()
-
-
-async def test_two_clients_at_once(any_room: Room) -> None:
-    environment = await any_room.environment(any_room.image)
-    async with running(environment.name) as kernel:
+    async with running(environment.name) as kernel, running(environment.name) as another:
+        assert await kernel.container_id() != await another.container_id()
         # with a session of its own, as another program has that reads the connection file
         other = AsyncKernelClient(connection_file=kernel.manager.connection_file)
         other.load_connection_file()
@@ -245,16 +233,9 @@ async def test_two_clients_at_once(any_room: Room) -> None:
             assert await second.run("print(a + b)") == "3"
         finally:
             other.stop_channels()
-
-
-async def test_several_kernels_of_one_environment(any_room: Room) -> None:
-    environment = await any_room.environment(any_room.image)
-    async with running(environment.name) as one, running(environment.name) as other:
-        assert await one.container_id() != await other.container_id()
-        await one.run("x = 1")
-        assert (await other.run("x")).startswith("NameError")
-        await one.manager.shutdown_kernel(now=True)
-        assert await other.run("print(1 + 1)") == "2"
+        assert (await another.run("a")).startswith("NameError")
+        await kernel.manager.shutdown_kernel(now=True)
+        assert await another.run("print(1 + 1)") == "2"
 
 
 async def test_nothing_is_kept_open(any_room: Room) -> None:
