@@ -87,26 +87,6 @@ def test_jupyter_execute_of_a_cell_that_fails(engine_room: Room, environment: st
     assert "ZeroDivisionError" in done.stdout
 
 
-SCRIPT = """
-import nbformat
-from nbclient import NotebookClient
-
-notebook = nbformat.read("train.ipynb", as_version=4)
-NotebookClient(notebook, kernel_name=NAME).execute()
-print(notebook.cells[-1].outputs[0].output_type)
-"""
-
-
-def test_nbclient(engine_room: Room, environment: str) -> None:
-    """As a script of somebody's own calls it."""
-    shutil.copy(TRAIN, engine_room.workspace)
-    script = f"NAME = {environment!r}\n{SCRIPT}"
-    done = run_program(engine_room, [sys.executable, "-c", script])
-    assert done.returncode == 0, done.stdout
-    assert (engine_room.workspace / "weights.npz").exists()
-    assert done.stdout.strip() in ("display_data", "stream")
-
-
 def test_nbconvert(engine_room: Room, environment: str) -> None:
     shutil.copy(TRAIN, engine_room.workspace)
     options = ["--execute", "--to", "markdown", f"--ExecutePreprocessor.kernel_name={environment}"]

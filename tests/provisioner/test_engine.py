@@ -12,7 +12,7 @@ import docker
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from tests.kernels import running
+from tests.kernels import Kernel, running
 from tests.rooms import Room
 
 pytestmark = pytest.mark.engine
@@ -24,20 +24,6 @@ def engine(engine_host: str) -> Iterator[docker.DockerClient]:
     client = docker.DockerClient(base_url=engine_host)
     yield client
     client.close()
-
-
-async def test_the_command_is_the_images(engine_room: Room) -> None:
-    """jupyter_client turns "python3" into the host's own interpreter; that is not in the image."""
-    environment = await engine_room.environment(engine_room.image)
-    assert environment.kernel.argv[0].rpartition("/")[2].startswith("python3")
-    async with running(environment.name) as kernel:
-        found = json.loads(
-            await kernel.run(
-                "import json, os, sys, socket\n"
-                "print(json.dumps([sys.executable, sys.version_info[:2], socket.gethostname()]))"
-            )
-        )
-        assert found == ["/usr/bin/python3", [3, 11], "kernel"]
 
 
 async def test_another_python(engine_room: Room, images: SimpleNamespace) -> None:
@@ -69,68 +55,61 @@ async def test_interrupt_while_a_c_extension_holds_the_gil(engine_room: Room) ->
         assert await kernel.run("print(1 + 1)") == "2"
 
 
-@pytest.mark.parametrize("warm", [True, False])
-async def test_restart_keeps_what_was_installed(
-    engine_room: Room, engine: docker.DockerClient, warm: bool
-) -> None:
-    """The image's own folders, too: whoever installed a package still has it."""
-    engine_room.configure(warm_restart=warm)
-    environment = await engine_room.environment(engine_room.image)
-    async with running(environment.name) as kernel:
-        write = "from pathlib import Path; p = Path('/tmp/kept'); print(p.write_text('yes'))"
-        assert await kernel.run(write) == "3"
-        before = engine.containers.get(await kernel.container_id())
-        await kernel.manager.restart_kernel()
-        await kernel.answers_again()
-        assert await kernel.run("print(open('/tmp/kept').read())") == "yes"
-        after = engine.containers.get(await kernel.container_id())
-        assert after.id == before.id
-        began, first = (one.attrs["State"]["StartedAt"] for one in (after, before))
-        assert (began > first) == (not warm)
-
-
-async def test_same_path_and_the_notebooks_folder(engine_room: Room) -> None:
-    folder = engine_room.workspace / "a folder" / "ü"
-    folder.mkdir(parents=True)
-    (engine_room.workspace / "beside.txt").write_text("seen")
-    environment = await engine_room.environment(engine_room.image)
-    async with running(environment.name, cwd=str(folder)) as kernel:
-        assert await kernel.run("import os; print(os.getcwd())") == str(folder)
-        assert await kernel.run("print(open('../../beside.txt').read())") == "seen"
-        await kernel.run("open('made here', 'w').write('yes')")
-        path = engine_room.workspace / "beside.txt"
-        assert await kernel.run(f"print(os.path.samefile({str(path)!r}, '../../beside.txt'))") == (
-            "True"
-        )
-    assert (folder / "made here").read_text() == "yes"
-
-
-async def test_nothing_else_of_the_host_is_there(engine_room: Room) -> None:
-    """Only the workspace, the kernel's own folders, and no variable of the server's."""
-    (engine_room.base / "secret").write_text("key")
-    os.environ["JGC_TEST_SECRET"] = "key"
-    try:
-        environment = await engine_room.environment(engine_room.image)
-        async with running(environment.name) as kernel:
-            secret = str(engine_room.base / "secret")
-            assert await kernel.run(f"import os; print(os.path.exists({secret!r}))") == "False"
-            assert await kernel.run("print(os.environ.get('JGC_TEST_SECRET'))") == "None"
-            assert await kernel.run("print(os.path.exists('/var/run/docker.sock'))") == "False"
-    finally:
-        del os.environ["JGC_TEST_SECRET"]
-
-
-async def test_data_mounts_are_read_only(engine_room: Room) -> None:
+async def test_what_a_kernel_sees_of_the_host(engine_room: Room) -> None:
+    """The workspace at its path, data read-only, and no variable of the server's."""
     data = engine_room.base / "faces"
     data.mkdir()
     (data / "a.csv").write_text("1,2")
     engine_room.configure(data_mounts={"faces": str(data)})
-    environment = await engine_room.environment(engine_room.image)
-    async with running(environment.name) as kernel:
-        assert await kernel.run("print(open('/data/faces/a.csv').read())") == "1,2"
-        for attempt in ("open('/data/faces/b', 'w')", "open('/data/faces/a.csv', 'a')"):
-            assert "Read-only file system" in await kernel.run(attempt)
+    folder = engine_room.workspace / "a folder" / "ü"
+    folder.mkdir(parents=True)
+    (engine_room.workspace / "beside.txt").write_text("seen")
+    (engine_room.base / "secret").write_text("key")
+    os.environ["JGC_TEST_SECRET"] = "key"
+    try:
+        environment = await engine_room.environment(engine_room.image)
+        assert environment.kernel.argv[0].rpartition("/")[2].startswith("python3")
+        async with running(environment.name, cwd=str(folder)) as kernel:
+            await the_command_is_the_images(kernel)
+            await same_path_and_the_notebooks_folder(kernel, folder)
+            await nothing_else_of_the_host_is_there(kernel, engine_room.base / "secret")
+            await data_mounts_are_read_only(kernel)
+    finally:
+        del os.environ["JGC_TEST_SECRET"]
+    assert (folder / "made here").read_text() == "yes"
     assert sorted(path.name for path in data.iterdir()) == ["a.csv"]
+
+
+async def the_command_is_the_images(kernel: Kernel) -> None:
+    """jupyter_client turns "python3" into the host's own interpreter; that is not in the image."""
+    found = json.loads(
+        await kernel.run(
+            "import json, os, sys, socket\n"
+            "print(json.dumps([sys.executable, sys.version_info[:2], socket.gethostname()]))"
+        )
+    )
+    assert found == ["/usr/bin/python3", [3, 11], "kernel"]
+
+
+async def same_path_and_the_notebooks_folder(kernel: Kernel, folder: Path) -> None:
+    assert await kernel.run("print(os.getcwd())") == str(folder)
+    assert await kernel.run("print(open('../../beside.txt').read())") == "seen"
+    await kernel.run("open('made here', 'w').write('yes')")
+    path = folder.parents[1] / "beside.txt"
+    same = f"print(os.path.samefile({str(path)!r}, '../../beside.txt'))"
+    assert await kernel.run(same) == "True"
+
+
+async def nothing_else_of_the_host_is_there(kernel: Kernel, secret: Path) -> None:
+    assert await kernel.run(f"print(os.path.exists({str(secret)!r}))") == "False"
+    assert await kernel.run("print(os.environ.get('JGC_TEST_SECRET'))") == "None"
+    assert await kernel.run("print(os.path.exists('/var/run/docker.sock'))") == "False"
+
+
+async def data_mounts_are_read_only(kernel: Kernel) -> None:
+    assert await kernel.run("print(open('/data/faces/a.csv').read())") == "1,2"
+    for attempt in ("open('/data/faces/b', 'w')", "open('/data/faces/a.csv', 'a')"):
+        assert "Read-only file system" in await kernel.run(attempt)
 
 
 async def test_only_the_data_mounts_that_were_chosen(engine_room: Room) -> None:
@@ -153,18 +132,22 @@ async def test_only_the_data_mounts_that_were_chosen(engine_room: Room) -> None:
     assert (engine_room.base / "scratch" / "b").read_text() == "mine"
 
 
-@pytest.mark.parametrize("image", ["debian12", "cuda"])
+async def has_no_gpu(kernel: Kernel, engine: docker.DockerClient) -> None:
+    """What NVIDIA's runtime reads says "void"."""
+    get = "import os; print(os.environ.get('NVIDIA_VISIBLE_DEVICES'))"
+    assert await kernel.run(get) == "void"
+    row = engine.containers.get(await kernel.container_id()).attrs
+    assert row["HostConfig"]["DeviceRequests"] is None
+    assert row["HostConfig"]["Runtime"] == "runc"
+
+
 async def test_a_cpu_kernel_gets_no_gpu(
-    engine_room: Room, images: SimpleNamespace, image: str, engine: docker.DockerClient
+    engine_room: Room, images: SimpleNamespace, engine: docker.DockerClient
 ) -> None:
-    """Also when the image asks for all of them: what NVIDIA's runtime reads says "void"."""
-    environment = await engine_room.environment(getattr(images, image))
+    """Also when the image asks for all of them."""
+    environment = await engine_room.environment(images.cuda)
     async with running(environment.name) as kernel:
-        get = "import os; print(os.environ.get('NVIDIA_VISIBLE_DEVICES'))"
-        assert await kernel.run(get) == "void"
-        row = engine.containers.get(await kernel.container_id()).attrs
-        assert row["HostConfig"]["DeviceRequests"] is None
-        assert row["HostConfig"]["Runtime"] == "runc"
+        await has_no_gpu(kernel, engine)
 
 
 async def test_home_is_the_kernels_own(engine_room: Room) -> None:
@@ -190,6 +173,7 @@ async def test_the_environments_limits_are_the_containers(
         assert await kernel.run(size) == "48"
         assert host["CapDrop"] == ["ALL"]
         assert host["SecurityOpt"] == ["no-new-privileges"]
+        await has_no_gpu(kernel, engine)
 
 
 def test_blocking_manager(engine_room: Room) -> None:
