@@ -6,28 +6,30 @@ The rig of `test_race.py` and of the published figure (``python -m rigs.reliabil
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.gpus.fixed import FixedInventory
 from jupyter_gpu_containers.model.gpu.device import GpuRequest
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.service.kernel.claims import Claims
-from tests.doubles import ROOT
 from tests.engines import PrivateEngine
 
 from .history import Event, History
-from .race_worker import GPUS, SHARED, SLOTS, spec_for
+from .race_worker import GPUS, SHARED, SLOTS, main, spec_for
 
 SERVERS = 8
 PER_WIN = 10.0  # seconds; only an engine that hangs takes as long
+# they are forked from a process that has imported what they import
+FORKS = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,13 @@ def private_engine(image: str, *, source: str) -> Iterator[PrivateEngine]:
 
 
 def race(
-    engine: PrivateEngine, image: str, order: str, *, wins: int, until_first_double: bool = False
+    engine: PrivateEngine,
+    image: str,
+    order: str,
+    *,
+    wins: int,
+    until_first_double: bool = False,
+    seed: str = "",
 ) -> Race:
     """Race until so many claims were won and a tenth as many servers have died; then recover.
 
@@ -67,11 +75,13 @@ def race(
     wins : int
     until_first_double : bool
         Whether the first GPU that is given twice ends the race, too.
+    seed : str
+        Of what is at random.
     """
     with closing(engine.client()) as client:
         image_id = str(client.images.get(image).id)
     recorder = Recorder(engine)
-    contest = Contest([engine.host, image_id, order])
+    contest = Contest([engine.host, image_id, order], seed)
     try:
         contest.run(recorder, wins, until_first_double=until_first_double)
         left, seats = asyncio.run(recovered(engine.host, image_id))
@@ -118,15 +128,16 @@ class Recorder:
 class Contest:
     """Keeps `SERVERS` processes running, replaces the ones that die, and kills some itself."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], seed: str) -> None:
         self._arguments = arguments
-        self._random = random.Random(arguments[-1])
-        self._servers: list[subprocess.Popen[bytes]] = []
+        self._random = random.Random(arguments[-1] + seed)
+        self._servers: list[tuple[ForkServerProcess, Connection]] = []
         self.deaths = 0
 
     def run(self, recorder: Recorder, wins: int, *, until_first_double: bool) -> None:
         """Race until enough has happened."""
         deadline = time.monotonic() + PER_WIN * wins
+        FORKS.set_forkserver_preload([main.__module__])
         self._servers = [self._new() for _ in range(SERVERS)]
         try:
             while len(recorder.won) < wins or self.deaths < wins // 10:
@@ -135,28 +146,28 @@ class Contest:
                 assert time.monotonic() < deadline, "the race does not come to its end"
                 time.sleep(0.1)  # the beat at which victims are chosen and the dead replaced
                 if self._random.random() < 0.03:
-                    self._random.choice(self._servers).kill()
-                for place, server in enumerate(self._servers):
-                    if server.poll() is not None:
-                        assert server.returncode == -9, "a server failed instead of dying"
+                    self._random.choice(self._servers)[0].kill()
+                for place, (server, life) in enumerate(self._servers):
+                    if not server.is_alive():
+                        assert server.exitcode == -9, "a server failed instead of dying"
                         self.deaths += 1
-                        self._close(server)
+                        life.close()
                         self._servers[place] = self._new()
         finally:
-            for server in self._servers:
-                self._close(server)
-            for server in self._servers:
-                assert server.wait(timeout=60) in (0, -9)
+            for _, life in self._servers:
+                life.close()
+            for server, _ in self._servers:
+                server.join(timeout=60)
+                assert server.exitcode in (0, -9)
 
-    def _new(self) -> subprocess.Popen[bytes]:
+    def _new(self) -> tuple[ForkServerProcess, Connection]:
+        """Begin a server; it ends in order when the connection is closed."""
         seed = str(self._random.random())
-        command = [sys.executable, "-m", "tests.faults.race_worker", *self._arguments, seed]
-        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE)
-
-    @staticmethod
-    def _close(server: subprocess.Popen[bytes]) -> None:
-        assert server.stdin
-        server.stdin.close()
+        theirs, life = FORKS.Pipe(duplex=False)
+        with theirs:
+            server = FORKS.Process(target=main, args=(*self._arguments, seed, theirs))
+            server.start()
+        return server, life
 
 
 async def recovered(host: str, image: str) -> tuple[int, int]:

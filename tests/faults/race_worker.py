@@ -1,20 +1,21 @@
 """One of several servers that claim GPUs on one engine, and that may die at any moment.
 
-``python -m tests.faults.race_worker HOST IMAGE ORDER SEED``: claims, starts, restarts and releases
-until standard input ends. Dies by SIGKILL before or after any call to the engine, at random.
+Claims, starts, restarts and releases until its connection is closed. Dies by SIGKILL before or
+after any call to the engine, at random.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
 import signal
-import sys
 import threading
 import uuid
 from collections.abc import Awaitable, Callable
+from multiprocessing.connection import Connection
 from typing import Any
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
@@ -140,16 +141,18 @@ class Server:
         await self.backend.start(container_id)
 
 
-def main() -> None:
-    host, image, order, seed = sys.argv[1:]
+def main(host: str, image: str, order: str, seed: str, life: Connection) -> None:
+    """Be a server until the other end of the connection is closed."""
     # warnings of dead servers are what this is about; anything worse ends the process with a trace
     logging.getLogger("jupyter_gpu_containers").setLevel(logging.ERROR)
     server = Server(host, image, random.Random(seed))
     done = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), done.set()), daemon=True).start()
+
+    def until_closed() -> None:
+        with contextlib.suppress(EOFError):
+            life.recv()
+        done.set()
+
+    threading.Thread(target=until_closed, daemon=True).start()
     asyncio.run(server.live(server.naive if order == "naive" else server.protocol, done))
     server.backend.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,7 @@ from tests.engines import PrivateEngine
 
 from .race import private_engine, race
 
-WINS = 60  # the published figure is of more: python -m rigs.reliability races --long
+WINS = 30  # in each; the published figure is of more: python -m rigs.reliability races --long
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,9 @@ def engine(images: SimpleNamespace, engine_host: str) -> Iterator[PrivateEngine]
 
 @pytest.mark.engine
 @pytest.mark.root
-def test_no_gpu_is_given_twice(engine: PrivateEngine, images: SimpleNamespace) -> None:
-    result = race(engine, images.debian12, "protocol", wins=WINS)
+@pytest.mark.parametrize("seed", ["", "2"], ids=["first", "second"])
+def test_no_gpu_is_given_twice(engine: PrivateEngine, images: SimpleNamespace, seed: str) -> None:
+    result = race(engine, images.debian12, "protocol", wins=WINS, seed=seed)
     history = result.history
     assert history.doubles == []
     assert history.missed == []

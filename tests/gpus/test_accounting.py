@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 @pytest.fixture
 def room(room: Room) -> Room:
     """Where use is looked at and written down quickly."""
-    room.configure(gpu_look_interval=1.0, accounting_interval=1.0, attach_timeout=60)
+    room.configure(gpu_look_interval=0.25, accounting_interval=1.0, attach_timeout=60)
     return room
 
 
@@ -57,7 +57,7 @@ def test_a_server_is_killed_and_the_next_one_goes_on(
 
     def measured() -> Any:
         (row,) = first.ask("GET", "/gpu-containers/report?since=1h&by=kernel")["rows"]
-        return row if row["sampled_s"] > 4 else None
+        return row if row["sampled_s"] > 2 else None
 
     row = first.until(measured)
     assert row["idle_share"] == pytest.approx(0.6, abs=0.001)
@@ -66,7 +66,7 @@ def test_a_server_is_killed_and_the_next_one_goes_on(
     holders = first.ask("GET", "/gpu-containers/gpus")["gpus"]
     told = [each["mean_utilization"] for gpu in holders for each in gpu["holders"]]
     assert told == [40, 40]
-    first.until(lambda: any(each["sampled_s"] > 2 for each in reported(room)))
+    first.until(lambda: any(each["sampled_s"] > 1 for each in reported(room)))
     first.kill()
     (left,) = reported(room)
     assert (left["kernel"], left["notebook"], left["image"]) == (
