@@ -174,7 +174,7 @@ async def test_another_python_and_another_kernel(room: Room, images: SimpleNames
 
 @pytest.mark.parametrize(
     ("image", "python", "numpy"),
-    [("debian11", "3.9", "1.19"), ("plain", "3.11", "1.24"), ("plain313", "3.13", "2.2")],
+    [("debian11", "3.9", "1.19"), ("plain313", "3.13", "2.2")],
 )
 def test_a_notebook_runs_in_images_that_have_never_heard_of_jupyter(
     room: Room, images: SimpleNamespace, image: str, python: str, numpy: str
