@@ -22,7 +22,7 @@ import gc, json, os, re, signal, sys, threading
 from IPython import get_ipython
 def facts(shell):
     history = shell.history_manager
-    rows = history.db.execute("SELECT session, end, num_cmds FROM sessions").fetchall()
+    rows = history.db.execute("SELECT session, end IS NULL, num_cmds FROM sessions").fetchall()
     return {
         "environment": dict(os.environ),
         "folder": [os.getcwd(), shell.starting_dir, [str(path) for path in _dh], shell.home_dir],
