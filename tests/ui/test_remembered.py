@@ -320,7 +320,7 @@ def test_the_very_image_comes_back_from_its_registry(
 ) -> None:
     """On the real engine: the digest is the registry's, and what is fetched again is the same."""
     name = f"remembered-{uuid.uuid4().hex[:8]}/python:1"
-    reference = push_image(plain_registry, IMAGES.debian12, name)
+    reference = push_image(plain_registry, IMAGES.debian13, name)  # least to push
     client.images.pull(reference)
     notebook = engine_desk(OLD_OR_NEW)
     try:
