@@ -15,6 +15,7 @@ from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.doubles.engine import HookEngine
 from tests.faults.one_gpu import gpu, one_gpu_engine
+from tests.forked_servers import ForkedServer
 from tests.rooms import ENGINE_IMAGE, Room
 from tests.servers import Server
 
@@ -45,7 +46,7 @@ def busy(room: Room) -> str:
 
 def test_claimed_all_the_time(engine: HookEngine, engine_room: Room, servers: list[Server]) -> None:
     room = engine_room
-    servers.append(first := Server(room))
+    servers.append(first := ForkedServer(room))
     body = {"image": ENGINE_IMAGE, "gpus": 1}
     name = first.ask("POST", "/gpu-containers/environments", body)["name"]
     kernel_id = first.session(name)["kernel"]["id"]
@@ -58,7 +59,7 @@ def test_claimed_all_the_time(engine: HookEngine, engine_room: Room, servers: li
 
     # the engine goes and comes back while no server is there; the container does not notice
     engine.kill()
-    servers.append(second := Server(room))
+    servers.append(second := ForkedServer(room))
     assert second.kernels() == [kernel_id]  # unknown is not gone
     assert second.get_launch(kernel_id)["phase"] == "running"
     engine.start()
@@ -73,7 +74,7 @@ def test_claimed_all_the_time(engine: HookEngine, engine_room: Room, servers: li
     second.kill()
     engine.kill()
     engine.start()
-    servers.append(third := Server(room))
+    servers.append(third := ForkedServer(room))
     error = third.reached(kernel_id, "failed")["error"]
     assert error["code"] in ("engine_restarted", "kernel_killed", "kernel_signalled")
     third.until(lambda: third.kernels() == [])
