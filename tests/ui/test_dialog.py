@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from .desk import Desk
+from .conftest import OpenNotebook
 from .page import NotebookPage
 
 pytestmark = pytest.mark.ui
@@ -25,35 +25,39 @@ def open_by_keyboard(notebook: NotebookPage) -> None:
     expect(notebook.dialog.get_by_role("searchbox")).to_be_focused()
 
 
-def test_by_keyboard_alone_and_what_was_chosen_is_remembered(demo_desk: Desk) -> None:
-    notebook = demo_desk()
+def test_by_keyboard_alone_and_what_was_chosen_is_remembered(
+    demo: OpenNotebook, page: Page
+) -> None:
+    notebook = demo()
     open_by_keyboard(notebook)
     expect(notebook.dialog).to_contain_text("The variables of the present kernel")
-    notebook.page.keyboard.type("rapids")
-    notebook.page.keyboard.press("ArrowDown")
+    page.keyboard.type("rapids")
+    page.keyboard.press("ArrowDown")
     expect(notebook.dialog.get_by_role("radio", name="RAPIDS 25.08")).to_be_focused()
-    notebook.page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
     expect(notebook.dialog).to_have_count(0)
     notebook.wait_for_kernel(RAPIDS)
     notebook.run(1)
     notebook.expect_output(1, "new")
 
-    other = demo_desk(name="other")  # where nothing was chosen yet
+    other = demo(name="other")  # where nothing was chosen yet
     open_by_keyboard(other)
     expect(other.dialog.get_by_role("radio", name="RAPIDS 25.08")).to_be_checked()
     expect(other.dialog.get_by_label("GPUs")).to_have_value("1")
 
 
-def test_an_image_that_is_not_here_is_downloaded_and_started(demo_desk: Desk) -> None:
-    notebook = demo_desk()
+def test_an_image_that_is_not_here_is_downloaded_and_started(
+    demo: OpenNotebook, page: Page
+) -> None:
+    notebook = demo()
     open_by_keyboard(notebook)
-    notebook.page.keyboard.type(REMOTE)
-    notebook.page.keyboard.press("Enter")  # its registry is asked, nothing is fetched
+    page.keyboard.type(REMOTE)
+    page.keyboard.press("Enter")  # its registry is asked, nothing is fetched
     expect(notebook.dialog).to_contain_text("downloaded first")
-    notebook.page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
     button = notebook.dialog.get_by_role("button", name="Download and Start")
     expect(button).to_be_focused()
-    notebook.page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
     notebook.wait_for_kernel("PyTorch 25.01 · 1 GPU")
     notebook.run(1)
     notebook.expect_output(1, "new")

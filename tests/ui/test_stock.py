@@ -9,9 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from .conftest import OpenNotebook
-from .desk import Desk
 from .page import NotebookPage
-from .server import LabServer
 
 pytestmark = pytest.mark.ui
 
@@ -37,8 +35,8 @@ def phases(notebook: NotebookPage) -> list[str]:
     return [launch["phase"] for launch in notebook.lab.launches()]
 
 
-def test_launcher_cards_appear_with_the_environment_and_start_it(demo_desk: Desk) -> None:
-    notebook = demo_desk()
+def test_launcher_cards_appear_with_the_environment_and_start_it(demo: OpenNotebook) -> None:
+    notebook = demo()
     notebook.page.keyboard.press("Control+Shift+L")
     launcher = notebook.page.locator(".jp-Launcher")
     expect(launcher).to_be_visible()
@@ -56,8 +54,10 @@ def test_launcher_cards_appear_with_the_environment_and_start_it(demo_desk: Desk
     notebook.lab.request(f"gpu-containers/environments/{name}", "DELETE")
 
 
-def test_the_launcher_leads_to_containers_before_there_is_an_environment(demo_desk: Desk) -> None:
-    notebook = demo_desk()
+def test_the_launcher_leads_to_containers_before_there_is_an_environment(
+    demo: OpenNotebook,
+) -> None:
+    notebook = demo()
     page = notebook.page
     page.keyboard.press("Control+Shift+L")
     launcher = page.locator(".jp-Launcher")
@@ -73,8 +73,8 @@ def test_the_launcher_leads_to_containers_before_there_is_an_environment(demo_de
     assert (notebook.folder / "Untitled.ipynb").exists()
 
 
-def test_a_new_notebook_in_an_image(demo_desk: Desk) -> None:
-    notebook = demo_desk()
+def test_a_new_notebook_in_an_image(demo: OpenNotebook) -> None:
+    notebook = demo()
     path = execute(notebook, "gpu-containers:new-notebook", image=TORCH, gpus=1)
     notebook.wait_for_kernel(PYTORCH)
     assert path == f"{notebook.path.rpartition('/')[0]}/Untitled.ipynb"  # beside the current one
@@ -92,8 +92,8 @@ def test_a_new_notebook_in_an_image(demo_desk: Desk) -> None:
     assert not (notebook.folder / "Untitled1.ipynb").exists()
 
 
-def test_menus_palette_and_shortcut(demo_desk: Desk) -> None:
-    notebook = demo_desk()
+def test_menus_palette_and_shortcut(demo: OpenNotebook) -> None:
+    notebook = demo()
     page = notebook.page
     entries = {
         "Select Environment…": True,
@@ -137,8 +137,8 @@ def test_menus_palette_and_shortcut(demo_desk: Desk) -> None:
     ]
 
 
-def test_restart_and_shut_down_all_are_jupyters(demo_desk: Desk) -> None:
-    notebook = demo_desk()
+def test_restart_and_shut_down_all_are_jupyters(demo: OpenNotebook) -> None:
+    notebook = demo()
     page = notebook.page
     notebook.choose("PyTorch 25.08")
     notebook.wait_for_kernel(PYTORCH)
@@ -161,13 +161,15 @@ def test_restart_and_shut_down_all_are_jupyters(demo_desk: Desk) -> None:
     assert "running" not in phases(notebook)
 
 
-def test_settings(demo: OpenNotebook, demo_lab: LabServer) -> None:
-    folder = demo_lab.root.parent / "settings" / "jupyter-gpu-containers"
+def test_settings(demo: OpenNotebook) -> None:
+    notebook = demo()
+    folder = notebook.lab.root.parent / "settings" / "jupyter-gpu-containers"
     file = folder / "commands.jupyterlab-settings"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps({"toolbarButton": False, "rememberInNotebooks": False}))
     try:
-        notebook = demo()
+        notebook.reload()
+        notebook.wait_for_kernel()
         expect(notebook.button).to_have_count(0)
         asked = {"path": notebook.path, "image": TORCH, "gpus": 1}
         execute(notebook, "gpu-containers:launch", **asked)
@@ -180,15 +182,17 @@ def test_settings(demo: OpenNotebook, demo_lab: LabServer) -> None:
         file.unlink()
 
 
-def test_the_last_choice_is_no_setting_to_be_seen(demo: OpenNotebook, demo_lab: LabServer) -> None:
+def test_the_last_choice_is_no_setting_to_be_seen(demo: OpenNotebook) -> None:
     """An earlier version kept it among those that people set: they still count, and it is moved."""
-    folder = demo_lab.root.parent / "settings" / "jupyter-gpu-containers"
+    notebook = demo()
+    folder = notebook.lab.root.parent / "settings" / "jupyter-gpu-containers"
     file, store = (folder / f"{name}.jupyterlab-settings" for name in ("commands", "last"))
     folder.mkdir(exist_ok=True)
     store.unlink(missing_ok=True)
     file.write_text(json.dumps({"toolbarButton": False, "lastEnvironment": {"image": RAPIDS}}))
     try:
-        notebook = demo()
+        notebook.reload()
+        notebook.wait_for_kernel()
         expect(notebook.button).to_have_count(0)
         notebook.page.keyboard.press("Control+Alt+g")
         expect(notebook.dialog.get_by_role("radio", name="RAPIDS 25.08")).to_be_checked()
