@@ -13,12 +13,13 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import requests
 import websocket
 
 from tests.canaries import SUITE
+from tests.forked import Forked
 from tests.rooms import Room
 from tests.waiting import wait_until
 
@@ -27,10 +28,11 @@ PATIENCE = 60.0  # seconds in which anything else must have happened
 LAST = 6000  # characters of a log
 # What `jupyter server` would load as well where it is installed: half of its start, and a Node.
 FRONT_ENDS = ("jupyterlab", "jupyter_lsp", "notebook", "notebook_shim")
+Process = subprocess.Popen[bytes] | Forked
 LOST_SIGNAL = "RuntimeError: reentrant call inside"  # see `ask_to_end`
 
 
-def ask_to_end(process: subprocess.Popen[bytes], log: Path, patience: float) -> None:
+def ask_to_end(process: Process, log: Path, patience: float) -> None:
     """Send a Jupyter server SIGTERM, and return when it has ended, or after a time.
 
     Jupyter writes of the signal to its log in the signal's handler. Where that is in the middle of
@@ -38,7 +40,7 @@ def ask_to_end(process: subprocess.Popen[bytes], log: Path, patience: float) -> 
 
     Parameters
     ----------
-    process : subprocess.Popen
+    process : Process
     log : Path
         Where it writes its log.
     patience : float
@@ -98,14 +100,7 @@ class Server:
             *options,
         ]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                cwd=room.workspace,
-                env={**room.environ(), **(env or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self.process = self._begin(command, {**room.environ(), **(env or {})}, log)
         self.http = requests.Session()
         self.http.headers["Authorization"] = f"token {self.token}"
         try:
@@ -115,6 +110,17 @@ class Server:
         except BaseException:  # nobody else could end it
             self.kill()
             raise
+
+    def _begin(self, command: list[str], env: dict[str, str], log: IO[bytes]) -> Process:
+        """Start the process."""
+        return subprocess.Popen(
+            command,
+            cwd=self.room.workspace,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
 
     def _address(self) -> re.Match[str] | None:
         return re.search(r"http://[\w.]+:(\d+)/", self.log.read_text())

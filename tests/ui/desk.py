@@ -54,6 +54,15 @@ def close_notices(page: Page) -> None:
     page.wait_for_function(_NO_NOTICE)
 
 
+def close_dialogs(page: Page) -> None:
+    """Close all dialogs, as Escape does; JupyterLab shows one after the other."""
+    dialogs = page.locator(".jp-Dialog")
+    while dialogs.count():
+        node = dialogs.last.element_handle()
+        dialogs.last.dispatch_event("keydown", {"keyCode": 27, "key": "Escape"})
+        page.wait_for_function("node => !node.isConnected", arg=node)
+
+
 class NotebookOnDesk(NotebookPage):
     """A notebook that is opened where JupyterLab is already."""
 
@@ -151,10 +160,6 @@ class Desk:
     @staticmethod
     def _clear(page: Page) -> None:
         """Leave neither notebook nor dialog nor notification."""
-        dialogs = page.locator(".jp-Dialog")
-        while dialogs.count():
-            node = dialogs.last.element_handle()
-            dialogs.last.dispatch_event("keydown", {"keyCode": 27, "key": "Escape"})
-            page.wait_for_function("node => !node.isConnected", arg=node)
+        close_dialogs(page)
         page.evaluate(_PUT_AWAY)
         close_notices(page)

@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.ui.desk import close_notices
+from tests.ui.desk import close_dialogs, close_notices
 from tests.ui.page import NotebookPage
 from tests.ui.server import LabServer
 
@@ -255,11 +255,7 @@ class Stage:
 
     def close_dialogs(self) -> None:
         """Close all dialogs, as Escape does; JupyterLab shows one after the other."""
-        dialogs = self.page.locator(".jp-Dialog")
-        while dialogs.count():
-            node = dialogs.last.element_handle()
-            dialogs.last.dispatch_event("keydown", {"keyCode": 27, "key": "Escape"})
-            self.page.wait_for_function("node => !node.isConnected", arg=node)
+        close_dialogs(self.page)
 
     def clear(self) -> None:
         """Close, end and forget all that a state has brought about."""
