@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import docker
 import docker.errors
@@ -15,6 +16,7 @@ from jupyter_gpu_containers.model.kernel import labels
 from .conftest import OpenNotebook, containers_of
 from .desk import Desk
 from .page import START_TIMEOUT, NotebookPage
+from .server import LabServer
 
 pytestmark = [pytest.mark.ui, pytest.mark.engine]
 
@@ -204,6 +206,21 @@ def test_a_switch_that_fails_leaves_the_old_kernel(
     assert still.id == old.id
 
 
+@pytest.fixture
+def environments(engine_lab: LabServer) -> Iterator[None]:
+    """Leave no environment of this test to the next, whose own would get another title."""
+    before = names_of_environments(engine_lab)
+    yield
+    for name in names_of_environments(engine_lab) - before:
+        engine_lab.request(f"gpu-containers/environments/{name}", "DELETE")
+
+
+def names_of_environments(lab: LabServer) -> set[str]:
+    """Return the names of a server's environments."""
+    return {each["name"] for each in lab.request("gpu-containers/environments")["environments"]}
+
+
+@pytest.mark.usefixtures("environments")
 def test_a_kernel_out_of_memory_says_so(engine_desk: Desk) -> None:
     small = {"image": "jgc-test/debian12:py311", "display_name": "Small", "memory": 256 << 20}
     engine_desk.lab.request("gpu-containers/environments", "POST", small)
