@@ -277,17 +277,17 @@ class TestTerminals:
         await settled(api, other.id)
         name = (await api("POST", f"/launches/{launch.id}/terminals")).json["name"]
         terminal = await connected(name, jp_http_port, jp_base_url, jp_auth_header)
-        terminal.type("echo rea''dy; exec cat")  # nothing is printed any more by itself
+        await terminal.type("echo rea''dy; exec cat")  # nothing is printed any more by itself
         await terminal.until("ready\r\n")
         await later.go(HOUR + 60)
         assert api.services.launches.get(launch.id).idle is not None
 
-        terminal.type("one")
+        await terminal.type("one")
         await terminal.until("one\r\none\r\n")
         await later.go(30)
         assert api.services.launches.get(launch.id).idle is None
         await later.go(HOUR - 90)
-        terminal.type("two")
+        await terminal.type("two")
         await terminal.until("two\r\ntwo\r\n")
         await later.go(HOUR - 60)
         running = api.services.launches.get(launch.id)

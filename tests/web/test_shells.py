@@ -47,9 +47,9 @@ async def test_a_terminal_is_an_ordinary_one(  # type: ignore[no-untyped-def]
     assert [each["name"] for each in listed] == [name]
 
     terminal = await connected(name, jp_http_port, jp_base_url, jp_auth_header)
-    terminal.type("echo $HO''ME is $((6 * 7)); pwd")
+    await terminal.type("echo $HO''ME is $((6 * 7)); pwd")
     await terminal.until("is 42")
-    terminal.type("exit")
+    await terminal.type("exit")
     await terminal.to_end()
     assert json.loads((await jp_fetch("api", "terminals")).body) == []
 
@@ -60,7 +60,7 @@ async def test_a_terminal_ends_with_its_kernel(  # type: ignore[no-untyped-def]
     launch_id = await started(api)
     name = (await api("POST", f"/launches/{launch_id}/terminals")).json["name"]
     terminal = await connected(name, jp_http_port, jp_base_url, jp_auth_header)
-    terminal.type("echo rea''dy")
+    await terminal.type("echo rea''dy")
     await terminal.until("ready")
     assert (await api("DELETE", f"/launches/{launch_id}")).status == 204
     await terminal.to_end()
