@@ -23,11 +23,12 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.canaries import SUITE, Canaries
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 ANSWER = 10.0  # seconds in which an engine must answer
 AGAIN = 1.0  # seconds after which an engine that stays is listened to again
-SOON = 0.5  # seconds in which what is executed has a process
+SOON = 10.0  # seconds in which what is executed has a process, also on a busy machine
 END = 30.0  # seconds in which the process must end
 FAILURES = (OSError, http.client.HTTPException, ValueError)
 
@@ -211,12 +212,8 @@ class _Ear(threading.Thread):
         path = f"/containers/{container}/json"
         if action.startswith("exec"):
             path = f"/exec/{attributes.get('execID')}/json"
-        told, text = self._ask(path)
         # an engine says that something is executed a moment before it is
-        deadline = time.monotonic() + SOON
-        while told.get("Running") and not told["Pid"] and time.monotonic() < deadline:
-            time.sleep(0.02)
-            told, text = self._ask(path)
+        told, text = wait_until(lambda: self._begun(path), SOON) or self._ask(path)
         hits += [f"{where}: inspect: {hit}" for hit in self._canaries.search(text)]
         pid = _pid(told)
         read = self._process(pid) if pid else {}
@@ -229,6 +226,11 @@ class _Ear(threading.Thread):
             "hits": hits,
         }
         self._file.write(json.dumps(found).encode() + b"\n")
+
+    def _begun(self, path: str) -> tuple[dict[str, Any], bytes] | None:
+        """Return an answer, or None while what runs has no process yet."""
+        told, text = self._ask(path)
+        return None if told.get("Running") and not told["Pid"] else (told, text)
 
     def _ask(self, path: str) -> tuple[dict[str, Any], bytes]:
         """Return an answer; an empty one where there is none, as of a container that is gone."""

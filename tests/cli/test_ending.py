@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 from tests.conftest import IMAGES
 from tests.rooms import MEMORY_IMAGE, Room
 from tests.servers import Server
+from tests.waiting import wait_until
 
 PROGRAM = [sys.executable, "-m", "jupyter_gpu_containers.cli"]
 SLOW = "jgc-test/slow-look:1"
@@ -89,10 +89,8 @@ def test_what_nohup_began_goes_on_without_its_terminal(memory_room: Room) -> Non
 
 def wait_until_it_reads(pid: int) -> None:
     """Wait until a process sleeps in a read from a pipe."""
-    deadline = time.monotonic() + PATIENCE
-    while "pipe_read" not in (wchan := Path(f"/proc/{pid}/wchan").read_text()):
-        assert time.monotonic() < deadline, wchan
-        time.sleep(0.02)
+    wchan = Path(f"/proc/{pid}/wchan")
+    assert wait_until(lambda: "pipe_read" in wchan.read_text(), PATIENCE), wchan.read_text()
 
 
 def test_a_kernel_that_waits_for_its_gpu(memory_room: Room) -> None:
@@ -152,9 +150,8 @@ def test_a_look_into_an_image(engine_room: Room, slow_image: docker.APIClient) -
         with subprocess.Popen(
             [*PROGRAM, "environments", "add", SLOW, "--name", "slow"], env=engine_room.environ()
         ) as child:
-            while looks() != ["running"]:
-                assert child.poll() is None
-                time.sleep(0.02)
+            wait_until(lambda: child.poll() is not None or looks() == ["running"], PATIENCE)
+            assert looks() == ["running"]
             child.send_signal(end)
             assert child.wait(PATIENCE) == status
         assert looks() == []

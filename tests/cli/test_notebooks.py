@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +20,7 @@ from jupyter_gpu_containers.service.kernel.owner import Owner
 from tests.cli.conftest import TORCH, Terminal
 from tests.cli.test_engine import PROGRAM
 from tests.rooms import Room, run_program
+from tests.waiting import wait_until
 
 TWO = [{"name": "NVIDIA H200", "memory_gib": 141, "count": 2}]
 LIMIT = """
@@ -28,6 +28,7 @@ from pathlib import Path
 files = [Path("/sys/fs/cgroup", name) for name in ("memory.max", "memory/memory.limit_in_bytes")]
 print(*(int(file.read_text()) for file in files if file.exists()))
 """
+PATIENCE = 60.0  # seconds
 Capture = pytest.CaptureFixture[str]
 
 
@@ -46,6 +47,12 @@ def spec(name: str) -> dict[str, str]:
 def printed(path: Path) -> str:
     cells = nbformat.read(path, as_version=4).cells
     return "".join(o.get("text", "") for cell in cells for o in cell.get("outputs", ()))
+
+
+def wait_for_mark(program: subprocess.Popen[bytes], mark: Path) -> None:
+    """Wait until a cell has made a file."""
+    assert wait_until(lambda: program.poll() is not None or mark.exists(), PATIENCE)
+    assert program.poll() is None
 
 
 def test_gpus_and_memory_of_one_run(any_room: Room, capsys: Capture) -> None:
@@ -166,9 +173,7 @@ def test_a_run_that_is_ended(any_room: Room, end: str, status: int) -> None:
     notebook(any_room, "print('first')", cell, kernelspec=spec(environment.name))
     command = [*PROGRAM, "run", "n.ipynb", "-o", "o.ipynb"]
     with subprocess.Popen(command, cwd=any_room.workspace, env=any_room.environ()) as program:
-        while not mark.exists():
-            assert program.poll() is None
-            time.sleep(0.02)
+        wait_for_mark(program, mark)
         program.send_signal(getattr(signal, end))
         assert program.wait(60) == status
     assert printed(any_room.workspace / "o.ipynb").startswith("first\n")
@@ -222,9 +227,7 @@ def test_a_papermill_that_a_scheduler_ends_leaves_no_container(engine_room: Room
             program = subprocess.Popen(words, cwd=engine_room.workspace, env=engine_room.environ())
             programs[end] = (running.enter_context(program), mark)
         for end, (program, mark) in programs.items():
-            while not mark.exists():
-                assert program.poll() is None
-                time.sleep(0.02)
+            wait_for_mark(program, mark)
             program.send_signal(end)
         for end, (program, _) in programs.items():
             assert program.wait(60) == -end

@@ -8,6 +8,8 @@ import { GPU, HOLDER, IMAGE, settled, show, trans } from './screen';
 export const TORCH = 'nvcr.io/nvidia/pytorch:26.07-py3';
 export const OLDER = 'nvcr.io/nvidia/pytorch:23.10-py3';
 const RUNS = { verdict: 'compatible' as const, gpus: [], reasons: [] };
+/** Shorter than in a page, and long enough to be noticed. */
+const PAUSES = { typing: 60, glance: 25 };
 /** An image without CUDA. */
 export const CPU = {
   ...IMAGE,
@@ -100,6 +102,7 @@ export class FormScreen {
         onSubmit: this.onSubmit,
         onLook: this.onLook,
         onAddImage: jest.fn(),
+        pauses: PAUSES,
         onState: told => {
           this.state = told;
         },
@@ -113,7 +116,10 @@ export class FormScreen {
 
 /** Wait until what was typed or chosen has rested, and registries have answered. */
 export async function rested(): Promise<void> {
-  await new Promise(resolve => setTimeout(resolve, 900));
+  await settled();
+  await new Promise(resolve => setTimeout(resolve, PAUSES.typing));
+  await settled();
+  await new Promise(resolve => setTimeout(resolve, PAUSES.glance));
   await settled();
 }
 

@@ -15,7 +15,7 @@ import { KernelField } from './launchFields';
 import { LimitFields, LimitSummary } from './limitFields';
 import { IPresentKernel, LossNotice } from './lossNotice';
 import { SearchState } from './searchState';
-import { useLaunchChoice } from './useLaunchChoice';
+import { IPauses, useLaunchChoice } from './useLaunchChoice';
 
 /** What is chosen, as far as the dialog's buttons are concerned. */
 export interface ILaunchState {
@@ -80,6 +80,8 @@ export namespace LaunchForm {
     last?: IPreset | null;
     /** Only what is known to run here. */
     onlyFitting?: boolean;
+    /** Before registries are asked. */
+    pauses?: IPauses;
     /** The notebook's present kernel, whose GPUs can be handed over. */
     kernelId?: string;
     /** The same, where it is to be said what is lost with it. */

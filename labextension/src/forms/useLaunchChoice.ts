@@ -20,10 +20,15 @@ import { IGpuChoice, particularOf } from './gpuFields';
 import { ILimitChoice } from './limitFields';
 import { IRemoteImage, useRemoteImage } from './remoteImage';
 
-/** Milliseconds without a key press after which registries are asked. */
-const PAUSE = 600;
-/** Milliseconds for which a row must be chosen before its registry is asked. */
-const GLANCE = 250;
+/** How long registries are not asked yet, in milliseconds. */
+export interface IPauses {
+  /** Without a key press. */
+  typing: number;
+  /** While a row is chosen. */
+  glance: number;
+}
+
+const PAUSES: IPauses = { typing: 600, glance: 250 };
 
 /** What is offered, chosen and asked for, and the ways to change it. */
 export interface ILaunchChoice {
@@ -68,11 +73,12 @@ interface IChoiceOptions {
   preset?: IPreset;
   last?: IPreset | null;
   onlyFitting?: boolean;
+  pauses?: IPauses;
 }
 
 /** Keep the state of the form. */
 export function useLaunchChoice(options: IChoiceOptions): ILaunchChoice {
-  const { model, registries, trans } = options;
+  const { model, registries, trans, pauses = PAUSES } = options;
   const images = model.images ?? [];
   const catalogue = useAnswer(registries ? 'catalogue' : '', () =>
     registries!.catalogue()
@@ -91,7 +97,7 @@ export function useLaunchChoice(options: IChoiceOptions): ILaunchChoice {
   // an image that is asked for and neither here nor recommended stands as if it were typed
   const query =
     typed ?? (isElsewhere && model.images && !catalogue.isLoading ? asked : '');
-  const [settled, settleNow] = useSettled(query.trim(), PAUSE);
+  const [settled, settleNow] = useSettled(query.trim(), pauses.typing);
   const [onlyFitting, setOnlyFitting] = React.useState(
     options.onlyFitting ?? false
   );
@@ -128,7 +134,7 @@ export function useLaunchChoice(options: IChoiceOptions): ILaunchChoice {
   const image = option?.image ?? null;
   const [glanced] = useSettled(
     option && !image && registries ? option.reference : '',
-    GLANCE
+    pauses.glance
   );
   const remote = useRemoteImage(glanced, option?.entry ?? null, model, askTags);
   const wanted = option && !image && glanced === option.reference;
