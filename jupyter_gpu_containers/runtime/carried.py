@@ -14,9 +14,9 @@ Below ``gpu_containers/runtimes/v2`` in a Jupyter data directory, a folder for e
         leaving.py            lets it end sooner
         distributions.json    what each package needs, for the launcher
         lib/                  ipykernel and all that it needs
-    quick-start-0123456789ab/
+    quick-start-0123456789ab-311/
         start.py ... leaving.py  the same, for images that have an ipykernel of their own
-        __pycache__/          their bytecode, for each Python that this machine has
+        __pycache__/          their bytecode, where this machine has the image's Python, here 3.11
 
 A folder is there wholly or not at all, and nothing in it ever changes: containers that run have it
 mounted. A new form of these folders gets a new name in place of ``v2``.
@@ -150,8 +150,13 @@ class RuntimeStore:
             compiled = any((copy / LIBRARY / "ipykernel").glob("__pycache__/*.pyc"))
             return self._place(copy, runtime.tag, runtime.ipykernel, compiled, image_id)
 
-    def quick_start(self) -> Path:
+    def quick_start(self, minor: int) -> Path:
         """Return the folder that starts an image's own ipykernel sooner; make it where needed.
+
+        Parameters
+        ----------
+        minor : int
+            Of the image's Python 3.
 
         Raises
         ------
@@ -159,14 +164,14 @@ class RuntimeStore:
             It cannot be written.
         """
         content = b"".join(source.read_bytes() for source in QUICK_SOURCES.values())
-        name = f"quick-start-{sha256(content).hexdigest()[:12]}"
+        name = f"quick-start-{sha256(content).hexdigest()[:12]}-3{minor}"
         folder = self.directory / name
         if not folder.is_dir():
             with self._locked(name), self._nest(name) as nest:
                 if not folder.is_dir():
                     (nest / name).mkdir(mode=0o755)
                     install_quick_start(nest / name)
-                    self._fetcher.compile_quick_start(nest / name)
+                    self._fetcher.compile_quick_start(nest / name, minor)
                     os.rename(nest / name, folder)
         return folder
 

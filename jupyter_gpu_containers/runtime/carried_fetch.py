@@ -21,7 +21,6 @@ from jupyter_gpu_containers.model.kernel.runtime import (
     KEEPER,
     LAUNCHER,
     LEAVING,
-    OLDEST_PYTHON,
     PRELOAD,
     QUICK_START,
     START,
@@ -43,7 +42,6 @@ QUICK_SOURCES = {
 }
 TABLE = "distributions.json"
 LIBRARY = "lib"
-NEWEST_MINOR = 20  # of a Python 3 that this machine may have
 TIMEOUT = 900.0  # seconds for all downloads; about 20 MB
 COMPILE_TIMEOUT = 300.0  # seconds
 _CONNECTION = re.compile(
@@ -140,12 +138,11 @@ class Fetcher:
         self._run([*compile_command(python, str(folder / LIBRARY), tag.minor)], COMPILE_TIMEOUT)
         return any((folder / LIBRARY / "ipykernel").glob("__pycache__/*.pyc"))
 
-    def compile_quick_start(self, folder: Path) -> None:
-        """Compile programs by every Python of this machine; images may have another."""
-        for minor in range(OLDEST_PYTHON[1], NEWEST_MINOR + 1):
-            python = self._interpreter(minor)
-            if python is not None:
-                self._run([*compile_command(python, str(folder), minor)], COMPILE_TIMEOUT)
+    def compile_quick_start(self, folder: Path, minor: int) -> None:
+        """Compile programs for Python 3.``minor``, where this machine has it."""
+        python = self._interpreter(minor)
+        if python is not None:
+            self._run([*compile_command(python, str(folder), minor)], COMPILE_TIMEOUT)
 
     def _interpreter(self, minor: int) -> str | None:
         ours = sys.version_info[:2] == (3, minor)
@@ -154,9 +151,11 @@ class Fetcher:
         python = shutil.which(f"python3.{minor}")
         if python is None:
             return None
-        code = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
+        code = "import sys; print(sys.implementation.name, *sys.version_info[:2], sys.executable)"
         status, words = self._run([python, "-I", "-c", code], COMPILE_TIMEOUT)
-        return python if status == 0 and words.strip() == f"cpython 3 {minor}" else None
+        told, _, executable = words.strip().rpartition(" ")
+        # a shim, as pyenv has it, is many processes each time
+        return executable if status == 0 and told == f"cpython 3 {minor}" else None
 
     def _run(self, command: list[str], timeout: float) -> tuple[int, str]:
         """Run a program to its end: exit status and what it printed."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import tarfile
 import threading
 import zipfile
@@ -328,11 +329,31 @@ def test_a_file_that_is_no_bundle(tmp_path: Path, store: RuntimeStore, content: 
 
 
 def test_programs_are_compiled_once(tmp_path: Path) -> None:
-    """For each Python of this machine, this one at least; nothing is compared when they run."""
-    folder = RuntimeStore(tmp_path / "v2").quick_start()
+    """For the image's Python, where this machine has it; nothing is compared when they run."""
+    store = RuntimeStore(tmp_path / "v2")
+    folder = store.quick_start(sys.version_info[1])
+    assert store.quick_start(sys.version_info[1]) == folder
     sources = {path.name for path in folder.glob("*.py")}
     assert "start.py" in sources
     for name in sources:
         code = Path(cache_from_source(str(folder / name))).read_bytes()
         assert code[:4] == MAGIC_NUMBER
         assert int.from_bytes(code[4:8], "little") == 1  # unchecked hash, PEP 552
+
+
+def test_no_other_python_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may be a shim, which takes half a second to say that it is another one."""
+    for minor in range(6, 21):
+        shim = tmp_path / f"python3.{minor}"
+        shim.write_text(
+            f'#!/bin/sh\necho {minor} >> {tmp_path}/asked\nexec {sys.executable} "$@"\n'
+        )
+        shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    store = RuntimeStore(tmp_path / "v2")
+    store.quick_start(sys.version_info[1])  # is this one
+    assert not (tmp_path / "asked").exists()
+    folder = store.quick_start(20)
+    assert (tmp_path / "asked").read_text() == "20\n"
+    assert not list(folder.rglob("*.pyc"))  # it is another one
+    assert (folder / "start.py").is_file()

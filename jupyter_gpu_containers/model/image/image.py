@@ -147,6 +147,19 @@ class ImageProbe:
     kernels: tuple[ImageKernel, ...] = ()
     pythons: tuple[ImagePython, ...] = ()
 
+    def minor_of(self, executable: str) -> int | None:
+        """Return 11 for a Python 3.11, by its path, else for the one that people mean.
+
+        >>> probe = ImageProbe("3.11.2", pythons=(ImagePython("3.9.1", "/opt/bin/python"),))
+        >>> probe.minor_of("/opt/bin/python"), probe.minor_of("python3")
+        (9, 11)
+        >>> ImageProbe().minor_of("/usr/bin/R")
+        """
+        found = (each.version for each in self.pythons if each.executable == executable)
+        _, _, rest = next(found, self.python or "").partition("3.")
+        minor = rest.partition(".")[0]
+        return int(minor) if minor.isdigit() else None
+
 
 @dataclass(frozen=True)
 class ImageConfig:

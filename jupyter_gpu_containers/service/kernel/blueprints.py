@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from jupyter_gpu_containers.model.gpu.device import Gpu
+from jupyter_gpu_containers.model.image.image import Image
 from jupyter_gpu_containers.model.image.user_packages import user_folders
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec
 from jupyter_gpu_containers.model.kernel.environment import Environment
@@ -75,23 +76,25 @@ class Blueprints:
         ------
         RuntimeUnavailableError, ImageNotFoundError
         """
-        runtime = await self._runtimes.folder(environment) if self._runtimes else None
+        image = await self._image(environment)
+        probe = image.probe if image is not None else None
+        runtime = await self._runtimes.folder(environment, probe) if self._runtimes else None
         return Blueprint(
             environment,
             seat,
             self._policy,
             runtime,
-            await self._folders(environment, seat),
+            user_folders(image, seat.caller.uid),
             await self._waiver(environment, seat),
             self._runtimes is not None and self._runtimes.can_wait(environment, runtime),
         )
 
-    async def _folders(self, environment: Environment, seat: Seat) -> tuple[str, ...]:
-        facts = self._facts
-        if facts is None or seat.caller.uid == 0:
-            return ()
-        known = await asyncio.to_thread(facts.get, [environment.image_id])
-        return user_folders(known.get(environment.image_id), seat.caller.uid)
+    async def _image(self, environment: Environment) -> Image | None:
+        """Return what is known of an environment's image."""
+        if self._facts is None:
+            return None
+        known = await asyncio.to_thread(self._facts.get, [environment.image_id])
+        return known.get(environment.image_id)
 
     async def _waiver(self, environment: Environment, seat: Seat) -> Waiver:
         if self._waivers is None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import uuid
 from pathlib import Path
 
 from jupyter_gpu_containers.errors import GpuContainersError, InvalidRequestError
+from jupyter_gpu_containers.model.image.image import ImageProbe
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec, Mount, Network
 from jupyter_gpu_containers.model.kernel.environment import Environment
@@ -59,8 +61,14 @@ class KernelRuntimes:
         self._signer = signer or Signer()
         self._log = log or logging.getLogger(__name__)
 
-    async def folder(self, environment: Environment) -> str | None:
+    async def folder(self, environment: Environment, probe: ImageProbe | None) -> str | None:
         """Return the folder that an environment's container needs, prepared; None: needs none.
+
+        Parameters
+        ----------
+        environment : Environment
+        probe : ImageProbe, optional
+            What its image has; None = not known.
 
         Raises
         ------
@@ -70,7 +78,7 @@ class KernelRuntimes:
         if self._backend.demo:  # its kernels are no container's
             return None
         if environment.kernel.runtime is None:
-            return await asyncio.to_thread(self._quick_start, environment)
+            return await asyncio.to_thread(self._quick_start, environment, probe)
         tag = RuntimeTag.parse(environment.kernel.runtime)
         runtime = await self.prepare(
             tag, python=environment.kernel.argv[0], image_id=environment.image_id
@@ -91,11 +99,12 @@ class KernelRuntimes:
         # a runtime may have been prepared by an older version of this program
         return environment.kernel.runtime is None or is_present(Path(folder))
 
-    def _quick_start(self, environment: Environment) -> str | None:
+    def _quick_start(self, environment: Environment, probe: ImageProbe | None) -> str | None:
         if quick_argv(environment.kernel.argv) is None:
             return None
+        minor = probe.minor_of(environment.kernel.argv[0]) if probe is not None else None
         try:
-            return _real(self.store.quick_start())
+            return _real(self.store.quick_start(minor or sys.version_info[1]))
         except (OSError, InvalidRequestError) as exc:
             # slower by a third, but a kernel all the same
             self._log.warning("kernels are started as their images say: %s", exc)
