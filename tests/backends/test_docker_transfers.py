@@ -192,10 +192,9 @@ async def test_cancel_ends_the_engines_connection(docker: Bench, proxy: WatchedP
     assert await asyncio.to_thread(held.held.wait, TIMEOUT)
     cancelled = await asyncio.wait_for(jobs.cancel(job.id), TIMEOUT)
     assert cancelled.state is JobState.CANCELLED
-    held.release()
-    for _ in blobs:
+    for _ in blobs:  # nothing was released: the engine has hung up
         await asyncio.to_thread(proxy.ended.get, True, TIMEOUT)
-    assert proxy.sent < sum(len(blob.data) for blob in LARGE.layers) / 2  # it met a closed door
+    assert proxy.sent < sum(len(blob.data) for blob in LARGE.layers)
     with pytest.raises(errors.ImageNotFoundError):
         await docker.backend.image(reference)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import select
 import socket
 import threading
 import time
@@ -16,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.waiting import wait_until
 
 from .web import Answer, Listener, Seen, refusal
 
@@ -41,7 +44,8 @@ class Fault:
     rate : float, optional
         Bytes of the body in a second.
     hold : int, optional
-        After so many bytes of the body nothing comes until `release`; `held` tells that it began.
+        After so many bytes of the body nothing comes until `release`, or until the client has gone;
+        `held` tells that it began.
     times : int, optional
         Used up after so many requests.
     """
@@ -54,12 +58,12 @@ class Fault:
     hold: int | None = None
     times: int | None = None
     held: threading.Event = field(default_factory=threading.Event)
-    released: threading.Event = field(default_factory=threading.Event)
+    released: bool = False
     met: int = 0  # requests that it happened to
 
     def release(self) -> None:
         """Let what is held go on."""
-        self.released.set()
+        self.released = True
 
 
 MANIFESTS = r"GET /v2/\S+/manifests/"
@@ -192,7 +196,7 @@ class FaultProxy(Listener):
                 time.sleep(len(data) / fault.rate)
             if fault.hold is not None and done >= fault.hold:
                 fault.held.set()
-                fault.released.wait(_TIMEOUT)
+                wait_until(lambda: fault.released or _is_gone(request.connection), _TIMEOUT)
 
     def _portion(self, fault: Fault, done: int) -> int:
         """Return how many bytes to read next."""
@@ -201,6 +205,13 @@ class FaultProxy(Listener):
         if fault.hold is not None and done < fault.hold:
             return min(_CHUNK, fault.hold - done)
         return _CHUNK
+
+
+def _is_gone(client: socket.socket) -> bool:
+    """Tell whether a client has closed its connection, or its half of it."""
+    poll = select.poll()
+    poll.register(client, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def _body(request: BaseHTTPRequestHandler) -> Iterator[bytes]:
