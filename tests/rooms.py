@@ -24,6 +24,7 @@ import pytest
 from jupyter_gpu_containers.config import load_services, share_services
 from jupyter_gpu_containers.model.kernel import labels
 from jupyter_gpu_containers.model.kernel.environment import Environment
+from jupyter_gpu_containers.service.queue.file import known_queues
 from jupyter_gpu_containers.service.services import Services
 from tests.canaries import SUITE, write_down_events
 from tests.waiting import wait_until
@@ -139,6 +140,11 @@ class Room:
         return asyncio.run(self.environment(reference, **limits))
 
     # --- what is left behind ------------------------------------------------------------------
+
+    def waiting(self) -> list[str]:
+        """Return the launches that wait for GPUs, as the next server would find them."""
+        queues = known_queues(self.data / "gpu_containers")
+        return [entry.launch.id for queue in queues for entry in queue.launches]
 
     def records(self) -> list[Path]:
         """Return the files in which the room's servers remember kernels."""

@@ -57,6 +57,7 @@ def test_power_fails_and_comes_back(
     assert first.connect(on_gpu).run("import os; print(os.path.exists('/dev/nvidia0'))") == "True"
     waits = first.launch(image=ENGINE_IMAGE, gpus=1, path="next.ipynb")
     assert first.reached(waits, "waiting")["queue"]["position"] == 1
+    first.until(lambda: room.waiting() == [waits])
 
     first.kill()
     engine.power_off()

@@ -12,7 +12,6 @@ from jupyter_client.manager import AsyncKernelManager
 
 from jupyter_gpu_containers.errors import GpusBusyError
 from jupyter_gpu_containers.model.kernel.launch import Phase
-from jupyter_gpu_containers.service.queue.file import known_queues
 from tests.forked_servers import ForkedServer as Server
 from tests.kernels import running
 from tests.rooms import MEMORY_IMAGE, Room
@@ -111,18 +110,13 @@ def occupied(room: Room) -> tuple[Server, list[str]]:
     for place, launch in enumerate(waiting, 1):
         server.reached(launch, "waiting")
         server.until(lambda launch=launch, place=place: position(server, launch) == place)
-    server.until(lambda: on_disk(room) == waiting)
+    server.until(lambda: room.waiting() == waiting)
     return server, waiting
 
 
 def position(server: Server, launch: str) -> int | None:
     place = server.get_launch(launch)["queue"]
     return place and int(place["position"])
-
-
-def on_disk(room: Room) -> list[str]:
-    queues = known_queues(room.data / "gpu_containers")
-    return [entry.launch.id for queue in queues for entry in queue.launches]
 
 
 @pytest.mark.parametrize("how", ["killed", "terminated"])
@@ -134,7 +128,7 @@ def test_who_waits_goes_on_in_the_next_server(room: Room, how: str) -> None:
         server.kill()
     else:
         assert server.terminate() == 0
-    assert on_disk(room) == [first, second]
+    assert room.waiting() == [first, second]
     again = Server(room)
     phases = again.reached(first, "running")["phases"]
     assert [each["phase"] for each in phases] == [
@@ -147,7 +141,7 @@ def test_who_waits_goes_on_in_the_next_server(room: Room, how: str) -> None:
     again.until(lambda: position(again, second) == 1)
     assert again.get_launch(second)["queue"]["since"] >= since
     again.cancel(second)
-    again.until(lambda: on_disk(room) == [])
+    again.until(lambda: room.waiting() == [])
     again.cancel(first)
     assert again.terminate() == 0
 
@@ -162,5 +156,5 @@ def test_what_cannot_go_on_in_the_next_server_is_said(room: Room) -> None:
         failed = again.reached(launch, "failed")
         assert failed["error"]["code"] == "environment_not_found"
         assert "waited for a GPU when Jupyter Server ended" in failed["error"]["message"]
-    again.until(lambda: on_disk(room) == [])
+    again.until(lambda: room.waiting() == [])
     assert again.terminate() == 0
