@@ -63,8 +63,13 @@ class PrivatePodman(PrivateEngine):
             self.env[variable] = str(file)
 
     def mounts(self) -> Sequence[str]:
-        """Return also what hides the machine's own Podman."""
+        """Return also what hides the machine's own Podman, and dpkg from this one.
+
+        It asks dpkg of its programs' packages whenever it is asked for its version.
+        """
         hidden = [f"mkdir -p {folder} && mount -t tmpfs tmpfs {folder}" for folder in ELSEWHERE]
+        if dpkg := shutil.which("dpkg-query"):
+            hidden.append(f"mount --bind /bin/false {dpkg}")
         return (*super().mounts(), *hidden)
 
     def command(self) -> Sequence[str]:
