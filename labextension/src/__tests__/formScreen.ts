@@ -1,5 +1,6 @@
 // The dialog of environments on a screen, over a server of canned answers.
 import { ILaunchState, LaunchForm } from '../forms/launchForm';
+import { IPauses } from '../forms/useLaunchChoice';
 import { ICatalogueEntry, IImageDetails } from '../client/wireImages';
 import { FakeServer, makeJobs, makeModel } from './fakes';
 import { GPU, HOLDER, IMAGE, settled, show, trans } from './screen';
@@ -8,8 +9,8 @@ import { GPU, HOLDER, IMAGE, settled, show, trans } from './screen';
 export const TORCH = 'nvcr.io/nvidia/pytorch:26.07-py3';
 export const OLDER = 'nvcr.io/nvidia/pytorch:23.10-py3';
 const RUNS = { verdict: 'compatible' as const, gpus: [], reasons: [] };
-/** Shorter than in a page, and long enough to be noticed. */
-const PAUSES = { typing: 60, glance: 25 };
+/** Shorter than in a page, for tests that wait until registries are asked. */
+export const QUICK: IPauses = { typing: 60, glance: 25 };
 /** An image without CUDA. */
 export const CPU = {
   ...IMAGE,
@@ -66,7 +67,8 @@ export class FormScreen {
   readonly onSubmit = jest.fn();
   readonly onLook = jest.fn();
 
-  constructor() {
+  /** Create a screen; by default registries are asked as late as in a page. */
+  constructor(private readonly _pauses?: IPauses) {
     const gpus = [
       GPU,
       {
@@ -102,7 +104,7 @@ export class FormScreen {
         onSubmit: this.onSubmit,
         onLook: this.onLook,
         onAddImage: jest.fn(),
-        pauses: PAUSES,
+        pauses: this._pauses,
         onState: told => {
           this.state = told;
         },
@@ -117,9 +119,9 @@ export class FormScreen {
 /** Wait until what was typed or chosen has rested, and registries have answered. */
 export async function rested(): Promise<void> {
   await settled();
-  await new Promise(resolve => setTimeout(resolve, PAUSES.typing));
+  await new Promise(resolve => setTimeout(resolve, QUICK.typing));
   await settled();
-  await new Promise(resolve => setTimeout(resolve, PAUSES.glance));
+  await new Promise(resolve => setTimeout(resolve, QUICK.glance));
   await settled();
 }
 

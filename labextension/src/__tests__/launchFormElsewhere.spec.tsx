@@ -5,6 +5,7 @@ import {
   DETAILS,
   ENTRY,
   OLDER,
+  QUICK,
   TAGS,
   TORCH,
   about,
@@ -21,7 +22,7 @@ describe('LaunchForm', () => {
   let screen: FormScreen;
 
   beforeEach(() => {
-    screen = new FormScreen();
+    screen = new FormScreen(QUICK);
   });
 
   describe('of images that are not here', () => {
