@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +18,9 @@ import pytest
 
 from jupyter_gpu_containers.errors import RuntimeUnavailableError
 from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag
+from jupyter_gpu_containers.runtime.carried import FOLDER, RuntimeStore
+from tests.conftest import ROOT
+from tests.kept import keep, key_of
 from tests.kernels import running
 from tests.provisioner.ahead import compare
 from tests.rooms import Room, run_program
@@ -24,13 +29,27 @@ pytestmark = pytest.mark.engine
 
 TRAIN = Path(__file__).resolve().parents[1] / "samples" / "train.ipynb"
 LIB = f"{RUNTIME_FOLDER}/lib"
+PYTHONS = ("3.9", "3.11", "3.13")  # of images without a kernel
 PATH = "import json, sys; print(json.dumps(sys.path))"
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runtimes of this run, fetched by the first test that needs one."""
-    return tmp_path_factory.mktemp("runtimes")
+    """The runtimes of the images here, fetched once for many runs, and copied for this one."""
+    package = ROOT / "jupyter_gpu_containers"
+    sources = [*package.glob("runtime/carried*.py"), package / "model" / "kernel" / "runtime.py"]
+    kept = keep("runtimes", key_of(sys.version, *sorted(sources)), fetch)
+    folder = tmp_path_factory.mktemp("runtimes")
+    shutil.copytree(kept / FOLDER.name, folder / FOLDER.name)
+    return folder
+
+
+def fetch(folder: Path) -> None:
+    """Fetch the runtimes."""
+    with closing(RuntimeStore(folder / FOLDER.name)) as store:
+        tags = [RuntimeTag.make(python, "glibc", "amd64") for python in PYTHONS]
+        for future in [store.prepare(tag) for tag in tags]:
+            future.result()
 
 
 @pytest.fixture
@@ -217,11 +236,8 @@ async def test_no_kernel_to_be_had(
     assert [time.phase.value for time in launch.phases] == ["queued", "creating", "failed"]
 
 
-async def test_launches_at_once_prepare_once(
-    engine_room: Room, images: SimpleNamespace, prepared: Path
-) -> None:
+async def test_launches_at_once_prepare_once(engine_room: Room, images: SimpleNamespace) -> None:
     """Each in a room of its own would fetch; these share one folder, and so one preparation."""
-    (engine_room.data / "gpu_containers" / "runtimes").symlink_to(prepared)
     environment = await engine_room.environment(images.plain)
 
     async def answer() -> str:
@@ -229,4 +245,6 @@ async def test_launches_at_once_prepare_once(
             return await kernel.run("print(1 + 1)")
 
     assert await asyncio.gather(answer(), answer()) == ["2", "2"]
-    assert [path.name for path in (prepared / "v1").glob(".new-*")] == []
+    store = engine_room.data / FOLDER
+    assert [path.name for path in store.glob("cpython-*")] == [environment.kernel.runtime]
+    assert list(store.glob(".new-*")) == []
