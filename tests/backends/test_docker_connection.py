@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_gpu_containers.backends.docker import DockerBackend
 from jupyter_gpu_containers.backends.docker import client as docker_client
+from jupyter_gpu_containers.backends.docker import requests as engine_requests
 from jupyter_gpu_containers.backends.docker.client import find_engine
 from jupyter_gpu_containers.errors import (
     EngineError,
@@ -161,6 +162,20 @@ def test_engine_that_fails() -> None:
         pytest.raises(EngineError, match="database is locked"),
     ):
         ask(DockerBackend(stub.url))
+
+
+async def test_a_removal_whose_end_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's, which the engine's answer says is going on, ends before it is waited for."""
+    monkeypatch.setattr(engine_requests, "AGAIN", 0.1)
+    container = "/containers/c1"
+    answers: dict[str, Any] = {"/version": VERSION, container: (409, {"message": "in progress"})}
+    with StubEngine(answers, {f"{container}/wait": {}}).serve() as stub:
+        backend = DockerBackend(stub.url)
+        removal = asyncio.ensure_future(backend.remove("c1"))
+        assert await asyncio.to_thread(stub.streaming.wait, TIMEOUT)
+        answers[container] = (404, {"message": "no such container"})
+        await asyncio.wait_for(removal, TIMEOUT)
+        backend.close()
 
 
 # -- pulls -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import docker.errors
+import requests
 
 from jupyter_gpu_containers.errors import GpuContainersError, ProfileMismatchError
 from jupyter_gpu_containers.model.kernel.container import ContainerSpec, EngineInfo
@@ -34,6 +35,7 @@ InjectionSetting = Literal["auto", "cdi", "nvidia"]
 GONE, CONFLICT = 404, 409  # HTTP status
 NOT_RUNNING = "can only kill running containers"  # Podman says it with 500
 REMOVAL = 30.0  # seconds
+AGAIN = 2.0  # seconds for which another removal is waited for, before it is looked at again
 LEFT_OUT, OWN_LIMITS = "limits_left_out", "own_limits"  # in `EngineInfo.details`
 
 
@@ -239,6 +241,9 @@ def remove(client: EngineClient, container_id: str, timeout: float) -> None:
                 raise
         # "removal of container … is already in progress"
         try:
-            client.await_removed(container_id, max(1.0, deadline - time.monotonic()))
+            client.await_removed(container_id, AGAIN)
         except docker.errors.NotFound:
             return
+        except (requests.Timeout, requests.ConnectionError) as exc:
+            # who asks while the removal ends may never be told of it
+            log.debug("the removal of %s is asked for again: %s", container_id[:12], exc)
