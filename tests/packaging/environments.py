@@ -83,6 +83,14 @@ def key_of_checkout(*more: str) -> str:
     return key_of(*named, ROOT / LABEXTENSION, *more)
 
 
+def key_of_package(*more: str | Path) -> str:
+    """Return a key of what the package is made of: not of its tests and its documentation."""
+    others = ("tests/", "rigs/", "docs/", ".ci/", "CHANGELOG.md", "CONTRIBUTING.md")
+    names = [name for name in sources() if not name.startswith(others)]
+    named = [part for name in names for part in (name, ROOT / name)]
+    return key_of(*named, ROOT / LABEXTENSION, *more)
+
+
 def checkout(target: Path, *, version: str | None = None) -> Path:
     """Copy what git has or would take, and the built JupyterLab extension; no node_modules.
 

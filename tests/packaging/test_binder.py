@@ -23,7 +23,7 @@ from tests.packaging.environments import (
     Environment,
     checkout,
     interpreters,
-    key_of_checkout,
+    key_of_package,
     run,
 )
 from tests.servers import Server
@@ -66,7 +66,7 @@ def place() -> Place:
         run("bash", "binder/postBuild", cwd=made.workspace, env=made.environment.environ())
         made.environment.home.rename(base / "home-after-postBuild")
 
-    found = at(keep("binder", key_of_checkout(str(python)), make))
+    found = at(keep("binder", key_of_package(str(python)), make))
     shutil.rmtree(found.environment.home, ignore_errors=True)
     shutil.copytree(found.base / "home-after-postBuild", found.environment.home, symlinks=True)
     (found.workspace / WRITTEN).unlink(missing_ok=True)

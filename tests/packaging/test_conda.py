@@ -16,10 +16,11 @@ import pytest
 from tests.conftest import ROOT
 from tests.kept import keep, key_of
 from tests.packaging.conftest import Built
-from tests.packaging.environments import Environment, interpreters
+from tests.packaging.environments import Environment, interpreters, key_of_package
 from tests.packaging.test_metadata import tomllib
 
 BUILDER = "py-rattler-build>=0.73,<1"
+SAID = "said.json"
 RECIPE = ROOT / "scripts" / "conda" / "recipe.yaml"
 PROGRAM = Path(__file__).with_name("conda_channel.py")
 SCHEME = "import sysconfig; print(sysconfig.get_preferred_scheme('prefix'))"
@@ -54,20 +55,25 @@ def builder(built: Built) -> Environment:
 
 
 @pytest.fixture
-def made(tmp_path: Path, built: Built, builder: Environment) -> dict[str, Any]:
+def made(built: Built, builder: Environment) -> dict[str, Any]:
     """What came of the recipe, with what its tests said."""
-    # the recipe looks for the source distribution from where it lies
-    recipe = tmp_path / "scripts" / "conda" / "recipe.yaml"
-    recipe.parent.mkdir(parents=True)
-    shutil.copy(RECIPE, recipe)
-    (tmp_path / "dist").mkdir()
-    shutil.copy(built.sdist, tmp_path / "dist")
-    builder.variables |= {
-        "RATTLER_CACHE_DIR": str(tmp_path / "cache"),
-        "PATH": f"{builder.path}:/usr/bin:/bin",
-    }
-    said = builder("python", PROGRAM, recipe, builder.folder / "channel", tmp_path / "output")
-    found: dict[str, Any] = json.loads(said.splitlines()[-1])
+
+    def make(folder: Path) -> None:
+        # the recipe looks for the source distribution from where it lies
+        recipe = folder / "scripts" / "conda" / "recipe.yaml"
+        recipe.parent.mkdir(parents=True)
+        shutil.copy(RECIPE, recipe)
+        (folder / "dist").mkdir()
+        shutil.copy(built.sdist, folder / "dist")
+        builder.variables |= {
+            "RATTLER_CACHE_DIR": str(folder / "cache"),
+            "PATH": f"{builder.path}:/usr/bin:/bin",
+        }
+        said = builder("python", PROGRAM, recipe, builder.folder / "channel", folder / "output")
+        (folder / SAID).write_text(said.splitlines()[-1])
+
+    key = key_of_package(*built.requirements, PROGRAM, RECIPE)
+    found: dict[str, Any] = json.loads((keep("conda-package", key, make) / SAID).read_text())
     return found
 
 
