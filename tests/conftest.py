@@ -21,8 +21,8 @@ from tests.canary_listener import SUITE_LISTENER
 pytest_plugins = [
     "pytest_jupyter.jupyter_server",
     "tests.canary_plugin",
-    "tests.order_plugin",
     "tests.report_plugin",
+    "tests.order_plugin",
 ]
 
 # the same examples in every run, on slow machines too, and no files left behind

@@ -1,21 +1,29 @@
 """Which test runs when, and in which worker.
 
-Fast files first, then those that need an engine, then the browser's. Workers of pytest-xdist take
-files whole, in this order: what a file sets up is set up once. The tests of Podman and those of a
-rootless Docker are one piece of work each, so that one worker alone starts such an engine.
+Fast files first, then those that need an engine, then the browser's; of each the longest first, as
+the last run of all tests had it, so that no worker is alone with one at the end. Workers of
+pytest-xdist take files whole, in this order: what a file sets up is set up once. The tests of
+Podman and those of a rootless Docker are one piece of work each, so that one worker alone starts
+such an engine.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from random_order.config import Config as RandomOrder
 from xdist.scheduler import LoadFileScheduling
 
+from tests.report_plugin import DURATIONS
+
 STAGES = ("fast", "engine", "browser")
+# seconds, of files which are one long test: for the first run of all
+SCENARIOS = {"tests/ui/test_story.py": 80.0, "tests/ui/test_tutorial.py": 50.0}
 ENGINE_OF_ITS_OWN = re.compile(r"/test_(podman|rootless)\.py|[\[-](podman|rootless)[\]-]")
 
 
@@ -42,7 +50,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     stages: dict[Path, int] = {}
     for item in items:
         stages[item.path] = max(stage(item), stages.get(item.path, 0))
-    items.sort(key=lambda item: stages[item.path])
+    seconds = {} if RandomOrder(config).is_enabled else _seconds()
+    items.sort(key=lambda item: (stages[item.path], -seconds.get(_file(item), 0.0)))
+
+
+def _seconds() -> dict[str, float]:
+    """Return what files took, as far as it is known."""
+    known = json.loads(DURATIONS.read_text("utf-8")) if DURATIONS.is_file() else {}
+    return {**SCENARIOS, **known}
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 class Scheduling(LoadFileScheduling):
