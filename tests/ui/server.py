@@ -30,6 +30,7 @@ TOKEN = SUITE.make("lab-token")
 NEWS = "@jupyterlab/apputils-extension:notification"
 READY = re.compile(r"(http://127\.0\.0\.1:\d+)/\S*")
 STOP_TIMEOUT = 30.0  # seconds
+NODE = ("node", "nodejs")
 
 
 @dataclass(frozen=True)
@@ -196,15 +197,14 @@ def _programs_without_node() -> str:
     folder = Path(tempfile.mkdtemp(prefix="jgc-programs-"))
     atexit.register(shutil.rmtree, folder)
     places = os.environ["PATH"].split(os.pathsep)
-    for place in reversed([place for place in places if Path(place, "node").exists()]):
+    with_node = [place for place in places if any(Path(place, name).exists() for name in NODE)]
+    for place in reversed(with_node):
         for program in Path(place).iterdir():
-            link = folder / program.name
-            link.unlink(missing_ok=True)
-            link.symlink_to(program)
-    (folder / "node").unlink(missing_ok=True)
-    return os.pathsep.join(
-        str(folder) if Path(place, "node").exists() else place for place in places
-    )
+            if program.name not in NODE:
+                link = folder / program.name
+                link.unlink(missing_ok=True)
+                link.symlink_to(program)
+    return os.pathsep.join(str(folder) if place in with_node else place for place in places)
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -32,6 +32,7 @@ def start(stage: Stage, **changes: object) -> s.Sample:
 
 def shown(stage: Stage) -> Locator:
     """The notification of a start, once it takes long enough to be told of."""
+    expect(stage.button).not_to_have_text(stage.say("Select environment"))  # the page knows of it
     stage.later(4)
     expect(stage.notice).to_be_visible()
     return stage.notice
