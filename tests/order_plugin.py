@@ -9,6 +9,7 @@ such an engine.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -52,6 +53,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         stages[item.path] = max(stage(item), stages.get(item.path, 0))
     seconds = {} if RandomOrder(config).is_enabled else _seconds()
     items.sort(key=lambda item: (stages[item.path], -seconds.get(_file(item), 0.0)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of the search for garbage: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def _seconds() -> dict[str, float]:

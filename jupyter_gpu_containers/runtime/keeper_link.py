@@ -7,16 +7,22 @@ word and a number.
 
 from __future__ import annotations
 
+import array
+import asyncio
 import concurrent.futures
 import contextlib
+import fcntl
 import os
 import select
+import termios
 import threading
 
 from .keeper import ANSWERS_FILE, ORDERS_FILE
 from .pipes import make_pipe, open_pipe
 
 LONGEST = 100  # bytes of an answer
+HEARD = 1.0  # seconds in which a keeper reads an order, also on a busy machine
+LOOK = 0.0005  # seconds between two looks for that
 
 
 class NotKeptError(Exception):
@@ -148,10 +154,12 @@ def make_pipes(folder: str, user: tuple[int, int]) -> None:
         make_pipe(os.path.join(folder, name), user)
 
 
-def pass_signal(folder: str, number: int) -> bool:
+async def pass_signal(folder: str, number: int) -> bool:
     """Have the keeper send its kernel a signal; False: there is none, or it takes no orders.
 
-    A tenth of what the engine takes for it, which begins a process of its own each time.
+    A tenth of what the engine takes for it, which begins a process of its own each time. As with
+    kill(2), the signal has been sent when this returns: what the kernel is told next comes after
+    it. Only a keeper that does not listen for `HEARD` seconds is not waited for.
 
     Parameters
     ----------
@@ -165,11 +173,31 @@ def pass_signal(folder: str, number: int) -> bool:
     except OSError:
         return False
     try:
-        return os.write(orders, b"signal %d\n" % number) > 0
+        os.write(orders, b"signal %d\n" % number)
     except OSError:
+        os.close(orders)
         return False
+    try:
+        await _taken(orders)
+        os.write(orders, b"\n")  # no order: who reads it has done what was ordered before
+        await _taken(orders)
+    except OSError:
+        pass  # the keeper has ended, with its kernel
     finally:
         os.close(orders)
+    return True
+
+
+async def _taken(pipe: int) -> None:
+    """Wait until nothing more is to be read from a pipe; nothing tells of that."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + HEARD
+    unread = array.array("i", [1])
+    while loop.time() < deadline:
+        fcntl.ioctl(pipe, termios.FIONREAD, unread)
+        if not unread[0]:
+            return
+        await asyncio.sleep(LOOK)
 
 
 def has_pipes(folder: str) -> bool:

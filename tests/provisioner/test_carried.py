@@ -37,7 +37,7 @@ PATH = "import json, sys; print(json.dumps(sys.path))"
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The runtimes of the images here, fetched once for many runs, and copied for this one."""
     package = ROOT / "jupyter_gpu_containers"
-    sources = [*package.glob("runtime/carried*.py"), package / "model" / "kernel" / "runtime.py"]
+    sources = [*package.glob("runtime/*.py"), package / "model" / "kernel" / "runtime.py"]
     kept = keep("runtimes", key_of(sys.version, *sorted(sources)), fetch)
     folder = tmp_path_factory.mktemp("runtimes")
     shutil.copytree(kept / FOLDER.name, folder / FOLDER.name)

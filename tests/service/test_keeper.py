@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpu_containers.runtime import keeper, start, traces
+from jupyter_gpu_containers.runtime import keeper, keeper_link, start, traces
 from jupyter_gpu_containers.runtime.keeper_link import (
     KeeperLink,
     NotKeptError,
@@ -45,10 +46,10 @@ def say(*words):
 def main(ready):
     say("imported", os.getpid())
     ready()
-    say("runs", os.getpid(), os.getpgid(0) == os.getpid(), len(os.listdir("/dev/shm")),
-        sum(name.isdigit() for name in os.listdir("/proc")), os.getcwd(), os.environ.get("LEFT"))
     signal.signal(signal.SIGUSR1, lambda *a: say("told"))
     signal.signal(signal.SIGUSR2, lambda *a: os._exit(3))
+    say("runs", os.getpid(), os.getpgid(0) == os.getpid(), len(os.listdir("/dev/shm")),
+        sum(name.isdigit() for name in os.listdir("/proc")), os.getcwd(), os.environ.get("LEFT"))
     open("/dev/shm/left", "w").close()
     os.chdir("/"); os.environ["LEFT"] = "1"
     subprocess.Popen(["sleep", "1000"], start_new_session=True)
@@ -101,8 +102,17 @@ class Kept:
 
     def signal_kernel(self, signum: int) -> None:
         """Signal the kernel itself, the first child of its keeper that leads a group."""
-        one = self._child(self._child(self._child(self.process.pid)))
-        os.kill(one, signum)
+        os.kill(self._kernel(), signum)
+
+    def is_pending(self, signum: int) -> bool:
+        """Tell whether a signal was sent to the kernel, which has not taken it yet."""
+        status = Path(f"/proc/{self._kernel()}/status").read_text()
+        pending = re.search(r"^ShdPnd:\s*(\w+)$", status, re.MULTILINE)
+        assert pending is not None
+        return bool(int(pending[1], 16) >> (signum - 1) & 1)
+
+    def _kernel(self) -> int:
+        return self._child(self._child(self._child(self.process.pid)))
 
     @staticmethod
     def _child(process: int) -> int:
@@ -163,17 +173,41 @@ def test_signals_come_by_the_pipe_as_well(kept: Kept) -> None:
     """In any order with orders, and after each other; nobody's order ends with them."""
     kept.kernels(1)
     for count in range(1, 51):
-        assert pass_signal(str(kept.folder), signal.SIGUSR1)
+        assert asyncio.run(pass_signal(str(kept.folder), signal.SIGUSR1))
         until(lambda count=count: len(kept.told("told")) == count)
     link = ordered(kept)
-    assert pass_signal(str(kept.folder), signal.SIGUSR2)
+    assert asyncio.run(pass_signal(str(kept.folder), signal.SIGUSR2))
     assert link.ended.result(TIMEOUT) == 3
     link.go().result(TIMEOUT)
     link.close()
     kept.kernels(2)
-    assert pass_signal(str(kept.folder), signal.SIGUSR2)
+    assert asyncio.run(pass_signal(str(kept.folder), signal.SIGUSR2))
     assert kept.ended() == 3
-    assert not pass_signal(str(kept.folder), signal.SIGUSR2)
+    assert not asyncio.run(pass_signal(str(kept.folder), signal.SIGUSR2))
+
+
+@pytest.mark.root
+async def test_a_signal_has_been_sent_when_its_order_was_given(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell that is run next is not what an interrupt meets; who never listens holds nobody up."""
+    kept.kernels(1)
+    kept.signal_kernel(signal.SIGSTOP)
+    for _ in range(20):
+        assert not kept.is_pending(signal.SIGUSR1)
+        assert await pass_signal(str(kept.folder), signal.SIGUSR1)
+        assert kept.is_pending(signal.SIGUSR1)
+        count = len(kept.told("told"))
+        kept.signal_kernel(signal.SIGCONT)
+        until(lambda count=count: len(kept.told("told")) > count)
+        kept.signal_kernel(signal.SIGSTOP)
+
+    monkeypatch.setattr(keeper_link, "HEARD", 0.05)
+    kept.signal(signal.SIGSTOP)
+    assert await asyncio.wait_for(pass_signal(str(kept.folder), signal.SIGUSR1), TIMEOUT)
+    assert not kept.is_pending(signal.SIGUSR1)
+    kept.signal(signal.SIGCONT)
+    until(lambda: kept.is_pending(signal.SIGUSR1))
 
 
 @pytest.mark.root
@@ -181,7 +215,7 @@ def test_what_is_no_order_is_passed_over(kept: Kept) -> None:
     kept.kernels(1)
     with (kept.folder / keeper.ORDERS_FILE).open("w") as orders:
         orders.write("signal\nsignal x\nsignal 99999\nsignal -1\nstop\n\n")
-    assert pass_signal(str(kept.folder), signal.SIGUSR1)
+    assert asyncio.run(pass_signal(str(kept.folder), signal.SIGUSR1))
     until(lambda: kept.told("told"))
 
 

@@ -203,7 +203,7 @@ class Kernels:
     async def signal(self, kernel: KernelContainer, signum: int) -> None:
         """Send a signal to the kernel and its children; nobody is told whether it came."""
         is_interrupt = signum == SIGINT  # whatever ends a kernel does not depend on its keeper
-        if not is_interrupt or not pass_signal(kernel.seat.run_dir, signum):
+        if not is_interrupt or not await pass_signal(kernel.seat.run_dir, signum):
             await self._backend.signal(kernel.container_id, signum)
 
     async def explain(
