@@ -86,13 +86,13 @@ async def test_their_gpus_are_busy(
         )
         return ContainerSpec(IMAGES.debian12, ("true",), name, "1:1", "/", text)
 
-    claims = Claims(backend, inventory)
+    claims = Claims(backend, inventory, backoff=0.001)
     claim = await claims.claim(GpuRequest(1), spec)
     try:
         assert [gpu.uuid for gpu in claim.gpus] == [second.uuid]
         with pytest.raises(GpusBusyError, match=f"the container {name}, which is not ours"):
             await claims.claim(GpuRequest(1), spec)
-        watching = Claims(backend, inventory, monitoring=[name])
+        watching = Claims(backend, inventory, monitoring=[name], backoff=0.001)
         again = await watching.claim(GpuRequest(1), spec)
         assert [gpu.uuid for gpu in again.gpus] == [first.uuid]
         await watching.release(again.container_id)
