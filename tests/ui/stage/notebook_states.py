@@ -27,12 +27,14 @@ def start(stage: Stage, **changes: object) -> s.Sample:
     """Have the notebook's start asked for, just now."""
     stage.give("GET gpus", busy_machine())
     stage.give("GET images", {"images": images()})
-    return stage.begin(s.launch(NOTEBOOK, "queued", minutes=0, **changes))
+    begun = stage.begin(s.launch(NOTEBOOK, "queued", minutes=0, **changes))
+    # the page knows of it, before time passes there
+    expect(stage.button).not_to_have_text(stage.say("Select environment"))
+    return begun
 
 
 def shown(stage: Stage) -> Locator:
     """The notification of a start, once it takes long enough to be told of."""
-    expect(stage.button).not_to_have_text(stage.say("Select environment"))  # the page knows of it
     stage.later(4)
     expect(stage.notice).to_be_visible()
     return stage.notice
