@@ -151,9 +151,10 @@ class Fetcher:
         python = shutil.which(f"python3.{minor}")
         if python is None:
             return None
-        code = "import sys; print(sys.implementation.name, *sys.version_info[:2], sys.executable)"
+        code = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
+        code += "; print(sys.executable)"
         status, words = self._run([python, "-I", "-c", code], COMPILE_TIMEOUT)
-        told, _, executable = words.strip().rpartition(" ")
+        told, _, executable = words.strip().partition("\n")
         # a shim, as pyenv has it, is many processes each time
         return executable if status == 0 and told == f"cpython 3 {minor}" else None
 

@@ -32,7 +32,6 @@ ANSWERS_FILE = "answers"  # a named pipe, to the server
 MODULES_FILE = "modules.json"  # what to import ahead
 HANDOVER_FILE = "handover.json"  # there when the container is started again: nothing is then
 LONGEST = 100  # bytes of an order
-SHARED_MEMORY = "/dev/shm"
 # the others are for the kernel; init passes the second half to nobody
 OURS = {
     *(signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ),
@@ -175,7 +174,7 @@ class Keeper:
         status = self._status or 0
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
-            _tell_why(number)
+            self._tell_why(number)
             try:
                 import resource
 
@@ -186,6 +185,15 @@ class Keeper:
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             os.kill(os.getpid(), number)
         os._exit(_exit_code(status))
+
+    def _tell_why(self, number: int) -> None:
+        """Write into the container's log what nobody can see after its end: a full /dev/shm."""
+        folder = self._traces.SHARED_MEMORY
+        try:
+            if number == signal.SIGBUS and not os.statvfs(folder).f_bavail:
+                os.write(2, f"{folder} is full\n".encode())
+        except OSError:
+            pass  # there is none, or nobody reads the log
 
     # --- orders -------------------------------------------------------------------------------
 
@@ -289,15 +297,6 @@ class Keeper:
             os.write(self._answers, line)
         except OSError:  # nobody listens: the end of the orders' pipe tells
             return
-
-
-def _tell_why(number: int) -> None:
-    """Write into the container's log what nobody can see once it has ended: a full /dev/shm."""
-    try:
-        if number == signal.SIGBUS and not os.statvfs(SHARED_MEMORY).f_bavail:
-            os.write(2, f"{SHARED_MEMORY} is full\n".encode())
-    except OSError:
-        pass  # there is none, or nobody reads the log
 
 
 def _exit_code(status: int) -> int:

@@ -172,32 +172,32 @@ async def pass_signal(folder: str, number: int) -> bool:
         orders = open_pipe(os.path.join(folder, ORDERS_FILE), os.O_WRONLY)
     except OSError:
         return False
+    sent = False
     try:
-        os.write(orders, b"signal %d\n" % number)
-    except OSError:
-        os.close(orders)
-        return False
-    try:
-        await _taken(orders)
-        os.write(orders, b"\n")  # no order: who reads it has done what was ordered before
-        await _taken(orders)
+        # the second is no order: who reads it has done what was ordered before
+        for line in (b"signal %d\n" % number, b"\n"):
+            os.write(orders, line)
+            sent = True
+            if not await _taken(orders):
+                break
     except OSError:
         pass  # the keeper has ended, with its kernel
     finally:
         os.close(orders)
-    return True
+    return sent
 
 
-async def _taken(pipe: int) -> None:
-    """Wait until nothing more is to be read from a pipe; nothing tells of that."""
+async def _taken(pipe: int) -> bool:
+    """Wait until nothing more is to be read from a pipe; False: `HEARD` seconds were too few."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + HEARD
     unread = array.array("i", [1])
     while loop.time() < deadline:
         fcntl.ioctl(pipe, termios.FIONREAD, unread)
         if not unread[0]:
-            return
-        await asyncio.sleep(LOOK)
+            return True
+        await asyncio.sleep(LOOK)  # nothing tells of it
+    return False
 
 
 def has_pipes(folder: str) -> bool:

@@ -24,6 +24,7 @@ _REFERENCE = re.compile(
     re.ASCII,
 )
 _ID = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_PYTHON_3 = re.compile(r"3\.(\d{1,2})(?!\d)", re.ASCII)
 
 
 def is_image_id(text: str) -> bool:
@@ -156,9 +157,8 @@ class ImageProbe:
         >>> ImageProbe().minor_of("/usr/bin/R")
         """
         found = (each.version for each in self.pythons if each.executable == executable)
-        _, _, rest = next(found, self.python or "").partition("3.")
-        minor = rest.partition(".")[0]
-        return int(minor) if minor.isdigit() else None
+        match = _PYTHON_3.match(next(found, self.python or ""))
+        return int(match[1]) if match else None
 
 
 @dataclass(frozen=True)
