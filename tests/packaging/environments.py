@@ -18,6 +18,7 @@ from tests.kept import key_of
 
 MINORS = (10, 11, 12, 13)  # of Python 3: those that we promise
 LABEXTENSION = "jupyter_gpu_containers/labextension"
+NOT_OF_THE_PACKAGE = ("tests/", "rigs/", "docs/", ".ci/", "CHANGELOG.md", "CONTRIBUTING.md")
 COLOURS = re.compile(r"\x1b\[\d+m")
 
 
@@ -77,18 +78,16 @@ def sources() -> list[str]:
     ]
 
 
-def key_of_checkout(*more: str) -> str:
-    """Return a key of what `checkout` copies."""
-    named = [part for name in sources() for part in (name, ROOT / name)]
+def key_of_checkout(*more: str | Path, without: tuple[str, ...] = ()) -> str:
+    """Return a key of what `checkout` copies, without what begins with these names."""
+    names = [name for name in sources() if not name.startswith(without)]
+    named = [part for name in names for part in (name, ROOT / name)]
     return key_of(*named, ROOT / LABEXTENSION, *more)
 
 
 def key_of_package(*more: str | Path) -> str:
     """Return a key of what the package is made of: not of its tests and its documentation."""
-    others = ("tests/", "rigs/", "docs/", ".ci/", "CHANGELOG.md", "CONTRIBUTING.md")
-    names = [name for name in sources() if not name.startswith(others)]
-    named = [part for name in names for part in (name, ROOT / name)]
-    return key_of(*named, ROOT / LABEXTENSION, *more)
+    return key_of_checkout(*more, without=NOT_OF_THE_PACKAGE)
 
 
 def checkout(target: Path, *, version: str | None = None) -> Path:

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from jupyter_gpu_containers.runtime.keeper_link import (
     make_pipes,
     pass_signal,
 )
+from tests.waiting import wait_until
 
 # the first process of a container: a fresh /dev/shm, one child, and everybody's end with it
 INIT = """
@@ -61,10 +61,7 @@ TIMEOUT = 20.0  # seconds
 
 
 def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + TIMEOUT
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
+    assert wait_until(true, TIMEOUT)
 
 
 def stop(process: int) -> None:

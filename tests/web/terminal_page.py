@@ -44,9 +44,9 @@ class Terminal:
         server answers a ping after the messages before it.
         """
         assert self._socket is not None
-        await self._socket.write_message(json.dumps(["stdin", f"{line}\r"]))
         self._answered.clear()
-        self._socket.ping()
+        self._socket.write_message(json.dumps(["stdin", f"{line}\r"]))
+        self._socket.ping()  # at once: the line may end the terminal
         await asyncio.wait_for(self._answered.wait(), TIMEOUT)
 
     async def _more(self) -> None:
