@@ -24,6 +24,7 @@ module.exports = {
   ...jupyterlab,
   rootDir: __dirname,
   reporters: ['default'],
+  testTimeout: 60000, // the machine may be busy with other tests
   testRegex: '/src/__tests__/.*\\.spec\\.tsx?$',
   transform: {
     ...jupyterlab.transform,

@@ -206,7 +206,7 @@ def test_failures_look_as_the_page_says(room: Room, machine: HookEngine) -> None
     for what, done in all_done.items():
         status, words = told(what)
         assert done.returncode == status, done.stdout
-        assert [each for each in words if each not in done.stdout] == []
+        assert [each for each in words if each not in done.stdout] == [], done.stdout
         assert (room.workspace / f"of {what}.ipynb").exists()
     why = told("the kernel could not start")[1][0]
     assert why in all_done["the kernel could not start"].stdout.splitlines()[-1]

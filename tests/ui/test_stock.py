@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import expect
 
 from .conftest import OpenNotebook
 from .page import NotebookPage
+from .server import LabServer
 
 pytestmark = pytest.mark.ui
 
@@ -161,15 +163,18 @@ def test_restart_and_shut_down_all_are_jupyters(demo: OpenNotebook) -> None:
     assert "running" not in phases(notebook)
 
 
-def test_settings(demo: OpenNotebook) -> None:
-    notebook = demo()
-    folder = notebook.lab.root.parent / "settings" / "jupyter-gpu-containers"
-    file = folder / "commands.jupyterlab-settings"
-    file.parent.mkdir(exist_ok=True)
+def settings_of(lab: LabServer, name: str) -> Path:
+    """Where a user's own settings of one of our plugins lie."""
+    folder = lab.root.parent / "settings" / "jupyter-gpu-containers"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{name}.jupyterlab-settings"
+
+
+def test_settings(demo: OpenNotebook, demo_lab: LabServer) -> None:
+    file = settings_of(demo_lab, "commands")
     file.write_text(json.dumps({"toolbarButton": False, "rememberInNotebooks": False}))
     try:
-        notebook.reload()
-        notebook.wait_for_kernel()
+        notebook = demo()
         expect(notebook.button).to_have_count(0)
         asked = {"path": notebook.path, "image": TORCH, "gpus": 1}
         execute(notebook, "gpu-containers:launch", **asked)
@@ -182,17 +187,13 @@ def test_settings(demo: OpenNotebook) -> None:
         file.unlink()
 
 
-def test_the_last_choice_is_no_setting_to_be_seen(demo: OpenNotebook) -> None:
+def test_the_last_choice_is_no_setting_to_be_seen(demo: OpenNotebook, demo_lab: LabServer) -> None:
     """An earlier version kept it among those that people set: they still count, and it is moved."""
-    notebook = demo()
-    folder = notebook.lab.root.parent / "settings" / "jupyter-gpu-containers"
-    file, store = (folder / f"{name}.jupyterlab-settings" for name in ("commands", "last"))
-    folder.mkdir(exist_ok=True)
+    file, store = (settings_of(demo_lab, name) for name in ("commands", "last"))
     store.unlink(missing_ok=True)
     file.write_text(json.dumps({"toolbarButton": False, "lastEnvironment": {"image": RAPIDS}}))
     try:
-        notebook.reload()
-        notebook.wait_for_kernel()
+        notebook = demo()
         expect(notebook.button).to_have_count(0)
         notebook.page.keyboard.press("Control+Alt+g")
         expect(notebook.dialog.get_by_role("radio", name="RAPIDS 25.08")).to_be_checked()
