@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,9 +16,8 @@ import pytest
 
 from jupyter_gpu_containers.errors import RuntimeUnavailableError
 from jupyter_gpu_containers.model.kernel.runtime import RUNTIME_FOLDER, RuntimeTag
-from jupyter_gpu_containers.runtime.carried import FOLDER, RuntimeStore
-from tests.conftest import ROOT
-from tests.kept import keep, key_of
+from jupyter_gpu_containers.runtime.carried import FOLDER
+from tests.carried import copy_runtimes
 from tests.kernels import running
 from tests.provisioner.ahead import compare
 from tests.rooms import Room, run_program
@@ -29,27 +26,15 @@ pytestmark = pytest.mark.engine
 
 TRAIN = Path(__file__).resolve().parents[1] / "samples" / "train.ipynb"
 LIB = f"{RUNTIME_FOLDER}/lib"
-PYTHONS = ("3.9", "3.11", "3.13")  # of images without a kernel
 PATH = "import json, sys; print(json.dumps(sys.path))"
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The runtimes of the images here, fetched once for many runs, and copied for this one."""
-    package = ROOT / "jupyter_gpu_containers"
-    sources = [*package.glob("runtime/*.py"), package / "model" / "kernel" / "runtime.py"]
-    kept = keep("runtimes", key_of(sys.version, *sorted(sources)), fetch)
+    """The runtimes of the images here, which these tests share."""
     folder = tmp_path_factory.mktemp("runtimes")
-    shutil.copytree(kept / FOLDER.name, folder / FOLDER.name)
+    copy_runtimes(folder)
     return folder
-
-
-def fetch(folder: Path) -> None:
-    """Fetch the runtimes."""
-    with closing(RuntimeStore(folder / FOLDER.name)) as store:
-        tags = [RuntimeTag.make(python, "glibc", "amd64") for python in PYTHONS]
-        for future in [store.prepare(tag) for tag in tags]:
-            future.result()
 
 
 @pytest.fixture

@@ -28,14 +28,17 @@ _ALONE = """() => {
   [...shell.widgets('main')].forEach(widget => widget === shell.currentWidget || widget.dispose());
 }"""
 # What leaves the page takes most of a second for it, in which the page is painted again and again.
-_CLOSE_NOTICES = """() => {
+_HASTEN = """() => {
   window.hasten = document.createElement('style');
   window.hasten.textContent = '.Toastify__toast { animation-duration: 1ms !important; }';
   document.head.append(window.hasten);
-  document.querySelectorAll('.jp-Notification-Toast-Close').forEach(button => button.click());
 }"""
+# One that comes meanwhile, such as a warning, is closed, too.
 _NO_NOTICE = """() => {
-  if (document.querySelector('.Toastify__toast')) return false;
+  if (document.querySelector('.Toastify__toast')) {
+    document.querySelectorAll('.jp-Notification-Toast-Close').forEach(button => button.click());
+    return false;
+  }
   window.hasten.remove();
   return true;
 }"""
@@ -50,7 +53,7 @@ _LOOK = """async () => {
 
 def close_notices(page: Page) -> None:
     """Close all notifications, and wait until they are gone."""
-    page.evaluate(_CLOSE_NOTICES)
+    page.evaluate(_HASTEN)
     page.wait_for_function(_NO_NOTICE)
 
 
@@ -148,8 +151,12 @@ class Desk:
         yield self
         if request.session.testsfailed > failed:
             self.close()
-        else:
+            return
+        try:
             self._clear(self.page)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the page; the next notebook is put on another."""

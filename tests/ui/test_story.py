@@ -15,6 +15,7 @@ import docker.errors
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.carried import copy_runtimes
 from tests.registries.faults import BLOBS, Fault
 from tests.registries.real import PASSWORD, USERNAME, RealRegistry
 from tests.wheels import make_wheel
@@ -75,6 +76,7 @@ def here(assets: Path, engine_host: str, team: Team, tmp_path: Path) -> Iterator
     """The user's machine, which is said to have an H100."""
     config = {"engine_url": engine_host, "fixed_gpus": [H100], "network": "none"}
     with lab_server(tmp_path / "here", config={"GpuContainers": config}) as lab:
+        copy_runtimes(lab.data / "gpu_containers" / "runtimes")
         yield lab
         shut_down_kernels(lab)
 

@@ -1,6 +1,7 @@
 // What the unit tests stand on: a server of canned answers, an event bus, a notebook's session.
 import { ISessionContext } from '@jupyterlab/apputils';
 import { Event, KernelSpec, ServerConnection } from '@jupyterlab/services';
+import { IDisposable } from '@lumino/disposable';
 import { Signal, Stream } from '@lumino/signaling';
 import { GpuContainersClient } from '../client/client';
 import {
@@ -169,6 +170,14 @@ export class FakeVisibility implements IVisibility {
   }
 }
 
+let made: IDisposable[] = [];
+
+// what asks again by itself would do so in the tests that come after
+afterEach(() => {
+  made.forEach(each => each.dispose());
+  made = [];
+});
+
 /** A model over a server and an event bus. */
 export async function makeModel(
   server = new FakeServer(),
@@ -184,6 +193,7 @@ export async function makeModel(
     events: events as unknown as Event.IManager,
     visibility
   });
+  made.push(model);
   await model.ready;
   return { model, server, events };
 }
@@ -210,6 +220,7 @@ export async function makeJobs(
     events: events as unknown as Event.IManager,
     visibility
   });
+  made.push(jobs, registries);
   await jobs.ready;
   return { jobs, registries, server, events };
 }

@@ -64,6 +64,9 @@ export const HOLDER = {
   mean_utilization: null
 };
 
+/** In as many React has drawn, has run its effects, and has drawn what these changed. */
+const TURNS = 6;
+
 let shown: Widget[] = [];
 
 /** Attach a widget and wait until React has rendered it. */
@@ -78,6 +81,9 @@ export async function rendered<T extends ReactWidget>(widget: T): Promise<T> {
   MessageLoop.flush();
   await widget.renderPromise;
   await new Promise(resolve => requestAnimationFrame(resolve));
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    await new Promise(resolve => setTimeout(resolve));
+  }
   return widget;
 }
 
