@@ -18,7 +18,10 @@ from tests.kept import key_of
 
 MINORS = (10, 11, 12, 13)  # of Python 3: those that we promise
 LABEXTENSION = "jupyter_gpu_containers/labextension"
-NOT_OF_THE_PACKAGE = ("tests/", "rigs/", "docs/", ".ci/", "CHANGELOG.md", "CONTRIBUTING.md")
+NOT_OF_THE_PACKAGE = (
+    *("tests/", "rigs/", "docs/", "scripts/", ".ci/", "run", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("labextension/src/__tests__/", "labextension/jest.config.js"),
+)
 COLOURS = re.compile(r"\x1b\[\d+m")
 
 
