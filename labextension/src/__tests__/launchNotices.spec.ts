@@ -104,7 +104,6 @@ describe('LaunchNotices', () => {
   afterEach(() => {
     jest.useRealTimers();
     switcher.dispose();
-    model.dispose();
   });
 
   it('says nothing of a short start', async () => {

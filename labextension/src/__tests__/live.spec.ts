@@ -39,7 +39,6 @@ describe('A page at rest', () => {
     const later = new Log(server);
     await pass(80000);
     expect(later.what).toEqual([]);
-    model.dispose();
   });
 
   it('asks for nothing while it is hidden, and for all once when it is back', async () => {
@@ -71,18 +70,16 @@ describe('A page at rest', () => {
     visibility.hide(false); // to and fro between two tabs
     await pass(1000);
     expect(log.what).toHaveLength(5);
-    model.dispose();
   });
 
   it('asks for the launches alone when it is back and nobody looks', async () => {
     const visibility = new FakeVisibility();
-    const { model, server } = await makeModel(new FakeServer(), visibility);
+    const { server } = await makeModel(new FakeServer(), visibility);
     visibility.hide(true);
     const log = new Log(server);
     visibility.hide(false);
     await pass(60000);
     expect(log.what).toEqual(['GET launches']);
-    model.dispose();
   });
 });
 
@@ -104,7 +101,6 @@ describe('Word of a change', () => {
     expect(log.what).toEqual(['GET gpus']);
     expect(model.gpus?.gpus).toEqual([GPU]);
     expect(changes).toBe(1);
-    model.dispose();
   });
 
   it('is one request at once and one afterwards, however often it comes', async () => {
@@ -119,7 +115,6 @@ describe('Word of a change', () => {
     await pass(3500);
     const images = log.what.filter(what => what === 'GET images');
     expect(images).toHaveLength(2);
-    model.dispose();
   });
 
   it('waits for the answer that is on its way', async () => {
@@ -140,7 +135,6 @@ describe('Word of a change', () => {
     answer({ images: [] });
     await pass(0);
     expect(log.what.filter(what => what === 'GET images')).toHaveLength(2);
-    model.dispose();
   });
 
   it('is remembered while nobody looks', async () => {
@@ -153,7 +147,6 @@ describe('Word of a change', () => {
     model.watch();
     await pass(0);
     expect(log.what).toContain('GET images');
-    model.dispose();
   });
 
   it('of logins is for the registries, once somebody has asked for them', async () => {
@@ -183,7 +176,6 @@ describe('Word of a change', () => {
     visibility.hide(false);
     await pass(0);
     expect(registries.logins).toEqual([]);
-    registries.dispose();
   });
 
   it('that cannot be followed is a problem of this resource until it can', async () => {
@@ -198,7 +190,6 @@ describe('Word of a change', () => {
     events.emitChanged('images');
     await pass(2000);
     expect(model.problems).toEqual({});
-    model.dispose();
   });
 
   it('is not undone by an answer that took longer than a later one', async () => {
@@ -215,7 +206,6 @@ describe('Word of a change', () => {
     late({ images: [{ id: 'sha256:old' }] });
     await first;
     expect(model.images).toEqual([]);
-    model.dispose();
   });
 });
 
@@ -274,6 +264,5 @@ describe('The load of GPUs', () => {
     expect(changes).toBe(1);
     await pass(1000);
     expect(log.what).toEqual([]);
-    model.dispose();
   });
 });

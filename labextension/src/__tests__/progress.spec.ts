@@ -31,7 +31,6 @@ describe('What is in progress', () => {
     server.answers.set('GET launches', { launches: [makeLaunch('creating')] });
     await pass(10000); // silence can have two reasons
     expect(log.what).toEqual(['GET launches']);
-    model.dispose();
   });
 
   it('is asked for, ever more rarely, when what was begun is not told of', async () => {
@@ -54,7 +53,6 @@ describe('What is in progress', () => {
     const later = new Log(server);
     await pass(60000);
     expect(later.what).toEqual([]);
-    model.dispose();
   });
 
   it('is asked for more often once silence was not for want of news', async () => {
@@ -71,19 +69,17 @@ describe('What is in progress', () => {
     const later = new Log(server);
     await pass(14000);
     expect(later.what).toEqual([]);
-    model.dispose();
   });
 
   it('is not asked for while the page is hidden', async () => {
     const server = new FakeServer();
     const visibility = new FakeVisibility();
     server.answers.set('GET launches', { launches: [makeLaunch('starting')] });
-    const { model } = await makeModel(server, visibility);
+    await makeModel(server, visibility);
     visibility.hide(true);
     const log = new Log(server);
     await pass(120000);
     expect(log.what).toEqual([]);
-    model.dispose();
   });
 
   it('is one question at a time where the server does not answer', async () => {
@@ -97,7 +93,6 @@ describe('What is in progress', () => {
     expect(log.what.length).toBeGreaterThan(3);
     expect(Math.min(...log.gaps.slice(1))).toBeGreaterThanOrEqual(2000);
     expect(model.launches[0].phase).toBe('queued');
-    model.dispose();
   });
 
   it('of pulls is as of launches', async () => {
@@ -135,6 +130,5 @@ describe('What is in progress', () => {
     visibility.hide(false);
     await pass(0);
     expect(jobs.jobs[0].state).toBe('succeeded');
-    jobs.dispose();
   });
 });

@@ -106,7 +106,6 @@ describe('a launch that waits', () => {
 
   afterEach(() => {
     switcher.dispose();
-    model.dispose();
   });
 
   it('says its place on the button, and moves up', async () => {

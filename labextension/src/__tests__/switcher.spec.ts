@@ -35,7 +35,6 @@ describe('KernelSwitcher', () => {
 
   afterEach(() => {
     switcher.dispose();
-    model.dispose();
   });
 
   it('changes the kernel only when the new one runs', async () => {
